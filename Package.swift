@@ -1,0 +1,94 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Every target lists the modules it imports, and no others: `make boundaries` builds with
+// --explicit-target-dependency-import-check error, and docs/architecture.md draws the arrows.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+extension Target.Dependency {
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+    static let yams = product(name: "Yams", package: "Yams")
+    static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+}
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // The core: values and state machines, no I/O, no clock, no randomness.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(
+            name: "WebSocketCore", dependencies: [.nioCore, .httpTypes, .crypto],
+            swiftSettings: strict),
+        .target(
+            name: "PerMessageDeflate", dependencies: ["WebSocketCore", "CZlib", .nioCore],
+            swiftSettings: strict),
+        .target(
+            name: "GatewayConfig", dependencies: [.yams, .x509, .crypto],
+            swiftSettings: strict),
+        .target(
+            name: "GatewayPolicy", dependencies: ["GatewayConfig", .nioCore, .httpTypes],
+            swiftSettings: strict),
+        .target(
+            name: "GatewaySession",
+            dependencies: [
+                "WebSocketCore", "PerMessageDeflate", "GatewayPolicy", "GatewayConfig", .nioCore,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "GatewayTelemetry", dependencies: [.histogram],
+            swiftSettings: strict),
+
+        .testTarget(
+            name: "WebSocketCoreTests", dependencies: ["WebSocketCore", .nioCore, .httpTypes],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PerMessageDeflateTests",
+            dependencies: ["PerMessageDeflate", "WebSocketCore", "CZlib", .nioCore],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayConfigTests", dependencies: ["GatewayConfig", .x509, .crypto],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayPolicyTests",
+            dependencies: ["GatewayPolicy", "GatewayConfig", .nioCore, .httpTypes],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewaySessionTests",
+            dependencies: [
+                "GatewaySession", "WebSocketCore", "PerMessageDeflate", "GatewayPolicy",
+                "GatewayConfig", .nioCore,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry"],
+            swiftSettings: strict),
+    ]
+)

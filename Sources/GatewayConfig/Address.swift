@@ -1,0 +1,18 @@
+/// Where a listener listens or a server is reached: a TCP host and port, or a unix domain socket.
+public enum Address: Hashable, Sendable, CustomStringConvertible {
+    /// `host` is a name, an IPv4 or an unbracketed IPv6 address; `port` is 0 to 65535, and 0 (pick a free
+    /// port) is accepted for listeners only.
+    case tcp(host: String, port: Int)
+    /// An absolute path.
+    case unix(path: String)
+
+    /// As it is written in the configuration: `host:port`, `[v6]:port` or `unix:/path`.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port):
+            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path):
+            return "unix:\(path)"
+        }
+    }
+}

@@ -1,0 +1,80 @@
+/// A whole configuration file, validated: every reference resolves, every number is in range, every
+/// default is filled in.
+public struct GatewayConfiguration: Equatable, Sendable {
+    public var listeners: [ListenerConfiguration]
+    public var admin: AdminConfiguration?
+    public var limits: ProcessLimits
+    public var routes: [RouteConfiguration]
+    public var upstreams: [UpstreamConfiguration]
+    public var log: LogConfiguration
+    public var drain: DrainConfiguration
+
+    public init(
+        listeners: [ListenerConfiguration], admin: AdminConfiguration? = nil, limits: ProcessLimits = .init(),
+        routes: [RouteConfiguration], upstreams: [UpstreamConfiguration] = [], log: LogConfiguration = .init(),
+        drain: DrainConfiguration = .init()
+    ) {
+        self.listeners = listeners
+        self.admin = admin
+        self.limits = limits
+        self.routes = routes
+        self.upstreams = upstreams
+        self.log = log
+        self.drain = drain
+    }
+}
+
+/// The admin endpoint: stats, metrics and health.
+public struct AdminConfiguration: Equatable, Sendable {
+    public var address: Address
+    /// When set, every path but `/healthz` and `/readyz` wants `Authorization: Bearer` with it. Never empty.
+    public var token: String?
+
+    public init(address: Address, token: String? = nil) {
+        self.address = address
+        self.token = token
+    }
+}
+
+/// Limits of the whole process.
+public struct ProcessLimits: Equatable, Sendable {
+    /// Proxied connections at once.
+    public var maxConnections = 10_000
+    /// Proxied connections at once from one client address; 0: no cap.
+    public var maxConnectionsPerIP = 0
+    /// Handshakes a second; 0: no cap.
+    public var maxHandshakesPerSecond = 0
+    /// Accept to 101, TLS included.
+    public var handshakeTimeout: Duration = .seconds(10)
+    /// Request line and header fields of one handshake, in bytes.
+    public var maxHeaderSize = 16 * 1024
+    /// All zlib state, in bytes.
+    public var compressionMemory = 256 * 1024 * 1024
+
+    public init() {}
+}
+
+/// What is logged, and how.
+public struct LogConfiguration: Equatable, Sendable {
+    public enum Level: String, CaseIterable, Sendable { case trace, debug, info, notice, warning, error, critical }
+    public enum Format: String, CaseIterable, Sendable { case json, text }
+
+    public var level: Level = .info
+    public var format: Format = .json
+    /// One line a connection, when it ends.
+    public var access = true
+
+    public init() {}
+}
+
+/// How a drain ends the connections that are open.
+public struct DrainConfiguration: Equatable, Sendable {
+    /// From the signal to the last connection cut.
+    public var timeout: Duration = .seconds(30)
+    /// The Closes are spread evenly over this time, so that not everyone reconnects at once; at most `timeout`.
+    public var spread: Duration = .seconds(10)
+    /// The close code (RFC 6455 §7.4) sent to both sides: 1001 or 1012.
+    public var code: UInt16 = 1012
+
+    public init() {}
+}

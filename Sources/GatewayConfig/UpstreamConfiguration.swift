@@ -1,0 +1,64 @@
+/// A group of servers that WebSockets are proxied to.
+public struct UpstreamConfiguration: Equatable, Sendable {
+    public enum Balance: String, CaseIterable, Sendable {
+        case roundRobin = "round_robin"
+        case leastConnections = "least_connections"
+    }
+
+    public var name: String
+    public var balance: Balance
+    /// Never empty.
+    public var servers: [ServerConfiguration]
+    /// nil: cleartext.
+    public var tls: UpstreamTLS?
+    public var connectTimeout: Duration
+    /// Upgrade sent to response head received.
+    public var responseTimeout: Duration
+    /// Other servers tried after the first, before anything was sent to the client.
+    public var retries: Int
+    /// How often the addresses of named servers are looked up again.
+    public var dnsRefresh: Duration
+
+    public init(
+        name: String, balance: Balance = .leastConnections, servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
+        connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
+        dnsRefresh: Duration = .seconds(30)
+    ) {
+        self.name = name
+        self.balance = balance
+        self.servers = servers
+        self.tls = tls
+        self.connectTimeout = connectTimeout
+        self.responseTimeout = responseTimeout
+        self.retries = retries
+        self.dnsRefresh = dnsRefresh
+    }
+}
+
+public struct ServerConfiguration: Equatable, Sendable {
+    public var address: Address
+    /// Share of the connections relative to the other servers: 1 to 1000.
+    public var weight: Int
+    /// Connections to this server at once; 0: no cap.
+    public var maxConnections: Int
+
+    public init(address: Address, weight: Int = 1, maxConnections: Int = 0) {
+        self.address = address
+        self.weight = weight
+        self.maxConnections = maxConnections
+    }
+}
+
+public struct UpstreamTLS: Equatable, Sendable {
+    /// Name sent as SNI and checked against the certificate; nil: the host of the server's address.
+    public var serverName: String?
+    /// PEM file of the authorities to trust; nil: the system's.
+    public var ca: String?
+    public var verify: Bool
+
+    public init(serverName: String? = nil, ca: String? = nil, verify: Bool = true) {
+        self.serverName = serverName
+        self.ca = ca
+        self.verify = verify
+    }
+}
