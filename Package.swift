@@ -28,7 +28,6 @@ extension Target.Dependency {
 
 let package = Package(
     name: "sluice",
-    products: [.executable(name: "sluice", targets: ["sluice"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
