@@ -1,0 +1,38 @@
+public import GatewayConfig
+public import GatewayPolicy
+public import GatewayTelemetry
+public import Logging
+public import PerMessageDeflate
+import Synchronization
+
+/// What every handshake of the process needs: the configuration in force, and what is shared between event loops.
+public final class GatewayRuntime: Sendable {
+    public let configuration: GatewayConfiguration
+    public let routes: RouteTable
+    public let admission: Admission
+    public let telemetry: Telemetry
+    public let compressionMemory: CompressionMemory
+    public let logger: Logger
+    /// By name.
+    public let upstreams: [String: Upstream]
+    private let handshakes = Atomic<Int>(0)
+
+    /// - Throws: what NIOSSL says of an upstream's trust roots.
+    public init(configuration: GatewayConfiguration, telemetry: Telemetry, logger: Logger) throws {
+        self.configuration = configuration
+        self.telemetry = telemetry
+        self.logger = logger
+        routes = RouteTable(routes: configuration.routes)
+        admission = Admission(limits: configuration.limits, routes: configuration.routes)
+        compressionMemory = CompressionMemory(limit: configuration.limits.compressionMemory)
+        var upstreams: [String: Upstream] = [:]
+        for upstream in configuration.upstreams { upstreams[upstream.name] = try Upstream(upstream) }
+        self.upstreams = upstreams
+    }
+
+    /// Connections that have not become WebSockets yet.
+    public var handshaking: Int { handshakes.load(ordering: .relaxed) }
+
+    func handshakeBegan() { handshakes.add(1, ordering: .relaxed) }
+    func handshakeEnded() { handshakes.subtract(1, ordering: .relaxed) }
+}

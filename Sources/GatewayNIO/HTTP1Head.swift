@@ -1,0 +1,74 @@
+import GatewayPolicy
+import HTTPTypes
+import NIOHTTP1
+
+/// HTTP/1.1 heads as the same values that HTTP/2 gives, with the checks that only HTTP/1.1 needs (RFC 9112 §3, §5, §6).
+enum HTTP1Head {
+    /// - Throws: `Refusal.badRequest` for what could be read in two ways.
+    static func request(from head: HTTPRequestHead, scheme: String) throws(Refusal) -> HTTPRequest {
+        let hosts = head.headers["host"]
+        guard hosts.count <= 1 else { throw .badRequest("Host came \(hosts.count) times, expected once") }
+        guard head.version == .http1_1 || head.version == .http1_0 else {
+            throw .badRequest("HTTP version is \(head.version.major).\(head.version.minor), expected 1.1")
+        }
+        guard !hosts.isEmpty || head.version == .http1_0 else { throw .badRequest("Host is missing") }
+        guard let method = HTTPRequest.Method(head.method.rawValue) else {
+            throw .badRequest("method is not a token")
+        }
+        let host = hosts.first ?? ""
+        guard host.utf8.allSatisfy(isAuthorityByte) else { throw .badRequest("Host is not an authority") }
+
+        let (authority, path) = try target(head.uri, host: host)
+        var request = HTTPRequest(method: method, scheme: scheme, authority: authority, path: path)
+        for (name, value) in head.headers where name.lowercased() != "host" {
+            guard let name = HTTPField.Name(name) else { throw .badRequest("field name is not a token") }
+            guard HTTPField.isValidValue(value) else {
+                throw .badRequest("value of \(name.rawName) has a character that no field value may have")
+            }
+            request.headerFields.append(HTTPField(name: name, value: value))
+        }
+        return request
+    }
+
+    /// Origin form, or absolute form for the same host (RFC 9112 §3.2).
+    private static func target(_ uri: String, host: String) throws(Refusal) -> (authority: String, path: String) {
+        guard uri.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "#") }) else {
+            throw .badRequest("request target has a character that no target may have")
+        }
+        if uri.hasPrefix("/") { return (host, uri) }
+        guard let scheme = uri.range(of: "://"),
+            ["http", "https", "ws", "wss"].contains(uri[..<scheme.lowerBound].lowercased())
+        else { throw .badRequest("request target is neither a path nor an absolute URL") }
+        let rest = uri[scheme.upperBound...]
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        let authority = rest[..<end]
+        guard !authority.isEmpty, authority.lowercased() == host.lowercased() else {
+            throw .badRequest("request target and Host name different hosts")
+        }
+        let path = rest[end...]
+        return (host, path.hasPrefix("/") ? String(path) : "/" + path)
+    }
+
+    private static func isAuthorityByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "%"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
+    static func fields(from headers: HTTPHeaders) -> HTTPFields {
+        var fields = HTTPFields()
+        for (name, value) in headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            fields.append(HTTPField(name: name, value: value))
+        }
+        return fields
+    }
+
+    static func headers(from fields: HTTPFields) -> HTTPHeaders {
+        HTTPHeaders(fields.map { ($0.name.rawName, $0.value) })
+    }
+}

@@ -1,0 +1,130 @@
+import GatewayConfig
+import GatewayPolicy
+import GatewaySession
+import HTTPTypes
+import NIOCore
+import PerMessageDeflate
+import WebSocketCore
+
+/// A request as it arrived on a listener, over either HTTP version.
+struct GatewayRequest {
+    let request: HTTPRequest
+    let id: String
+    /// Whoever is at the other end of the connection.
+    let peer: ClientAddress
+    let isTLS: Bool
+    let listener: ListenerConfiguration
+}
+
+/// What becomes of a request: the way through routes, handshake rules, origins and caps, in that order.
+enum RequestDecision {
+    case refuse(Refusal, route: Int?)
+    case redirect(status: Int, location: String)
+    case respond(FixedResponse)
+    case proxy(ProxyDecision)
+
+    static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
+        let http = request.request
+        let outcome = ServerHandshake.judge(http)
+        var subprotocols: [String] = []
+        if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
+        let routed = RoutedRequest(
+            host: http.authority ?? "", path: http.path ?? "/", fields: http.headerFields, subprotocols: subprotocols)
+        guard let index = runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }
+        let route = runtime.routes.routes[index]
+        let upstreamName: String
+        switch route.action {
+        case .redirect(let status, let location): return .redirect(status: status, location: location)
+        case .respond(let response): return .respond(response)
+        case .upstream(let name): upstreamName = name
+        }
+
+        let upgrade: UpgradeRequest
+        switch outcome {
+        case .upgrade(let request): upgrade = request
+        case .notWebSocket: return .refuse(.notWebSocket, route: index)
+        case .refused(let refusal): return .refuse(Refusal(refusal), route: index)
+        }
+        guard OriginCheck.allows(upgrade.origin, policy: route.origins) else { return .refuse(.origin, route: index) }
+        let forwarded = ForwardedFields(
+            peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
+            trusted: request.listener.trustedProxies)
+        guard let upstream = runtime.upstreams[upstreamName] else { return .refuse(.noServer, route: index) }
+        switch runtime.admission.admit(route: index, clientAddress: forwarded.clientAddress, now: now) {
+        case .failure(let refusal):
+            return .refuse(refusal, route: index)
+        case .success(let permit):
+            let negotiation = NegotiationPlan(
+                settings: route.session.compression, clientOffers: upgrade.extensionOffers,
+                allowance: .now(runtime.compressionMemory, settings: route.session.compression))
+            return .proxy(
+                ProxyDecision(
+                    upgrade: upgrade, route: route, routeIndex: index, upstream: upstream, permit: permit,
+                    forwarded: forwarded, negotiation: negotiation, requestID: request.id))
+        }
+    }
+}
+
+/// A WebSocket that may be opened, if a server agrees.
+struct ProxyDecision {
+    let upgrade: UpgradeRequest
+    let route: RouteConfiguration
+    let routeIndex: Int
+    let upstream: Upstream
+    let permit: Permit
+    let forwarded: ForwardedFields
+    let negotiation: NegotiationPlan
+    let requestID: String
+
+    /// The request as the server is to see it. Its key is the client's own over HTTP/1.1.
+    func upstreamRequest(key: String) -> UpstreamRequest {
+        var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
+        forwarded.apply(to: &fields)
+        fields[.xRequestID] = requestID
+        // The route may set Host; it is no field of the value, but the request's authority.
+        let host = fields[.hostField] ?? upgrade.request.authority ?? ""
+        fields[.hostField] = nil
+        fields.append(
+            contentsOf: ClientHandshake.requestFields(
+                key: key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers))
+        return UpstreamRequest(
+            path: PathRewriter.rewrite(upgrade.request.path ?? "/", by: route.rewrite), host: host, fields: fields,
+            key: key, subprotocols: upgrade.subprotocols)
+    }
+}
+
+extension Refusal {
+    init(_ refusal: HandshakeRefusal) {
+        switch refusal.kind {
+        case .badRequest: self = .badRequest(refusal.message)
+        case .unsupportedVersion: self = .unsupportedVersion
+        case .obsoleteKey1Key2: self = .obsoleteHandshake
+        }
+    }
+}
+
+extension CompressionAllowance {
+    /// Past the limit new sockets get no context takeover, and when nothing is left, no compression.
+    static func now(_ memory: CompressionMemory, settings: CompressionSettings) -> CompressionAllowance {
+        let left = memory.limit - memory.used
+        let inflater = Inflater.memory(windowBits: 15)
+        let whole =
+            inflater + Deflater.memory(windowBits: settings.windowBits, memoryLevel: settings.memoryLevel)
+        if left >= whole { return .full }
+        return left >= inflater ? .noContextTakeover : .none
+    }
+}
+
+extension HTTPField.Name {
+    static let xRequestID = known("X-Request-Id")
+    static let hostField = known("Host")
+
+    /// For literals that are tokens; the fallback is never taken.
+    private static func known(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
+}
+
+extension HTTPFields {
+    mutating func append(contentsOf fields: HTTPFields) {
+        for field in fields { append(field) }
+    }
+}

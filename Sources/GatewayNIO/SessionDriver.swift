@@ -1,0 +1,214 @@
+import GatewayPolicy
+import GatewaySession
+import GatewayTelemetry
+import Logging
+import NIOCore
+import PerMessageDeflate
+import WebSocketCore
+
+/// Carries out what a `GatewaySession` decides: moves bytes between the channels of its two legs, on their event loop.
+///
+/// Writes are flushed once for all that a read produced, or when 64 KiB have gathered, so that the channel's
+/// watermarks are told of in time.
+final class SessionDriver {
+    private static let flushThreshold = 64 * 1024
+
+    let id: SessionID
+    let info: SessionInfo
+    private let loop: LoopContext
+    private let counters: RouteCounters
+    private var session: GatewaySession
+    private var client = LegTransport()
+    private var server = LegTransport()
+    private var isPumping = false
+    private var mustPumpAgain = false
+    private var zlibMemory = 0
+    private var wakeAt = NIODeadline.distantFuture
+    private var totals = (fromClient: DirectionTotals(), fromServer: DirectionTotals())
+
+    init(id: SessionID, info: SessionInfo, session: consuming GatewaySession, loop: LoopContext) {
+        self.id = id
+        self.info = info
+        self.loop = loop
+        self.session = session
+        counters = loop.counters(route: info.route)
+    }
+
+    // MARK: What the legs' handlers report
+
+    func attach(_ context: ChannelHandlerContext, as leg: Leg) {
+        self[leg].context = context
+        guard client.context != nil, server.context != nil else { return }
+        schedule()
+    }
+
+    func read(_ bytes: ByteBuffer, from leg: Leg) {
+        session.receive(bytes, from: leg, now: .now())
+        pump()
+    }
+
+    func readComplete() { flush() }
+
+    func writabilityChanged(_ leg: Leg, isWritable: Bool) {
+        session.writabilityChanged(leg, isWritable: isWritable)
+        if isWritable {
+            pump()
+            flush()
+        }
+    }
+
+    func ended(_ leg: Leg) {
+        session.receivedEnd(from: leg)
+        pump()
+        flush()
+    }
+
+    /// The channel is closed; `inOrder` when nothing but the peer's orderly end has closed it.
+    func closed(_ leg: Leg, inOrder: Bool) {
+        self[leg].context = nil
+        session.lost(leg, inOrder: inOrder)
+        pump()
+        flush()
+    }
+
+    /// Whether the channel may be read now; if not, it is read as soon as the session wants more.
+    func mayRead(_ leg: Leg) -> Bool {
+        if session.wantsRead(from: leg) { return true }
+        self[leg].owesRead = true
+        return false
+    }
+
+    func deadlineReached(now: NIODeadline) {
+        guard now >= wakeAt else { return }
+        wakeAt = .distantFuture
+        session.timeReached(now: now)
+        pump()
+        flush()
+        schedule()
+    }
+
+    /// Ends the session with this Close once the messages in flight are through, or when `grace` is over.
+    func close(_ payload: ClosePayload, grace: TimeAmount) {
+        session.close(payload, grace: grace, now: .now())
+        pump()
+        flush()
+    }
+
+    // MARK: Carrying out
+
+    private func pump() {
+        guard !isPumping else {
+            mustPumpAgain = true
+            return
+        }
+        isPumping = true
+        let now = NIODeadline.now()
+        repeat {
+            mustPumpAgain = false
+            while let action = session.nextAction(now: now) { perform(action) }
+        } while mustPumpAgain
+        isPumping = false
+        count()
+        if session.takeDeadlineIsNew() { schedule() }
+    }
+
+    private func perform(_ action: SessionAction) {
+        switch action {
+        case .write(let bytes, let leg):
+            guard let context = self[leg].context else { return }
+            let size = self[leg].unflushed + bytes.readableBytes
+            context.write(NIOAny(bytes), promise: nil)
+            if size >= Self.flushThreshold {
+                self[leg].unflushed = 0
+                context.flush()
+                session.writabilityChanged(leg, isWritable: context.channel.isWritable)
+            } else {
+                self[leg].unflushed = size
+            }
+        case .end(let leg):
+            flush(leg)
+            self[leg].context?.close(mode: .output, promise: nil)
+        case .drop(let leg):
+            flush(leg)
+            self[leg].context?.close(mode: .all, promise: nil)
+        case .finished(let outcome):
+            finish(outcome)
+        }
+    }
+
+    private func flush() {
+        flush(.client)
+        flush(.server)
+        resumeReads(.client)
+        resumeReads(.server)
+    }
+
+    private func flush(_ leg: Leg) {
+        guard self[leg].unflushed > 0 else { return }
+        self[leg].unflushed = 0
+        self[leg].context?.flush()
+    }
+
+    private func resumeReads(_ leg: Leg) {
+        guard self[leg].owesRead, session.wantsRead(from: leg) else { return }
+        self[leg].owesRead = false
+        self[leg].context?.read()
+    }
+
+    private func schedule() {
+        let deadline = session.nextDeadline
+        guard deadline < wakeAt else { return }
+        wakeAt = deadline
+        loop.wake(id, at: deadline)
+    }
+
+    private func count() {
+        let up = session.takeTraffic(from: .client)
+        if !up.isEmpty {
+            totals.fromClient.add(up)
+            counters.count(fromClient: up)
+        }
+        let down = session.takeTraffic(from: .server)
+        if !down.isEmpty {
+            totals.fromServer.add(down)
+            counters.count(fromServer: down)
+        }
+        guard info.isCompressed else { return }
+        let memory = session.zlibMemory
+        if memory != zlibMemory {
+            counters.compressionMemory.add(memory - zlibMemory)
+            zlibMemory = memory
+        }
+    }
+
+    private func finish(_ outcome: SessionOutcome) {
+        count()
+        info.ended(outcome, fromClient: totals.fromClient, fromServer: totals.fromServer, counters: counters)
+        loop.remove(id)
+    }
+
+    private subscript(leg: Leg) -> LegTransport {
+        _read { if leg == .client { yield client } else { yield server } }
+        _modify { if leg == .client { yield &client } else { yield &server } }
+    }
+}
+
+/// One leg as the driver sees it.
+private struct LegTransport {
+    var context: ChannelHandlerContext?
+    /// Bytes written since the last flush.
+    var unflushed = 0
+    /// A read was held back.
+    var owesRead = false
+}
+
+/// What went one way over a whole session.
+struct DirectionTotals {
+    var messages = 0
+    var bytes = 0
+
+    mutating func add(_ traffic: DirectionTraffic) {
+        messages &+= traffic.textMessages &+ traffic.binaryMessages
+        bytes &+= traffic.payloadBytes
+    }
+}

@@ -1,0 +1,80 @@
+import GatewayPolicy
+import GatewaySession
+import GatewayTelemetry
+import Logging
+import NIOCore
+import WebSocketCore
+
+/// What is known of a session beside its frames: for counting, for the log, and what is returned when it ends.
+final class SessionInfo {
+    let route: Int
+    let routeName: String
+    let isCompressed: Bool
+    private let requestID: String
+    private let client: ClientAddress
+    private let listener: String
+    private let server: String
+    private let startedAt: NIODeadline
+    private let extensions: SessionExtensions
+    private let permit: Permit
+    private let serverPermit: ServerPermit
+    private let runtime: GatewayRuntime
+
+    /// Counts the connection as accepted.
+    init(
+        _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
+        startedAt: NIODeadline, loop: LoopContext
+    ) {
+        route = decision.routeIndex
+        routeName = decision.route.name
+        requestID = decision.requestID
+        client = decision.forwarded.clientAddress
+        self.listener = listener
+        server = upgraded.address.description
+        self.startedAt = startedAt
+        self.extensions = extensions
+        isCompressed = extensions.client != nil || extensions.server != nil
+        permit = decision.permit
+        serverPermit = upgraded.permit
+        runtime = loop.runtime
+
+        let counters = loop.counters(route: route)
+        counters.accepted.add()
+        counters.active.add(1)
+        if extensions.client != nil { counters.compressionActive.add(1) }
+        for name in decision.negotiation.refusedNames { counters.extensionRefused(name) }
+        counters.recordHandshake(seconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9)
+    }
+
+    func ended(
+        _ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals, counters: RouteCounters
+    ) {
+        permit.release()
+        serverPermit.release()
+        counters.closed.add()
+        counters.active.add(-1)
+        if extensions.client != nil { counters.compressionActive.add(-1) }
+        counters.closeCode(outcome.code, by: outcome.closer.rawValue)
+        guard runtime.configuration.log.access else { return }
+        runtime.logger.info(
+            "connection closed",
+            metadata: [
+                "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
+                "route": "\(routeName)", "server": "\(server)",
+                "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
+                "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
+                "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",
+                "compression": "\(extensions.clientAnswer ?? "none")",
+                "closed_by": "\(outcome.closer.rawValue)", "code": "\(outcome.code)", "reason": "\(outcome.reason)",
+            ])
+    }
+}
+
+/// Numbers requests, so that what a client saw can be found in the logs.
+enum RequestID {
+    static func make() -> String {
+        let bits = UInt64.random(in: .min ... .max)
+        let hex = String(bits, radix: 16)
+        return String(repeating: "0", count: 16 - hex.count) + hex
+    }
+}

@@ -1,0 +1,185 @@
+import GatewaySession
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOTLS
+
+/// The upgrade as it is sent to a server.
+struct UpstreamRequest {
+    var path: String
+    var host: String
+    var fields: HTTPFields
+    var key: String
+    var subprotocols: [String]
+}
+
+protocol UpstreamHandshakeDelegate: AnyObject {
+    func handshake(_ handshake: UpstreamHandshake, answered head: HTTPResponseHead)
+    func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer)
+    func handshakeEndedResponse(_ handshake: UpstreamHandshake, isWhole: Bool)
+    /// Nothing came of it, and nothing has been answered.
+    func handshake(_ handshake: UpstreamHandshake, failed reason: String)
+    func handshakeTimedOut(_ handshake: UpstreamHandshake)
+}
+
+/// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
+/// the `RelayHandler`.
+final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundIn = Never
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private enum State {
+        case connecting
+        case waiting
+        /// The 101 is here; frames may follow it at once.
+        case switching(HTTPResponseHead)
+        /// Another response is being passed on.
+        case refusing
+        case over
+    }
+
+    private let request: UpstreamRequest
+    private let isTLS: Bool
+    private let timeout: TimeAmount
+    private weak var delegate: (any UpstreamHandshakeDelegate)?
+    private var keepsAttempt: (any UpstreamHandshakeDelegate)?
+    private var state = State.connecting
+    private var timer: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private let encoder = HTTPRequestEncoder()
+    private let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
+    private var lastError: String?
+    /// Whether the client can take more of a refusal's body.
+    private var mayRead = true
+    private var owesRead = false
+
+    init(
+        request: UpstreamRequest, isTLS: Bool, timeout: TimeAmount, delegate: any UpstreamHandshakeDelegate
+    ) {
+        self.request = request
+        self.isTLS = isTLS
+        self.timeout = timeout
+        self.delegate = delegate
+        keepsAttempt = delegate
+    }
+
+    func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        try pipeline.addHandler(encoder)
+        try pipeline.addHandler(decoder)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive && !isTLS { send(context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        keepsAttempt = nil
+        timer?.cancel()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !isTLS { send(context) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if isTLS, case TLSUserEvent.handshakeCompleted = event { send(context) }
+        if case ChannelEvent.inputClosed = event { ended(context, "server closed the connection") }
+    }
+
+    private func send(_ context: ChannelHandlerContext) {
+        guard case .connecting = state else { return }
+        state = .waiting
+        var headers = HTTPHeaders([("Host", request.host)])
+        headers.add(contentsOf: HTTP1Head.headers(from: request.fields))
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.path, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
+    }
+
+    private func timedOut() {
+        guard case .waiting = state else { return }
+        state = .over
+        delegate?.handshakeTimedOut(self)
+        context?.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch (unwrapInboundIn(data), state) {
+        case (.head(let head), .waiting):
+            timer?.cancel()
+            if head.status == .switchingProtocols {
+                state = .switching(head)
+            } else {
+                state = .refusing
+                delegate?.handshake(self, answered: head)
+            }
+        case (.body(let bytes), .refusing):
+            delegate?.handshake(self, body: bytes)
+        case (.end, .switching(let head)):
+            state = .over
+            delegate?.handshake(self, answered: head)
+        case (.end, .refusing):
+            state = .over
+            delegate?.handshakeEndedResponse(self, isWhole: true)
+            context.close(promise: nil)
+        default:
+            break
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if mayRead { context.read() } else { owesRead = true }
+    }
+
+    /// Holds back or goes on reading a refusal's body, at the pace of the client.
+    func setMayRead(_ mayRead: Bool) {
+        self.mayRead = mayRead
+        guard mayRead, owesRead else { return }
+        owesRead = false
+        context?.read()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        lastError = "\(error)"
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended(context, lastError ?? "server closed the connection")
+    }
+
+    private func ended(_ context: ChannelHandlerContext, _ reason: String) {
+        timer?.cancel()
+        let state = state
+        self.state = .over
+        switch state {
+        case .connecting, .waiting, .switching:
+            delegate?.handshake(self, failed: reason)
+        case .refusing:
+            delegate?.handshakeEndedResponse(self, isWhole: false)
+        case .over:
+            return
+        }
+        context.close(promise: nil)
+    }
+
+    func giveUp() {
+        state = .over
+        context?.close(promise: nil)
+    }
+
+    /// Hands the channel over to the session; bytes that came behind the 101 are its first.
+    func relay(with driver: SessionDriver) throws {
+        guard let context else { throw ChannelError.ioOnClosedChannel }
+        let pipeline = context.pipeline.syncOperations
+        try pipeline.addHandler(RelayHandler(leg: .server, driver: driver))
+        pipeline.removeHandler(encoder, promise: nil)
+        pipeline.removeHandler(self, promise: nil)
+        pipeline.removeHandler(decoder, promise: nil)
+    }
+}

@@ -1,0 +1,208 @@
+import NIOCore
+import WebSocketCore
+
+// How sessions end (RFC 6455 §7): who gets which Close, when it can be written, and when the transports go.
+//
+// A Close goes out only between two frames of its direction. Where a frame has been begun and will never be finished,
+// the transport is dropped instead, which the peer sees as 1006.
+extension GatewaySession {
+    private var closeTimeout: TimeAmount { TimeAmount(settings.closeTimeout) }
+
+    /// A peer's Close: passed on as it is, code and reason; or the answer to one that went to it.
+    mutating func closeArrived(from leg: Leg, frame: ByteBuffer, payload: ClosePayload, now: NIODeadline) {
+        self[leg].closeReceived = true
+        self[leg].pingIsDue = false
+        if outcome == nil {
+            let code = payload.code ?? .noStatusReceived
+            begin(
+                SessionOutcome(
+                    closer: leg == .client ? .client : .server, code: code.rawValue, reason: payload.reason),
+                until: now + closeTimeout)
+        }
+        if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
+            emit(.write(frame, to: leg.other))
+            self[leg.other].closeSent = true
+            completeIfAgreed(leg.other)
+        }
+        completeIfAgreed(leg)
+    }
+
+    /// Both Closes of a leg are through. The server of a connection closes TCP first (RFC 6455 §7.1.1): on the client's
+    /// leg that is the gateway; on the server's leg the server is waited for.
+    private mutating func completeIfAgreed(_ leg: Leg) {
+        guard self[leg].closeSent, self[leg].closeReceived else { return }
+        if leg == .client || self[leg].incoming != .open { end(leg) }
+    }
+
+    private mutating func end(_ leg: Leg) {
+        guard !self[leg].hasEndedWriting, !self[leg].isDropped else { return }
+        self[leg].hasEndedWriting = true
+        self[leg].pendingClose = nil
+        stopFeeding(leg)
+        emit(.end(leg))
+    }
+
+    mutating func drop(_ leg: Leg) {
+        guard !self[leg].isDropped else { return }
+        self[leg].isDropped = true
+        self[leg].hasEndedWriting = true
+        self[leg].pendingClose = nil
+        if leg == .client { fromClient.ignoreRest() } else { fromServer.ignoreRest() }
+        stopFeeding(leg)
+        emit(.drop(leg))
+    }
+
+    /// That leg takes nothing more; of the other one only the Close is still of interest.
+    private mutating func stopFeeding(_ leg: Leg) {
+        if leg == .client { fromServer.awaitClose() } else { fromClient.awaitClose() }
+    }
+
+    /// A peer broke a rule: it gets the code, the other side 1001.
+    mutating func violated(by leg: Leg, _ violation: ProtocolViolation, now: NIODeadline) {
+        guard self[leg].takesFrames, self[leg].pendingClose == nil, !self[leg].closeReceived else {
+            // Its Close had gone out already: there is nothing more to tell it.
+            begin(
+                SessionOutcome(closer: .gateway, code: violation.closeCode.rawValue, reason: violation.reason),
+                until: now + closeTimeout)
+            end(leg)
+            return
+        }
+        begin(
+            SessionOutcome(closer: .gateway, code: violation.closeCode.rawValue, reason: violation.reason),
+            until: now + closeTimeout)
+        self[leg].pendingClose = .init(
+            payload: ClosePayload(code: violation.closeCode, reason: violation.reason), at: .frameBoundary,
+            endsLeg: true)
+        sayGoodbye(to: leg.other, code: .goingAway, reason: "the other side broke a rule")
+    }
+
+    private mutating func sayGoodbye(to leg: Leg, code: CloseCode, reason: String) {
+        guard self[leg].takesFrames, self[leg].pendingClose == nil else { return }
+        self[leg].pendingClose = .init(
+            payload: ClosePayload(code: code, reason: reason), at: .frameBoundary, endsLeg: false)
+    }
+
+    /// A peer that is gone without a Close: the other one learns of it.
+    mutating func vanished(_ leg: Leg, why: String, now: NIODeadline) {
+        if outcome == nil {
+            begin(
+                SessionOutcome(
+                    closer: leg == .client ? .client : .server, code: CloseCode.abnormalClosure.rawValue, reason: why),
+                until: now + closeTimeout)
+        }
+        drop(leg)
+        sayGoodbye(to: leg.other, code: leg == .server ? .internalError : .goingAway, reason: why)
+    }
+
+    /// What can be done once no more bytes can be moved: Closes and pings at their boundaries, ends of transports.
+    mutating func settle(now: NIODeadline) {
+        for leg in Leg.allCases { handleEnd(of: leg, now: now) }
+        writePendingCloses(now: now)
+        for leg in Leg.allCases where self[leg].pingIsDue { writePing(to: leg, now: now) }
+        for leg in Leg.allCases where !self[leg].isDropped {
+            if self[leg].endIsHandled && self[leg].hasEndedWriting { drop(leg) }
+        }
+        if client.isDropped && server.isDropped { finish() }
+    }
+
+    private mutating func handleEnd(of leg: Leg, now: NIODeadline) {
+        let state = self[leg]
+        guard state.incoming != .open, !state.endIsHandled, !state.isDropped else { return }
+        let direction = leg == .client ? DirectionEnd(fromClient) : DirectionEnd(fromServer)
+        // What it sent before it went is delivered first.
+        guard direction.isDone || !self[leg.other].takesFrames else { return }
+        self[leg].endIsHandled = true
+        let isBroken = state.incoming == .lost || direction.isInsideMessage
+        if outcome == nil, isBroken {
+            let what = state.incoming == .lost ? "connection was reset" : "connection ended inside a message"
+            vanished(leg, why: "\(leg == .client ? "client" : "server") \(what)", now: now)
+            return
+        }
+        if outcome == nil {
+            begin(
+                SessionOutcome(
+                    closer: leg == .client ? .client : .server, code: CloseCode.abnormalClosure.rawValue,
+                    reason: "connection ended without a Close"), until: now + closeTimeout)
+        }
+        if state.incoming == .lost { drop(leg) }
+        if self[leg.other].pendingClose == nil && !self[leg.other].closeSent {
+            end(leg.other)
+        } else if self[leg.other].closeSent && self[leg.other].closeReceived {
+            end(leg.other)
+        }
+        if self[leg].closeSent || self[leg.other].hasEndedWriting && self[leg.other].endIsHandled { end(leg) }
+    }
+
+    private struct DirectionEnd {
+        var isDone: Bool
+        var isInsideMessage: Bool
+
+        init(_ direction: borrowing RelayDirection) {
+            isDone = direction.intake == .ignore || direction.isDrained
+            isInsideMessage = direction.intake == .relay && !direction.sourceIsBetweenMessages
+        }
+    }
+
+    private mutating func writePendingCloses(now: NIODeadline) {
+        // A Close that waits for messages to end goes to both sides at once, when both are through.
+        let messagesAreThrough = fromClient.isAtMessageBoundary && fromServer.isAtMessageBoundary
+        for leg in Leg.allCases {
+            guard let pending = self[leg].pendingClose else { continue }
+            let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+            if pending.at == .messageBoundary ? messagesAreThrough : isAtFrameBoundary {
+                write(pending, to: leg, now: now)
+            } else if self[leg.other].isDropped || intake(from: leg.other) == .ignore {
+                // The frame that was begun will never be finished.
+                drop(leg)
+            }
+        }
+    }
+
+    private func intake(from leg: Leg) -> RelayIntake { leg == .client ? fromClient.intake : fromServer.intake }
+
+    private mutating func write(_ pending: LegState.PendingClose, to leg: Leg, now: NIODeadline) {
+        self[leg].pendingClose = nil
+        guard self[leg].takesFrames else { return }
+        var payload = ByteBuffer()
+        pending.payload.encode(into: &payload)
+        emit(.write(controlFrame(.close, payload: payload, to: leg), to: leg))
+        self[leg].closeSent = true
+        self[leg].pingIsDue = false
+        begin(outcome ?? SessionOutcome(closer: .gateway, code: 1006, reason: ""), until: now + closeTimeout)
+        stopFeeding(leg)
+        if pending.endsLeg { end(leg) }
+    }
+
+    /// A control frame of the gateway's own (RFC 6455 §5.5): masked on its way to the server.
+    func controlFrame(_ opcode: Opcode, payload: ByteBuffer, to leg: Leg) -> ByteBuffer {
+        let key = leg == .server ? maskKeys.nextMaskKey() : nil
+        let header = FrameHeader(
+            fin: true, rsv1: false, opcode: opcode, maskKey: key, payloadLength: payload.readableBytes)
+        var payload = payload
+        if let key {
+            payload.withUnsafeMutableReadableBytes { key.apply(to: $0, offset: 0) }
+        }
+        var frame = ByteBuffer()
+        frame.reserveCapacity(header.encodedLength + payload.readableBytes)
+        header.encode(into: &frame)
+        frame.writeBuffer(&payload)
+        return frame
+    }
+
+    /// Time for the closing handshake is up: whoever waits is told what can still be told, then everything goes.
+    mutating func cut(now: NIODeadline) {
+        for leg in Leg.allCases where !self[leg].isDropped {
+            if let pending = self[leg].pendingClose {
+                let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+                if isAtFrameBoundary { write(pending, to: leg, now: now) }
+            } else if self[leg].closeReceived, self[leg].takesFrames, let outcome {
+                // The other side never answered: its Close is answered here.
+                let code = CloseCode(rawValue: outcome.code)
+                let payload = ClosePayload(code: code.isValidOnWire ? code : nil, reason: "")
+                write(.init(payload: payload, at: .frameBoundary, endsLeg: true), to: leg, now: now)
+            }
+            end(leg)
+            drop(leg)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+public import NIOCore
+import WebSocketCore
+
+extension GatewaySession {
+    /// How long a compressor that nobody uses keeps its window.
+    static var idleStateLifetime: TimeAmount { .seconds(5) }
+
+    var holdsIdleState: Bool { fromClient.zlib.holdsDeflater || fromServer.zlib.holdsDeflater }
+
+    /// A deadline may have passed. Being called early is harmless.
+    public mutating func timeReached(now: NIODeadline) {
+        if let closeDeadline {
+            if now >= closeDeadline { cut(now: now) }
+            return
+        }
+        if settings.maxLifetime > .zero, now >= lifetimeEnd {
+            close(
+                ClosePayload(code: .goingAway, reason: "connection reached its lifetime"),
+                grace: TimeAmount(settings.closeTimeout), now: now)
+            return
+        }
+        if settings.idleTimeout > .zero, now >= lastActivity + TimeAmount(settings.idleTimeout) {
+            close(
+                ClosePayload(code: .goingAway, reason: "connection was idle"),
+                grace: TimeAmount(settings.closeTimeout), now: now)
+            return
+        }
+        for leg in Leg.allCases {
+            switch self[leg].keepAlive.verdict(now: now) {
+            case .quiet: self[leg].pingIsDue = false
+            case .ping: self[leg].pingIsDue = true
+            case .dead:
+                vanished(leg, why: "\(leg == .client ? "client" : "server") did not answer a ping", now: now)
+                return
+            }
+        }
+        if holdsIdleState, now >= lastActivity + Self.idleStateLifetime {
+            if fromClient.message == nil { fromClient.zlib.releaseDeflater() }
+            if fromServer.message == nil { fromServer.zlib.releaseDeflater() }
+        }
+    }
+
+    mutating func writePing(to leg: Leg, now: NIODeadline) {
+        let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+        guard outcome == nil, self[leg].takesFrames, self[leg].isWritable, isAtFrameBoundary else { return }
+        self[leg].pingIsDue = false
+        let payload = self[leg].keepAlive.ping(now: now)
+        watchPongs()
+        emit(.write(controlFrame(.ping, payload: payload, to: leg), to: leg))
+    }
+}

@@ -1,0 +1,254 @@
+public import GatewayConfig
+public import NIOCore
+public import PerMessageDeflate
+import WebSocketCore
+
+/// One proxied connection after both handshakes: bytes, events and time in, actions out. No I/O, no clock.
+///
+/// The driver calls an input (`receive`, `receivedEnd`, `lost`, `writabilityChanged`, `timeReached`, `close`), then
+/// `nextAction` until it gives nil, then asks `wantsRead` for each leg. Work is done inside `nextAction`, one bounded
+/// step at a time; a driver that sees a leg's transport filling up says so with `writabilityChanged` in between.
+///
+/// What is held at any moment is bounded: one chunk of input a leg (or what one read of a TLS leg gave), a cut header
+/// of at most 139 bytes, 64 KiB of a message being rewritten, and zlib's state.
+public struct GatewaySession: ~Copyable {
+    let settings: SessionSettings
+    var fromClient: RelayDirection
+    var fromServer: RelayDirection
+    var client: LegState
+    var server: LegState
+    let maskKeys: any MaskKeySource
+
+    private let startedAt: NIODeadline
+    var lastActivity: NIODeadline
+    private var activityBefore: NIODeadline
+    /// How the session is ending, from the first event that ends it.
+    var outcome: SessionOutcome?
+    /// When what is left is cut.
+    var closeDeadline: NIODeadline?
+    private var hasFinished = false
+    private var deadlineIsNew = false
+    private var actions = CircularBuffer<SessionAction>()
+
+    /// - Parameters:
+    ///   - settings: the route's.
+    ///   - extensions: what each leg agreed on.
+    ///   - zlib: where compression state is taken from and given back to.
+    ///   - maskKeys: keys for the frames that the gateway itself makes for the server.
+    ///   - now: both handshakes are done.
+    public init(
+        settings: SessionSettings, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
+        now: NIODeadline
+    ) {
+        self.settings = settings
+        self.maskKeys = maskKeys
+        let up = extensions.compression(from: .client)
+        let down = extensions.compression(from: .server)
+        fromClient = RelayDirection(
+            source: .client, settings: settings, compression: up,
+            zlib: ZlibStates(pool: zlib, compression: up, settings: settings.compression), maskKeys: maskKeys)
+        fromServer = RelayDirection(
+            source: .server, settings: settings, compression: down,
+            zlib: ZlibStates(pool: zlib, compression: down, settings: settings.compression), maskKeys: maskKeys)
+        let keepAlive = KeepAlive(settings: settings, now: now)
+        client = LegState(keepAlive: keepAlive)
+        server = LegState(keepAlive: keepAlive)
+        startedAt = now
+        lastActivity = now
+        activityBefore = now
+    }
+
+    var lifetimeEnd: NIODeadline { startedAt + TimeAmount(settings.maxLifetime) }
+
+    // MARK: Inputs
+
+    /// Bytes came from that leg's peer.
+    public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
+        activityBefore = lastActivity
+        lastActivity = now
+        switch leg {
+        case .client:
+            client.keepAlive.received(now: now)
+            fromClient.receive(bytes)
+        case .server:
+            server.keepAlive.received(now: now)
+            fromServer.receive(bytes)
+        }
+    }
+
+    /// That leg's peer ended its sending half in order; everything it sent before has been given to `receive`.
+    public mutating func receivedEnd(from leg: Leg) {
+        guard self[leg].incoming == .open else { return }
+        self[leg].incoming = .ended
+    }
+
+    /// That leg's transport is gone: nothing more comes or goes. `inOrder` when its peer ended it, and nothing broke.
+    public mutating func lost(_ leg: Leg, inOrder: Bool = false) {
+        if !inOrder {
+            self[leg].incoming = .lost
+        } else if self[leg].incoming == .open {
+            self[leg].incoming = .ended
+        }
+        self[leg].hasEndedWriting = true
+        self[leg].pendingClose = nil
+    }
+
+    /// That leg's transport has passed its high watermark (false), or fallen below its low one (true).
+    public mutating func writabilityChanged(_ leg: Leg, isWritable: Bool) {
+        self[leg].isWritable = isWritable
+    }
+
+    /// Ends the session on the gateway's own account: both peers get this Close once the messages in flight have
+    /// passed, or are cut when that takes longer than `grace`.
+    public mutating func close(_ payload: ClosePayload, grace: TimeAmount, now: NIODeadline) {
+        guard outcome == nil else { return }
+        begin(
+            SessionOutcome(
+                closer: .gateway, code: payload.code?.rawValue ?? CloseCode.noStatusReceived.rawValue,
+                reason: payload.reason), until: now + grace)
+        for leg in Leg.allCases where self[leg].takesFrames {
+            self[leg].pendingClose = .init(payload: payload, at: .messageBoundary, endsLeg: false)
+        }
+    }
+
+    // MARK: Outputs
+
+    /// The next thing to do; nil when there is nothing until the next input.
+    public mutating func nextAction(now: NIODeadline) -> SessionAction? {
+        while true {
+            if let action = actions.popFirst() { return action }
+            if hasFinished { return nil }
+            if let action = step(.client, now: now) { return action }
+            if let action = step(.server, now: now) { return action }
+            if !actions.isEmpty { continue }
+            settle(now: now)
+            if actions.isEmpty { return nil }
+        }
+    }
+
+    /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
+    public func wantsRead(from leg: Leg) -> Bool {
+        let state = self[leg]
+        guard state.incoming == .open, !state.isDropped else { return false }
+        return leg == .client ? wantsRead(fromClient, server) : wantsRead(fromServer, client)
+    }
+
+    private func wantsRead(_ direction: borrowing RelayDirection, _ destination: LegState) -> Bool {
+        switch direction.intake {
+        case .ignore: true
+        case .awaitClose: direction.isDrained
+        case .relay: direction.isDrained && destination.isWritable
+        }
+    }
+
+    /// When `timeReached` is to be called, unless something happens before.
+    public var nextDeadline: NIODeadline {
+        if let closeDeadline { return closeDeadline }
+        var deadline = min(client.keepAlive.deadline, server.keepAlive.deadline)
+        if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
+        if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
+        if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
+        return deadline
+    }
+
+    /// Whether `nextDeadline` has come nearer than it was; once.
+    public mutating func takeDeadlineIsNew() -> Bool {
+        defer { deadlineIsNew = false }
+        return deadlineIsNew
+    }
+
+    /// Whether a Close is on its way or a side has gone.
+    public var isClosing: Bool { outcome != nil }
+
+    /// What went from that leg's peer to the other since it was last asked.
+    public mutating func takeTraffic(from leg: Leg) -> DirectionTraffic {
+        var traffic = DirectionTraffic()
+        switch leg {
+        case .client: swap(&traffic, &fromClient.traffic)
+        case .server: swap(&traffic, &fromServer.traffic)
+        }
+        return traffic
+    }
+
+    /// Bytes of zlib state held now.
+    public var zlibMemory: Int { fromClient.zlib.memory + fromServer.zlib.memory }
+
+    // MARK: Inside
+
+    subscript(leg: Leg) -> LegState {
+        get { leg == .client ? client : server }
+        set { if leg == .client { client = newValue } else { server = newValue } }
+    }
+
+    mutating func emit(_ action: SessionAction) { actions.append(action) }
+
+    /// Notes how the session ends, and by when.
+    mutating func begin(_ outcome: SessionOutcome, until deadline: NIODeadline) {
+        if self.outcome == nil { self.outcome = outcome }
+        closeDeadline = deadline
+        deadlineIsNew = true
+    }
+
+    mutating func finish() {
+        hasFinished = true
+        fromClient.ignoreRest()
+        fromServer.ignoreRest()
+        emit(.finished(outcome ?? SessionOutcome(closer: .gateway, code: 1006, reason: "")))
+    }
+
+    private mutating func step(_ source: Leg, now: NIODeadline) -> SessionAction? {
+        let result: RelayStep
+        switch source {
+        case .client:
+            guard mayStep(fromClient, to: server) else { return nil }
+            result = fromClient.step(until: server.pendingClose?.at ?? .never)
+            if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
+        case .server:
+            guard mayStep(fromServer, to: client) else { return nil }
+            result = fromServer.step(until: client.pendingClose?.at ?? .never)
+            if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
+        }
+        switch result {
+        case .forward(let bytes):
+            return .write(bytes, to: source.other)
+        case .needsInput, .stopped:
+            return nil
+        case .pong(let frame, let payload):
+            let isOurs = self[source].keepAlive.swallows(pong: payload)
+            watchPongs()
+            // The answer to the gateway's own ping is no traffic: it does not keep an idle connection open.
+            if isOurs { lastActivity = activityBefore }
+            guard !isOurs, self[source.other].takesFrames else { return step(source, now: now) }
+            return .write(frame, to: source.other)
+        case .close(let frame, let payload):
+            closeArrived(from: source, frame: frame, payload: payload, now: now)
+        case .violation(let violation):
+            violated(by: source, violation, now: now)
+        }
+        return nil
+    }
+
+    private func mayStep(_ direction: borrowing RelayDirection, to destination: LegState) -> Bool {
+        switch direction.intake {
+        case .ignore: false
+        case .awaitClose: true
+        case .relay: destination.isWritable
+        }
+    }
+
+    private mutating func countRelayedControls() {
+        server.keepAlive.relayed(pings: fromClient.relayedPings)
+        client.keepAlive.relayed(pongs: fromClient.relayedPongs)
+        client.keepAlive.relayed(pings: fromServer.relayedPings)
+        server.keepAlive.relayed(pongs: fromServer.relayedPongs)
+        fromClient.relayedPings = 0
+        fromClient.relayedPongs = 0
+        fromServer.relayedPings = 0
+        fromServer.relayedPongs = 0
+    }
+
+    mutating func watchPongs() {
+        fromClient.handsUpPongs = client.keepAlive.awaitsPong
+        fromServer.handsUpPongs = server.keepAlive.awaitsPong
+    }
+}

@@ -1,0 +1,156 @@
+import NIOCore
+import PerMessageDeflate
+import WebSocketCore
+
+enum TranscodingStep {
+    case needsInput
+    /// A whole frame for the destination.
+    case frame(ByteBuffer)
+    case violation(ProtocolViolation)
+}
+
+extension RelayDirection {
+    /// How much payload is unmasked, inflated or compressed in one go.
+    static var pieceSize: Int { 8 * 1024 }
+
+    mutating func beginTranscoding(_ header: FrameHeader) -> ProtocolViolation? {
+        guard let message else { return nil }
+        let inflates = message.treatment != .deflated
+        let deflates = message.treatment != .inflated
+        if inflates, let violation = zlib.readyInflater() { return violation }
+        let expected = inflates && !deflates ? header.payloadLength &* 4 : header.payloadLength
+        transcoding = Transcoding(
+            opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected)
+        return nil
+    }
+
+    /// Works on the message until a frame is ready, or input is needed.
+    mutating func transcode(_ chunk: inout ByteBuffer?) -> TranscodingStep {
+        guard var work = transcoding else { return .needsInput }
+        // Taken out while it is worked on, so that its buffers have one owner and are not copied.
+        transcoding = nil
+        defer { if message != nil { transcoding = work } }
+        do {
+            while true {
+                if work.room <= 0 { return .frame(work.takeFrame(fin: false, maskKey: outgoingMaskKey)) }
+                if work.plain.readableBytes > 0 {
+                    try zlib.deflatePlain(of: &work)
+                    continue
+                }
+                switch work.phase {
+                case .payload:
+                    if let step = try transcodePayload(&work, &chunk) { return step }
+                case .inflateTail:
+                    let before = work.inflated.readableBytes
+                    let isDone = try zlib.finishInflating(into: &work)
+                    if let violation = checkInflated(work.inflated, from: before) { return .violation(violation) }
+                    guard isDone else { continue }
+                    guard textIsComplete else { return .violation(notUTF8) }
+                    guard work.deflates else { return finish(&work) }
+                    work.phase = .deflateTail
+                case .deflateTail:
+                    guard textIsComplete else { return .violation(notUTF8) }
+                    if try zlib.finishDeflating(into: &work) { return finish(&work) }
+                }
+            }
+        } catch {
+            return .violation(ProtocolViolation(closeCode: .invalidPayload, reason: "\(error)"))
+        }
+    }
+
+    private var outgoingMaskKey: MaskKey? { source == .client ? maskKeys.nextMaskKey() : nil }
+
+    private var textIsComplete: Bool {
+        guard let message, message.isText, settings.validateUTF8 else { return true }
+        return utf8.isAtBoundary
+    }
+
+    /// One piece of the frame's payload; nil to go on.
+    private mutating func transcodePayload(
+        _ work: inout Transcoding, _ chunk: inout ByteBuffer?
+    ) throws -> TranscodingStep? {
+        guard let frame else { return .needsInput }
+        guard framePosition < frame.payloadLength else {
+            self.frame = nil
+            guard frame.fin else { return .needsInput }
+            work.phase = work.inflates ? .inflateTail : .deflateTail
+            return nil
+        }
+        guard var bytes = chunk, bytes.readableBytes > 0 else { return .needsInput }
+        chunk = nil
+        defer { chunk = bytes }
+        let count = min(bytes.readableBytes, frame.payloadLength - framePosition, Self.pieceSize)
+        let used = try bytes.withUnsafeReadableBytes { readable in
+            try withUnmasked(UnsafeRawBufferPointer(rebasing: readable[..<count]), of: frame) { piece in
+                try convert(piece, &work)
+            }
+        }
+        switch used {
+        case .success(let consumed):
+            bytes.moveReaderIndex(forwardBy: consumed)
+            framePosition += consumed
+            return nil
+        case .failure(let violation):
+            return .violation(violation)
+        }
+    }
+
+    /// Hands over the payload as the sender wrote it. A copy, as the chunk itself may be needed as it came.
+    func withUnmasked<Result>(
+        _ piece: UnsafeRawBufferPointer, of frame: FrameHeader, at position: Int? = nil,
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        guard let key = frame.maskKey else { return try body(piece) }
+        return try withUnsafeTemporaryAllocation(byteCount: piece.count, alignment: 8) { scratch in
+            scratch.copyMemory(from: piece)
+            key.apply(to: scratch, offset: position ?? framePosition)
+            return try body(UnsafeRawBufferPointer(scratch))
+        }
+    }
+
+    /// Inflates or compresses a piece; tells how much of it was used.
+    private mutating func convert(
+        _ piece: UnsafeRawBufferPointer, _ work: inout Transcoding
+    ) throws -> Result<Int, ProtocolViolation> {
+        if work.inflates {
+            let before = work.inflated.readableBytes
+            let consumed = try zlib.inflate(piece, into: &work)
+            if let violation = checkInflated(work.inflated, from: before) { return .failure(violation) }
+            return .success(consumed)
+        }
+        let consumed = try zlib.deflate(piece, into: &work)
+        traffic.payloadBytes &+= consumed
+        if let message, message.isText, settings.validateUTF8,
+            !utf8.consume(UnsafeRawBufferPointer(rebasing: piece[..<consumed]), mask: nil, offset: 0)
+        {
+            return .failure(notUTF8)
+        }
+        return .success(consumed)
+    }
+
+    /// Size, ratio and UTF-8 of what was just inflated: the bytes of `buffer` after `position`.
+    private mutating func checkInflated(_ buffer: ByteBuffer, from position: Int) -> ProtocolViolation? {
+        guard var message else { return nil }
+        defer { self.message = message }
+        return buffer.withUnsafeReadableBytes { bytes in
+            Self.check(
+                UnsafeRawBufferPointer(rebasing: bytes[position...]), of: &message, settings, &utf8, &traffic)
+        }
+    }
+
+    private mutating func finish(_ work: inout Transcoding) -> TranscodingStep {
+        let frame = work.takeFrame(fin: true, maskKey: outgoingMaskKey)
+        if work.deflates, let message {
+            traffic.messagesDeflated &+= 1
+            traffic.deflatedFrom &+= message.size
+            traffic.deflatedTo &+= work.sent
+        }
+        endMessage()
+        return .frame(frame)
+    }
+}
+
+extension Transcoding {
+    /// Where inflated payload goes: to the destination, or on to be compressed again.
+    var inflated: ByteBuffer { deflates ? plain : gathered }
+}

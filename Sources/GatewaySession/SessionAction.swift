@@ -1,0 +1,32 @@
+public import NIOCore
+
+/// What the session wants done. The driver carries actions out in the order it gets them.
+public enum SessionAction: Equatable, Sendable {
+    /// Send these bytes: whole frames or a part of one.
+    case write(ByteBuffer, to: Leg)
+    /// Send what is queued, then end the sending half of that leg; its receiving half stays open.
+    case end(Leg)
+    /// Close that leg's transport now. Nothing more comes from it or goes to it.
+    case drop(Leg)
+    /// Both legs are gone. The last action.
+    case finished(SessionOutcome)
+}
+
+/// How a session ended.
+public struct SessionOutcome: Equatable, Sendable {
+    /// Who ended it first.
+    public enum Closer: String, CaseIterable, Sendable { case client, server, gateway }
+
+    public var closer: Closer
+    /// The code of the first Close, 1005 for one without a code, 1006 where a side went without a Close
+    /// (RFC 6455 §7.4.1).
+    public var code: UInt16
+    /// The reason beside the code, or what the gateway saw: never longer than 123 bytes.
+    public var reason: String
+
+    public init(closer: Closer, code: UInt16, reason: String) {
+        self.closer = closer
+        self.code = code
+        self.reason = reason
+    }
+}
