@@ -1,0 +1,62 @@
+/// Idle zlib streams of one event loop, reset and ready, so that a connection without context takeover needs a stream
+/// only while a message passes, and gets it without allocation.
+///
+/// The pool keeps the account: a stream counts in `memory` from when it is made until it is freed, whether a connection
+/// has it, the pool has it, or a connection dropped it without giving it back.
+public final class ZlibPool {
+    private let memory: CompressionMemory
+    private let maximumIdle: Int
+    private var idle: [ZlibStream.Kind: [ZlibStream]] = [:]
+
+    /// - Parameter maximumIdle: most streams kept of each set of parameters.
+    public init(memory: CompressionMemory, maximumIdle: Int = 4) {
+        self.memory = memory
+        self.maximumIdle = maximumIdle
+    }
+
+    /// An idle compressor, or a new one.
+    ///
+    /// - Throws: `ZlibError.overMemoryLimit` when the account has no room for a new one (the message can go
+    ///   uncompressed), and as ``Deflater/init(windowBits:memoryLevel:level:)``.
+    public func takeDeflater(windowBits: Int, memoryLevel: Int, level: Int = 6) throws(ZlibError) -> Deflater {
+        if let stream = idle[.deflate(windowBits: windowBits, memoryLevel: memoryLevel, level: level)]?.popLast() {
+            return Deflater(reusing: stream)
+        }
+        do {
+            return try Deflater(windowBits: windowBits, memoryLevel: memoryLevel, level: level, account: memory)
+        } catch .overMemoryLimit where !idle.isEmpty {
+            // What lies idle with other parameters may be what is in the way.
+            trim()
+            return try Deflater(windowBits: windowBits, memoryLevel: memoryLevel, level: level, account: memory)
+        }
+    }
+
+    /// An idle decompressor, or a new one, over the account's limit if need be: the peer's message is on its way.
+    ///
+    /// - Throws: as ``Inflater/init(windowBits:)``.
+    public func takeInflater(windowBits: Int) throws(ZlibError) -> Inflater {
+        if let stream = idle[.inflate(windowBits: windowBits)]?.popLast() { return Inflater(reusing: stream) }
+        return try Inflater(windowBits: windowBits, account: memory)
+    }
+
+    /// Resets a compressor and keeps it, or frees it when there are enough.
+    public func give(back deflater: consuming Deflater) {
+        keep(deflater.stream)
+    }
+
+    /// Resets a decompressor and keeps it, or frees it when there are enough.
+    public func give(back inflater: consuming Inflater) {
+        keep(inflater.stream)
+    }
+
+    /// Frees all idle streams.
+    public func trim() {
+        idle.removeAll()
+    }
+
+    private func keep(_ stream: ZlibStream) {
+        guard idle[stream.kind, default: []].count < maximumIdle, memory.used <= memory.limit else { return }
+        stream.reset()
+        idle[stream.kind, default: []].append(stream)
+    }
+}
