@@ -1,0 +1,122 @@
+public import GatewayConfig
+public import NIOCore
+import Synchronization
+
+/// The caps on connections: of the process, of each client address, of each route, and of each client address on a
+/// route; and the rate of handshakes.
+///
+/// One instance for the process, called from every event loop, once a handshake. It remembers only addresses that have
+/// connections now, so its memory is bounded by the number of those. An IPv6 client is counted by its /64, a unix peer
+/// by no address at all.
+public final class Admission: Sendable {
+    private struct State {
+        var total = 0
+        var byAddress: [ClientAddress.CapKey: Int] = [:]
+        var routes: [RouteState]
+        var handshakes: TokenBucket?
+        var isDraining = false
+    }
+
+    private struct RouteState {
+        var total = 0
+        var byAddress: [ClientAddress.CapKey: Int] = [:]
+    }
+
+    private struct RouteCaps {
+        let connections: Int
+        let connectionsPerIP: Int
+    }
+
+    private let limits: ProcessLimits
+    private let caps: [RouteCaps]
+    private let state: Mutex<State>
+
+    /// - Parameter routes: in the order that the route numbers of ``admit(route:clientAddress:now:)`` count.
+    public init(limits: ProcessLimits, routes: [RouteConfiguration]) {
+        self.limits = limits
+        caps = routes.map { RouteCaps(connections: $0.maxConnections, connectionsPerIP: $0.maxConnectionsPerIP) }
+        state = Mutex(State(routes: routes.map { _ in RouteState() }))
+    }
+
+    /// A place for one more connection, or the first of these that stands against it: draining, the rate of
+    /// handshakes, the caps of the process, of the client address, of the route, of the client address on the route.
+    ///
+    /// - Parameters:
+    ///   - route: index of the route; one that does not exist is refused with ``Refusal/noRoute``.
+    ///   - clientAddress: the address that counts (``ForwardedFields/clientAddress``).
+    ///   - now: the time, for the rate alone.
+    public func admit(route: Int, clientAddress: ClientAddress, now: NIODeadline) -> Result<Permit, Refusal> {
+        guard caps.indices.contains(route) else { return .failure(.noRoute) }
+        let address = clientAddress.capKey
+        let refusal = state.withLock { state in
+            let refusal = Self.refusal(state: &state, limits, caps[route], route: route, address: address, now: now)
+            if refusal == nil {
+                Self.count(state: &state, route: route, address: address, by: 1)
+            }
+            return refusal
+        }
+        if let refusal { return .failure(refusal) }
+        return .success(
+            Permit { [self] in
+                state.withLock { Self.count(state: &$0, route: route, address: address, by: -1) }
+            })
+    }
+
+    /// From now on every handshake is refused with ``Refusal/draining``. Permits stay valid.
+    public func startDraining() {
+        state.withLock { $0.isDraining = true }
+    }
+
+    public var isDraining: Bool {
+        state.withLock { $0.isDraining }
+    }
+
+    /// Permits that are out.
+    public var activeConnections: Int {
+        state.withLock { $0.total }
+    }
+
+    private static func refusal(
+        state: inout State, _ limits: ProcessLimits, _ caps: RouteCaps, route: Int, address: ClientAddress.CapKey?,
+        now: NIODeadline
+    ) -> Refusal? {
+        if state.isDraining { return .draining }
+        if limits.maxHandshakesPerSecond > 0, !takeHandshake(state: &state, limits, now: now) { return .handshakeRate }
+        if isReached(limits.maxConnections, by: state.total) { return .maxConnections }
+        if let address, isReached(limits.maxConnectionsPerIP, by: state.byAddress[address] ?? 0) {
+            return .maxConnectionsPerIP
+        }
+        if isReached(caps.connections, by: state.routes[route].total) { return .routeMaxConnections }
+        if let address, isReached(caps.connectionsPerIP, by: state.routes[route].byAddress[address] ?? 0) {
+            return .routeMaxConnectionsPerIP
+        }
+        return nil
+    }
+
+    /// The bucket holds a second's worth, and starts with the first handshake as there is no time before it.
+    private static func takeHandshake(state: inout State, _ limits: ProcessLimits, now: NIODeadline) -> Bool {
+        let rate = Double(limits.maxHandshakesPerSecond)
+        var bucket = state.handshakes ?? TokenBucket(rate: rate, burst: rate, now: now)
+        defer { state.handshakes = bucket }
+        return bucket.take(now: now)
+    }
+
+    /// A cap of 0 is none.
+    private static func isReached(_ cap: Int, by count: Int) -> Bool {
+        cap > 0 && count >= cap
+    }
+
+    private static func count(state: inout State, route: Int, address: ClientAddress.CapKey?, by change: Int) {
+        state.total += change
+        state.routes[route].total += change
+        guard let address else { return }
+        count(&state.byAddress, address, by: change)
+        count(&state.routes[route].byAddress, address, by: change)
+    }
+
+    private static func count(_ counts: inout [ClientAddress.CapKey: Int], _ key: ClientAddress.CapKey, by change: Int)
+    {
+        let count = (counts[key] ?? 0) + change
+        counts[key] = count > 0 ? count : nil
+    }
+}

@@ -1,0 +1,67 @@
+public import GatewayConfig
+public import HTTPTypes
+
+/// The header fields that go from one leg to the other: those that are about one connection alone stay behind
+/// (RFC 9110 §7.6.1), the route's edits are made, everything else keeps its order and case.
+///
+/// `Sec-WebSocket-*` fields of a handshake stay behind too, as each leg has a handshake of its own; the caller adds its
+/// own, and `Connection` and `Upgrade` with them.
+public enum HeaderFilter {
+    /// The fields of a client's request to send on to the server.
+    public static func request(_ fields: HTTPFields, edits: HeaderEdits = .init()) -> HTTPFields {
+        edit(endToEnd(fields, isHandshake: true), edits)
+    }
+
+    /// The fields of a server's answer to send on to the client.
+    ///
+    /// - Parameter isHandshake: whether the server agreed (101, or 200 to an extended CONNECT). Of a refusal
+    ///   `Sec-WebSocket-*` and `Content-Length` go through, as they describe it.
+    public static func response(_ fields: HTTPFields, edits: HeaderEdits = .init(), isHandshake: Bool) -> HTTPFields {
+        edit(endToEnd(fields, isHandshake: isHandshake), edits)
+    }
+
+    /// Fields of one connection, whether `Connection` names them or not.
+    private static let hopByHop: Set<String> = [
+        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
+        "proxy-authentication-info", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings",
+    ]
+
+    /// Fields that a client can't take away by naming them in `Connection`: servers decide by them whom they trust.
+    private static let neverNominated: Set<String> = ["host", "origin", "forwarded", "authorization", "cookie"]
+
+    private static func endToEnd(_ fields: HTTPFields, isHandshake: Bool) -> HTTPFields {
+        let nominated = nominatedNames(in: fields)
+        var kept = HTTPFields()
+        kept.reserveCapacity(fields.count)
+        for field in fields {
+            let name = field.name.canonicalName
+            if hopByHop.contains(name) || nominated.contains(name) { continue }
+            if isHandshake, name.hasPrefix("sec-websocket-") || name == "content-length" { continue }
+            kept.append(field)
+        }
+        return kept
+    }
+
+    /// What the `Connection` fields name, in lower case.
+    private static func nominatedNames(in fields: HTTPFields) -> Set<String> {
+        var names: Set<String> = []
+        for value in fields[values: .connection] {
+            for option in value.utf8.split(separator: UInt8(ascii: ",")) {
+                let name = lowercasedASCII(option.lazy.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") })
+                if !neverNominated.contains(name), !name.hasPrefix("x-forwarded-") { names.insert(name) }
+            }
+        }
+        return names
+    }
+
+    /// A field that is set takes the place of the first of its name, or the end.
+    private static func edit(_ fields: HTTPFields, _ edits: HeaderEdits) -> HTTPFields {
+        var fields = fields
+        for name in edits.remove.compactMap({ HTTPField.Name($0) }) { fields[values: name] = [] }
+        for (name, value) in edits.set.sorted(by: { $0.key < $1.key }) {
+            guard let name = HTTPField.Name(name) else { continue }
+            fields[values: name] = [value]
+        }
+        return fields
+    }
+}

@@ -1,0 +1,150 @@
+public import HTTPTypes
+
+/// Why a client gets no WebSocket: what it is answered before the upgrade, and how it is counted.
+///
+/// A server's own refusal is none of these; it goes through as it is.
+public enum Refusal: Error, Equatable, Hashable, Sendable {
+    /// No route matches.
+    case noRoute
+    /// No WebSocket was asked for on a route that serves only those.
+    case notWebSocket
+    /// The request breaks RFC 6455 §4.2.1 or RFC 9112; the text says how, in one line.
+    case badRequest(String)
+    /// `Sec-WebSocket-Version` is another than 13 (RFC 6455 §4.4).
+    case unsupportedVersion
+    /// The `Sec-WebSocket-Key1` and `Key2` handshake of the drafts before RFC 6455.
+    case obsoleteHandshake
+    /// The route's origins don't hold this one.
+    case origin
+    /// `limits.max_connections`.
+    case maxConnections
+    /// `limits.max_connections_per_ip`.
+    case maxConnectionsPerIP
+    /// The route's `max_connections`.
+    case routeMaxConnections
+    /// The route's `max_connections_per_ip`.
+    case routeMaxConnectionsPerIP
+    /// Every server that is left has its `max_connections`.
+    case serverMaxConnections
+    /// `limits.max_handshakes_per_second`.
+    case handshakeRate
+    /// The gateway is on its way out.
+    case draining
+    /// Request line and fields over `limits.max_header_size`.
+    case headerTooLarge
+    /// The handshake was not done within `limits.handshake_timeout`.
+    case handshakeTimeout
+    /// Every server was tried, or none is there.
+    case noServer
+    /// No connection to a server came about.
+    case connectFailed
+    /// The server's answer is no valid handshake (RFC 6455 §4.1); the text, in one line, is for the log, the client
+    /// gets a general one.
+    case badAnswer(String)
+    /// The server did not answer within `response_timeout`.
+    case responseTimeout
+
+    /// The HTTP status code.
+    public var status: Int {
+        switch self {
+        case .badRequest: 400
+        case .origin: 403
+        case .noRoute: 404
+        case .handshakeTimeout: 408
+        case .notWebSocket, .unsupportedVersion, .obsoleteHandshake: 426
+        case .handshakeRate: 429
+        case .headerTooLarge: 431
+        case .noServer, .connectFailed, .badAnswer: 502
+        case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
+            .serverMaxConnections, .draining:
+            503
+        case .responseTimeout: 504
+        }
+    }
+
+    /// The name in `rejected_total`.
+    public var key: String {
+        switch self {
+        case .noRoute: "no_route"
+        case .notWebSocket: "not_websocket"
+        case .badRequest: "bad_request"
+        case .unsupportedVersion: "unsupported_version"
+        case .obsoleteHandshake: "obsolete_handshake"
+        case .origin: "origin"
+        case .maxConnections: "max_connections"
+        case .maxConnectionsPerIP: "max_connections_per_ip"
+        case .routeMaxConnections: "route_max_connections"
+        case .routeMaxConnectionsPerIP: "route_max_connections_per_ip"
+        case .serverMaxConnections: "server_max_connections"
+        case .handshakeRate: "handshake_rate"
+        case .draining: "draining"
+        case .headerTooLarge: "header_too_large"
+        case .handshakeTimeout: "handshake_timeout"
+        case .noServer: "no_server"
+        case .connectFailed: "connect_failed"
+        case .badAnswer: "bad_answer"
+        case .responseTimeout: "response_timeout"
+        }
+    }
+
+    /// Every ``key``.
+    public static let allKeys: [String] = [
+        noRoute, notWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin, maxConnections,
+        maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections, handshakeRate,
+        draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""), responseTimeout,
+    ].map(\.key)
+
+    /// One line of plain text without its line end. Says nothing about the servers behind.
+    public var body: String {
+        switch self {
+        case .noRoute: "no route matches this host and path"
+        case .notWebSocket: "this address serves WebSockets only: send Upgrade: websocket (RFC 6455)"
+        case .badRequest(let reason): Self.oneLine(reason)
+        case .unsupportedVersion: "unsupported WebSocket version: send Sec-WebSocket-Version: 13 (RFC 6455)"
+        case .obsoleteHandshake: "this handshake is of a draft: send Sec-WebSocket-Version: 13 (RFC 6455)"
+        case .origin: "pages of this origin may not connect here"
+        case .maxConnections: "the gateway has as many connections as it may have; try again later"
+        case .maxConnectionsPerIP: "your address has as many connections as it may have; close one first"
+        case .routeMaxConnections: "this route has as many connections as it may have; try again later"
+        case .routeMaxConnectionsPerIP: "your address has as many connections here as it may have; close one first"
+        case .serverMaxConnections: "the servers have as many connections as they may have; try again later"
+        case .handshakeRate: "too many handshakes a second; try again later"
+        case .draining: "the gateway is shutting down; connect again"
+        case .headerTooLarge: "the request's header fields are too large"
+        case .handshakeTimeout: "the handshake was not done in time"
+        case .noServer: "no server is available"
+        case .connectFailed: "no connection to a server came about"
+        case .badAnswer: "the server's answer is not a valid WebSocket handshake"
+        case .responseTimeout: "the server did not answer in time"
+        }
+    }
+
+    /// What the answer has to say beyond `Content-Type`, `Content-Length` and the request's id. `Upgrade` is a field
+    /// of HTTP/1.1 alone, where `Connection: upgrade` goes with it (RFC 9110 §7.8, RFC 9113 §8.2.2).
+    public var fields: HTTPFields {
+        switch self {
+        case .notWebSocket: [.upgrade: "websocket"]
+        case .unsupportedVersion, .obsoleteHandshake: [.secWebSocketVersion: "13"]
+        case .handshakeRate, .draining: [.retryAfter: "1"]
+        case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
+            .serverMaxConnections:
+            [.retryAfter: "5"]
+        default: [:]
+        }
+    }
+
+    /// Whether the HTTP/1.1 connection ends with the answer: after what was not understood nothing can be read.
+    public var closesConnection: Bool {
+        switch self {
+        case .badRequest, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .draining: true
+        default: false
+        }
+    }
+
+    /// At most 200 characters, so that nothing a client sent can break the answer or blow it up.
+    private static func oneLine(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+    }
+}

@@ -1,0 +1,197 @@
+/// A snapshot in the Prometheus text format, version 0.0.4: the same counters, in seconds and bytes.
+public struct PrometheusText: Sendable {
+    /// What `Content-Type` has to say.
+    public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    private let snapshot: StatsSnapshot
+    private var text = ""
+
+    public init(_ snapshot: StatsSnapshot) {
+        self.snapshot = snapshot
+    }
+
+    /// All metrics, each with its HELP and TYPE line; names that a snapshot has nothing for are left out.
+    public func render() -> String {
+        var copy = self
+        copy.writeProcess()
+        copy.writeConnections()
+        copy.writeTraffic()
+        copy.writeCompression()
+        copy.writeCloses()
+        copy.writeHandshakes()
+        copy.writeUpstreams()
+        return copy.text
+    }
+
+    private typealias Sample = (labels: [(name: String, value: String)], value: String)
+    private enum Kind: String { case counter, gauge, summary }
+
+    /// In the order of their names, so that two scrapes can be compared.
+    private var routes: [(name: String, route: RouteSnapshot)] {
+        snapshot.routes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    private mutating func writeProcess() {
+        write("build_info", .gauge, "The version that runs.", [([("version", snapshot.version)], "1")])
+        write("uptime_seconds", .gauge, "Time since the start.", [([], "\(snapshot.uptimeSeconds)")])
+        write("draining", .gauge, "1 while connections are being drained.", [([], snapshot.draining ? "1" : "0")])
+        if let bytes = snapshot.residentMemoryBytes {
+            write("process_resident_memory_bytes", .gauge, "Memory the process holds.", [([], "\(bytes)")])
+        }
+        let transports = snapshot.transports
+        write("transports", .gauge, "Transport connections open.", [([], "\(transports.active)")])
+        write(
+            "transports_accepted_total", .counter, "Transport connections accepted.",
+            [([], "\(transports.acceptedTotal)")])
+        write(
+            "transports_closed_total", .counter, "Transport connections ended.", [([], "\(transports.closedTotal)")])
+        write(
+            "transports_handshaking", .gauge, "Transport connections whose handshake is under way.",
+            [([], "\(transports.handshaking)")])
+    }
+
+    private mutating func writeConnections() {
+        writeRoutes("connections", .gauge, "WebSockets open.") { "\($0.active)" }
+        writeRoutes("connections_limit", .gauge, "WebSockets that may be open; 0: no cap.") { "\($0.maxConnections)" }
+        writeRoutes("connections_accepted_total", .counter, "WebSockets opened.") { "\($0.acceptedTotal)" }
+        writeRoutes("connections_closed_total", .counter, "WebSockets ended.") { "\($0.closedTotal)" }
+        write(
+            "rejected_total", .counter, "Clients refused before the upgrade.",
+            sorted(snapshot.connections.rejectedTotal).map { ([("reason", $0.key)], "\($0.value)") })
+    }
+
+    private mutating func writeTraffic() {
+        write(
+            "messages_total", .counter, "Messages on the clients' legs.",
+            routes.flatMap { name, route in
+                [("from_client", route.messages.fromClient), ("to_client", route.messages.toClient)]
+                    .flatMap { direction, count in
+                        [("text", count.text), ("binary", count.binary)].map { kind, value -> Sample in
+                            ([("route", name), ("direction", direction), ("type", kind)], "\(value)")
+                        }
+                    }
+            })
+        write(
+            "bytes_total", .counter, "Bytes on the clients' legs after the handshake.",
+            routes.flatMap { name, route in
+                [("from_client", route.bytes.fromClient), ("to_client", route.bytes.toClient)]
+                    .map { direction, value -> Sample in
+                        ([("route", name), ("direction", direction)], "\(value)")
+                    }
+            })
+    }
+
+    private mutating func writeCompression() {
+        writeRoutes("compression_connections", .gauge, "WebSockets with permessage-deflate agreed.") {
+            "\($0.compression.active)"
+        }
+        writeRoutes("compression_memory_bytes", .gauge, "zlib state held.") { "\($0.compression.memoryBytes)" }
+        writeRoutes("compressed_messages_total", .counter, "Messages the gateway compressed.") {
+            "\($0.compression.messagesCompressed)"
+        }
+        writeRoutes("compressed_bytes_before_total", .counter, "Payload before compressing.") {
+            "\($0.compression.bytesBefore)"
+        }
+        writeRoutes("compressed_bytes_after_total", .counter, "Payload after compressing.") {
+            "\($0.compression.bytesAfter)"
+        }
+        writeRoutes("inflated_messages_total", .counter, "Messages the gateway inflated.") {
+            "\($0.compression.messagesInflated)"
+        }
+        writeRoutes("inflated_bytes_before_total", .counter, "Payload before inflating.") {
+            "\($0.compression.inflatedBytesBefore)"
+        }
+        writeRoutes("inflated_bytes_after_total", .counter, "Payload after inflating.") {
+            "\($0.compression.inflatedBytesAfter)"
+        }
+    }
+
+    private mutating func writeCloses() {
+        write(
+            "extensions_refused_total", .counter, "Extensions offered and left out of the answer.",
+            routes.flatMap { name, route in
+                sorted(route.extensionsRefused).map { ([("route", name), ("extension", $0.key)], "\($0.value)") }
+            })
+        write(
+            "close_codes_total", .counter, "WebSockets ended, by close code and who sent it.",
+            routes.flatMap { name, route in
+                route.closeCodes.sorted { $0.key < $1.key }.flatMap { side, codes in
+                    sorted(codes).map { ([("route", name), ("side", side), ("code", $0.key)], "\($0.value)") }
+                }
+            })
+    }
+
+    private mutating func writeHandshakes() {
+        guard !routes.isEmpty else { return }
+        let name = "handshake_seconds"
+        header(name, .summary, "Time from the first byte of a handshake to the 101.")
+        for (route, snapshot) in routes {
+            let times = snapshot.handshakeSeconds
+            sample(name, ([("route", route), ("quantile", "0.5")], "\(times.p50)"))
+            sample(name, ([("route", route), ("quantile", "0.99")], "\(times.p99)"))
+            sample("\(name)_sum", ([("route", route)], "\(times.sum)"))
+            sample("\(name)_count", ([("route", route)], "\(times.count)"))
+        }
+    }
+
+    private mutating func writeUpstreams() {
+        writeServers("upstream_server_healthy", .gauge, "1 unless the server failed since it last answered.") {
+            $0.healthy ? "1" : "0"
+        }
+        writeServers("upstream_server_active", .gauge, "WebSockets to the server.") { "\($0.active)" }
+        writeServers("upstream_server_connections", .gauge, "Transport connections to the server.") {
+            "\($0.connections)"
+        }
+        writeServers("upstream_server_failures_total", .counter, "Connections or handshakes that failed.") {
+            "\($0.failuresTotal)"
+        }
+    }
+
+    private mutating func writeRoutes(_ name: String, _ kind: Kind, _ help: String, value: (RouteSnapshot) -> String) {
+        write(name, kind, help, routes.map { ([("route", $0.name)], value($0.route)) })
+    }
+
+    private mutating func writeServers(
+        _ name: String, _ kind: Kind, _ help: String, value: (UpstreamSnapshot.Server) -> String
+    ) {
+        let samples = snapshot.upstreams.sorted { $0.key < $1.key }.flatMap { upstream, state in
+            state.servers.sorted { $0.key < $1.key }.map { address, server -> Sample in
+                ([("upstream", upstream), ("server", address)], value(server))
+            }
+        }
+        write(name, kind, help, samples)
+    }
+
+    private func sorted(_ counts: [String: UInt64]) -> [(key: String, value: UInt64)] {
+        counts.sorted { $0.key < $1.key }
+    }
+
+    private mutating func write(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
+        guard !samples.isEmpty else { return }
+        header(name, kind, help)
+        for each in samples { sample(name, each) }
+    }
+
+    private mutating func header(_ name: String, _ kind: Kind, _ help: String) {
+        text += "# HELP sluice_\(name) \(help)\n# TYPE sluice_\(name) \(kind.rawValue)\n"
+    }
+
+    private mutating func sample(_ name: String, _ sample: Sample) {
+        let labels = sample.labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
+        text += labels.isEmpty ? "sluice_\(name) \(sample.value)\n" : "sluice_\(name){\(labels)} \(sample.value)\n"
+    }
+
+    /// Backslash, quote and line feed are all that a label value has to escape.
+    private static func escaped(_ value: String) -> String {
+        var escaped = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": escaped += "\\\\"
+            case "\"": escaped += "\\\""
+            case "\n": escaped += "\\n"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+}

@@ -1,0 +1,88 @@
+import Synchronization
+
+/// Who sent a close code.
+public enum CloseSide: String, CaseIterable, Sendable {
+    case client, server, gateway
+}
+
+/// What one route counts on one event loop. The counters and gauges are written by that loop alone; the functions may be
+/// called from any thread, once a connection.
+public final class RouteCounters: Sendable {
+    /// WebSockets opened.
+    public let accepted = Counter()
+    /// WebSockets ended.
+    public let closed = Counter()
+    /// WebSockets open.
+    public let active = Gauge()
+
+    public let messagesFromClientText = Counter()
+    public let messagesFromClientBinary = Counter()
+    public let messagesToClientText = Counter()
+    public let messagesToClientBinary = Counter()
+
+    /// Bytes on the client's leg after the handshake.
+    public let bytesFromClient = Counter()
+    public let bytesToClient = Counter()
+
+    /// WebSockets with compression agreed.
+    public let compressionActive = Gauge()
+    public let messagesCompressed = Counter()
+    /// Payload of compressed messages before and after the gateway compressed them.
+    public let compressionBytesBefore = Counter()
+    public let compressionBytesAfter = Counter()
+    public let messagesInflated = Counter()
+    /// Payload of compressed messages before and after the gateway inflated them.
+    public let inflatedBytesBefore = Counter()
+    public let inflatedBytesAfter = Counter()
+    /// zlib state held now, in bytes.
+    public let compressionMemory = Gauge()
+
+    /// More codes than this on one side count as "other": applications have a thousand to choose from.
+    static let maximumCloseCodes = 64
+    static let maximumExtensions = 32
+
+    struct Rare: Sendable {
+        var closeCodes: [CloseSide: BoundedTally] = [:]
+        var extensionsRefused = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
+        var handshakes = HandshakeTimes()
+    }
+
+    private let rare = Mutex(Rare())
+
+    public init() {}
+
+    /// A WebSocket ended with a close code of that side's: one it sent, or 1005 or 1006 for what it did not
+    /// (RFC 6455 §7.1.5).
+    public func closed(code: UInt16, by side: CloseSide) {
+        rare.withLock {
+            $0.closeCodes[side, default: BoundedTally(maximumNames: Self.maximumCloseCodes)].add(String(code))
+        }
+    }
+
+    /// An extension was offered and left out of the answer. Names are counted in lower case, up to 32 of them of at most
+    /// 64 bytes; the rest are "other".
+    public func refusedExtension(_ name: String) {
+        rare.withLock { $0.extensionsRefused.add(name.lowercased()) }
+    }
+
+    /// A handshake took that long; times outside 1 µs to 60 s count as the nearer end.
+    public func recordHandshake(microseconds: UInt64) {
+        rare.withLock { $0.handshakes.record(microseconds: microseconds) }
+    }
+
+    /// The counts that are behind the lock.
+    func rareCounts() -> Rare {
+        rare.withLock { $0 }
+    }
+}
+
+/// What one event loop counts of the connections it accepts, whatever comes of them. Written by that loop alone.
+public final class LoopCounters: Sendable {
+    /// Transport connections (TCP or unix) accepted and ended.
+    public let transportsAccepted = Counter()
+    public let transportsClosed = Counter()
+    /// Transport connections whose handshake is under way.
+    public let handshaking = Gauge()
+
+    public init() {}
+}

@@ -1,0 +1,74 @@
+/// What one route counted on all event loops. Times are in seconds, sizes in bytes.
+public struct RouteSnapshot: Encodable, Equatable, Sendable {
+    /// Messages or bytes of both directions of the client's leg.
+    public struct BothWays<Count: Encodable & Equatable & Sendable>: Encodable, Equatable, Sendable {
+        public var fromClient: Count
+        public var toClient: Count
+
+        enum CodingKeys: String, CodingKey {
+            case fromClient = "from_client"
+            case toClient = "to_client"
+        }
+    }
+
+    /// Messages by opcode (RFC 6455 §5.6).
+    public struct ByKind: Encodable, Equatable, Sendable {
+        public var text: UInt64
+        public var binary: UInt64
+    }
+
+    /// permessage-deflate (RFC 7692).
+    public struct Compression: Encodable, Equatable, Sendable {
+        public var active: Int
+        public var messagesCompressed: UInt64
+        public var bytesBefore: UInt64
+        public var bytesAfter: UInt64
+        public var messagesInflated: UInt64
+        public var inflatedBytesBefore: UInt64
+        public var inflatedBytesAfter: UInt64
+        public var memoryBytes: Int
+
+        enum CodingKeys: String, CodingKey {
+            case active
+            case messagesCompressed = "messages_compressed"
+            case bytesBefore = "bytes_before"
+            case bytesAfter = "bytes_after"
+            case messagesInflated = "messages_inflated"
+            case inflatedBytesBefore = "inflated_bytes_before"
+            case inflatedBytesAfter = "inflated_bytes_after"
+            case memoryBytes = "memory_bytes"
+        }
+    }
+
+    /// Quantiles are of everything since the start, to two significant digits.
+    public struct Handshakes: Encodable, Equatable, Sendable {
+        public var count: UInt64
+        public var sum: Double
+        public var p50: Double
+        public var p99: Double
+    }
+
+    public var active: Int
+    /// 0: no cap.
+    public var maxConnections: Int
+    public var acceptedTotal: UInt64
+    public var closedTotal: UInt64
+    public var messages: BothWays<ByKind>
+    public var bytes: BothWays<UInt64>
+    public var compression: Compression
+    /// By name, as clients offered them.
+    public var extensionsRefused: [String: UInt64]
+    /// By side (``CloseSide``), then by code.
+    public var closeCodes: [String: [String: UInt64]]
+    public var handshakeSeconds: Handshakes
+
+    enum CodingKeys: String, CodingKey {
+        case active, messages, bytes, compression
+        case maxConnections = "max_connections"
+        case acceptedTotal = "accepted_total"
+        case closedTotal = "closed_total"
+        case extensionsRefused = "extensions_refused"
+        case closeCodes = "close_codes"
+        case handshakeSeconds = "handshake_seconds"
+    }
+}

@@ -1,0 +1,110 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// All counters at one moment, added up: what `GET /stats` gives. Times are in seconds, sizes in bytes.
+public struct StatsSnapshot: Encodable, Equatable, Sendable {
+    public var version: String
+    public var uptimeSeconds: Double
+    public var draining: Bool
+    /// nil: not known, and left out.
+    public var residentMemoryBytes: UInt64?
+    public var transports: TransportSnapshot
+    public var connections: ConnectionsSnapshot
+    /// By name.
+    public var routes: [String: RouteSnapshot]
+    /// By name.
+    public var upstreams: [String: UpstreamSnapshot]
+
+    enum CodingKeys: String, CodingKey {
+        case version, draining, transports, connections, routes, upstreams
+        case uptimeSeconds = "uptime_seconds"
+        case residentMemoryBytes = "resident_memory_bytes"
+    }
+
+    /// One JSON object, its keys sorted.
+    public func json() -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // With this nothing is left that could fail to encode.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return (try? encoder.encode(self)).map(Array.init) ?? Array("{}".utf8)
+    }
+}
+
+/// Transport connections (TCP or unix), whatever became of them; a WebSocket over HTTP/2 has none of its own.
+public struct TransportSnapshot: Encodable, Equatable, Sendable {
+    public var active: UInt64
+    public var acceptedTotal: UInt64
+    public var closedTotal: UInt64
+    /// Those whose handshake is under way.
+    public var handshaking: Int
+
+    enum CodingKeys: String, CodingKey {
+        case active, handshaking
+        case acceptedTotal = "accepted_total"
+        case closedTotal = "closed_total"
+    }
+}
+
+/// WebSockets of all routes, and the clients that got none.
+public struct ConnectionsSnapshot: Encodable, Equatable, Sendable {
+    public var active: Int
+    public var acceptedTotal: UInt64
+    public var closedTotal: UInt64
+    /// By reason.
+    public var rejectedTotal: [String: UInt64]
+
+    enum CodingKeys: String, CodingKey {
+        case active
+        case acceptedTotal = "accepted_total"
+        case closedTotal = "closed_total"
+        case rejectedTotal = "rejected_total"
+    }
+}
+
+/// How the servers of one upstream stand.
+public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
+    public struct Server: Encodable, Equatable, Sendable {
+        public var healthy: Bool
+        /// WebSockets to this server, those on their way included.
+        public var active: Int
+        /// Transport connections to this server.
+        public var connections: Int
+        public var failuresTotal: Int
+
+        public init(healthy: Bool, active: Int, connections: Int, failuresTotal: Int) {
+            self.healthy = healthy
+            self.active = active
+            self.connections = connections
+            self.failuresTotal = failuresTotal
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case healthy, active, connections
+            case failuresTotal = "failures_total"
+        }
+    }
+
+    public var name: String
+    /// By address.
+    public var servers: [String: Server]
+
+    /// Servers that share an address count as one: healthy if one of them is, their numbers added up.
+    public init(name: String, servers: [(address: String, server: Server)]) {
+        self.name = name
+        self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
+            Server(
+                healthy: first.healthy || second.healthy, active: first.active &+ second.active,
+                connections: first.connections &+ second.connections,
+                failuresTotal: first.failuresTotal &+ second.failuresTotal)
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case servers
+    }
+}

@@ -1,0 +1,124 @@
+import Synchronization
+
+/// Every counter of the process: one set for each event loop and route, so that counting costs no more than adding, and
+/// a snapshot that adds them up.
+public final class Telemetry: Sendable {
+    /// A route as the counters know it.
+    public struct Route: Equatable, Sendable {
+        public var name: String
+        /// 0: no cap.
+        public var maxConnections: Int
+
+        public init(name: String, maxConnections: Int) {
+            self.name = name
+            self.maxConnections = maxConnections
+        }
+    }
+
+    static let maximumRejectionKeys = 64
+
+    public let version: String
+    public let routes: [Route]
+    private let loops: [LoopCounters]
+    /// By loop, then by route.
+    private let counters: [[RouteCounters]]
+    private let rejected = Mutex(BoundedTally(maximumNames: Telemetry.maximumRejectionKeys))
+
+    /// - Parameters:
+    ///   - loops: number of event loops, at least 1.
+    ///   - routes: in the order that route numbers count.
+    ///   - version: of the program.
+    public init(loops: Int, routes: [Route], version: String) {
+        self.version = version
+        self.routes = routes
+        self.loops = (0..<max(1, loops)).map { _ in LoopCounters() }
+        counters = self.loops.map { _ in routes.map { _ in RouteCounters() } }
+    }
+
+    /// The counters of one loop. Both numbers count from 0 and must exist.
+    public func counters(loop: Int, route: Int) -> RouteCounters {
+        counters[loop][route]
+    }
+
+    public func counters(loop: Int) -> LoopCounters {
+        loops[loop]
+    }
+
+    /// A client was refused; `key` is the reason in snake case. Any thread, once a refusal.
+    public func rejected(_ key: String) {
+        rejected.withLock { $0.add(key) }
+    }
+
+    /// All counters added up.
+    ///
+    /// - Parameters:
+    ///   - uptimeSeconds: since the start.
+    ///   - draining: whether a drain is under way.
+    ///   - upstreams: how the servers stand now.
+    ///   - residentMemoryBytes: of the process; nil where it is not known.
+    public func snapshot(
+        uptimeSeconds: Double, draining: Bool, upstreams: [UpstreamSnapshot] = [], residentMemoryBytes: UInt64? = nil
+    ) -> StatsSnapshot {
+        let routeSnapshots = routes.indices.map { route in
+            RouteSnapshot(route: routes[route], loops: counters.map { $0[route] })
+        }
+        return StatsSnapshot(
+            version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
+            residentMemoryBytes: residentMemoryBytes,
+            transports: TransportSnapshot(loops),
+            connections: ConnectionsSnapshot(
+                active: routeSnapshots.reduce(0) { $0 &+ $1.active },
+                acceptedTotal: routeSnapshots.reduce(0) { $0 &+ $1.acceptedTotal },
+                closedTotal: routeSnapshots.reduce(0) { $0 &+ $1.closedTotal },
+                rejectedTotal: rejected.withLock { $0.counts }),
+            routes: Dictionary(zip(routes.map(\.name), routeSnapshots)) { first, _ in first },
+            upstreams: Dictionary(upstreams.map { ($0.name, $0) }) { first, _ in first })
+    }
+}
+
+extension RouteSnapshot {
+    init(route: Telemetry.Route, loops: [RouteCounters]) {
+        func sum(_ counter: (RouteCounters) -> UInt64) -> UInt64 { loops.reduce(0) { $0 &+ counter($1) } }
+        func sum(_ gauge: (RouteCounters) -> Int) -> Int { loops.reduce(0) { $0 &+ gauge($1) } }
+        var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
+        var extensionsRefused: [String: UInt64] = [:]
+        var handshakes = HandshakeTimes()
+        for rare in loops.map({ $0.rareCounts() }) {
+            for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
+            extensionsRefused.add(rare.extensionsRefused.counts)
+            handshakes.add(rare.handshakes)
+        }
+        self.init(
+            active: sum { $0.active.value }, maxConnections: route.maxConnections,
+            acceptedTotal: sum { $0.accepted.value }, closedTotal: sum { $0.closed.value },
+            messages: .init(
+                fromClient: .init(
+                    text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),
+                toClient: .init(
+                    text: sum { $0.messagesToClientText.value }, binary: sum { $0.messagesToClientBinary.value })),
+            bytes: .init(fromClient: sum { $0.bytesFromClient.value }, toClient: sum { $0.bytesToClient.value }),
+            compression: .init(
+                active: sum { $0.compressionActive.value }, messagesCompressed: sum { $0.messagesCompressed.value },
+                bytesBefore: sum { $0.compressionBytesBefore.value },
+                bytesAfter: sum { $0.compressionBytesAfter.value },
+                messagesInflated: sum { $0.messagesInflated.value },
+                inflatedBytesBefore: sum { $0.inflatedBytesBefore.value },
+                inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
+                memoryBytes: sum { $0.compressionMemory.value }),
+            extensionsRefused: extensionsRefused, closeCodes: closeCodes,
+            handshakeSeconds: .init(
+                count: handshakes.count, sum: handshakes.sum, p50: handshakes.quantile(0.5),
+                p99: handshakes.quantile(0.99)))
+    }
+}
+
+extension TransportSnapshot {
+    init(_ loops: [LoopCounters]) {
+        let closed = loops.reduce(0) { $0 &+ $1.transportsClosed.value }
+        let accepted = loops.reduce(0) { $0 &+ $1.transportsAccepted.value }
+        self.init(
+            // Loops go on counting between the two readings.
+            active: accepted >= closed ? accepted - closed : 0, acceptedTotal: accepted, closedTotal: closed,
+            handshaking: loops.reduce(0) { $0 &+ $1.handshaking.value })
+    }
+}
