@@ -1,0 +1,61 @@
+/// `host:port`, `[v6]:port` and `unix:/path`.
+enum AddressText {
+    enum Role {
+        /// Port 0, a free one, will do.
+        case listening
+        case server
+    }
+
+    /// `sun_path` has 108 bytes on Linux, the last of them zero.
+    private static let unixPathLimit = 107
+
+    static func read(_ node: YAMLNode, role: Role, context: ReadingContext) -> Address? {
+        let expected = "an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/sluice.sock"
+        guard let scalar = context.text(node, expecting: expected) else { return nil }
+        if scalar.text.hasPrefix("unix:") {
+            return unix(scalar, expected: expected, context: context)
+        }
+        guard let (host, port) = hostAndPort(scalar.text), isHost(host) else {
+            context.report("expected \(expected), found \(scalar.shown)", at: scalar.place)
+            return nil
+        }
+        let range = role == .listening ? 0...65_535 : 1...65_535
+        guard port.count <= 5, let port = Int(port), range.contains(port) else {
+            let bounds = "\(range.lowerBound) to \(range.upperBound)"
+            context.report("expected a port from \(bounds), found \(scalar.shown)", at: scalar.place)
+            return nil
+        }
+        return .tcp(host: host.lowercased(), port: port)
+    }
+
+    private static func unix(_ scalar: ScalarText, expected: String, context: ReadingContext) -> Address? {
+        let path = scalar.text.dropFirst("unix:".count)
+        guard !path.isEmpty else {
+            context.report("expected \(expected), found \(scalar.shown)", at: scalar.place)
+            return nil
+        }
+        let absolute = context.absolutePath(String(path))
+        guard absolute.utf8.count <= unixPathLimit else {
+            context.report(
+                "the path of the unix socket is \(absolute.utf8.count) bytes, limit \(unixPathLimit)", at: scalar.place)
+            return nil
+        }
+        return .unix(path: absolute)
+    }
+
+    /// Brackets are taken off; the port is digits.
+    private static func hostAndPort(_ text: String) -> (host: String, port: String)? {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let port = String(text[text.index(after: colon)...])
+        guard !port.isEmpty, port.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
+        var host = text[..<colon]
+        guard host.hasPrefix("[") else { return host.contains(":") ? nil : (String(host), port) }
+        guard host.hasSuffix("]") else { return nil }
+        host = host.dropFirst().dropLast()
+        return IPPrefix(String(host))?.bytes.count == 16 ? (String(host), port) : nil
+    }
+
+    private static func isHost(_ host: String) -> Bool {
+        host.contains(":") || HostName.isValid(host)
+    }
+}

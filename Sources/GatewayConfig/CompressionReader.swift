@@ -1,0 +1,40 @@
+/// `compression`: one word, or a mapping.
+struct CompressionReader {
+    let context: ReadingContext
+
+    /// A key that is given replaces that of `inherited`.
+    func read(_ node: YAMLNode, over inherited: CompressionSettings) -> CompressionSettings {
+        var settings = inherited
+        if case .scalar = node.kind {
+            let words = CompressionSettings.Mode.allCases.map(\.rawValue)
+            let mode = context.word(node, among: words).flatMap(CompressionSettings.Mode.init(rawValue:))
+            if let mode { settings.mode = mode }
+            return settings
+        }
+        let expected = "terminate, passthrough, off or a mapping"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
+        if let value = section.word("mode", CompressionSettings.Mode.self) { settings.mode = value }
+        if let value = windowBits(section) { settings.windowBits = value }
+        if let value = section.integer("memory_level", in: 1...9) { settings.memoryLevel = value }
+        if let value = section.flag("context_takeover") { settings.contextTakeover = value }
+        if let value = section.size("threshold", in: 0...(1 << 31)) { settings.threshold = value }
+        if let value = section.integer("max_ratio", in: 0...1_000_000) { settings.maxRatio = value }
+        if let node = section.node("upstream") {
+            let offered = context.value(node, expecting: "on or off") { text in
+                ["on": true, "true": true, "off": false, "false": false][text]
+            }
+            if let offered { settings.upstream = offered }
+        }
+        section.finish()
+        return settings
+    }
+
+    private func windowBits(_ section: MappingReader) -> Int? {
+        guard let node = section.node("window_bits") else { return nil }
+        if case .scalar("8") = node.kind {
+            context.report("window_bits is 8, which zlib can't compress with; expected 9 to 15", at: node.place)
+            return nil
+        }
+        return section.integer("window_bits", in: 9...15)
+    }
+}

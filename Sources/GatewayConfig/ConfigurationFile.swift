@@ -1,0 +1,55 @@
+import Foundation
+
+/// Reads the YAML configuration.
+public enum ConfigurationFile {
+    /// The longest file that is read, in bytes.
+    public static let sizeLimit = 1024 * 1024
+
+    /// Reads and validates the file at `path`: syntax, every key and value, references, certificates.
+    ///
+    /// - Parameters:
+    ///   - path: absolute, or relative to the working directory. Relative paths in the file are relative to it.
+    ///   - environment: what `${NAME}` and `${NAME:-default}` refer to.
+    ///   - now: what the validity of certificates is measured against.
+    ///   - checkFiles: whether certificates, keys and authorities are opened and verified.
+    /// - Throws: every mistake in the file, not just the first.
+    public static func load(
+        path: String, environment: [String: String], now: Date = Date(), checkFiles: Bool = true
+    ) throws(ConfigurationErrors) -> GatewayConfiguration {
+        let text: String
+        do {
+            text = try SmallFile.text(path: path, limit: sizeLimit)
+        } catch {
+            throw ConfigurationErrors(errors: [
+                ConfigurationIssue(file: path, line: 1, column: 1, message: "the file \(error.reason)")
+            ])
+        }
+        return try parse(
+            text, file: path, directory: directory(of: path), environment: environment, now: now,
+            checkFiles: checkFiles)
+    }
+
+    /// The same from text: `file` is named in errors, and relative paths are relative to `directory`.
+    ///
+    /// - Throws: every mistake in the text, not just the first.
+    public static func parse(
+        _ text: String, file: String, directory: String, environment: [String: String], now: Date,
+        checkFiles: Bool = true
+    ) throws(ConfigurationErrors) -> GatewayConfiguration {
+        let context = ReadingContext(
+            file: file, directory: directory, environment: environment, now: now, checkFiles: checkFiles)
+        let configuration = YAMLDocument.read(text, context: context).flatMap { root in
+            ConfigurationReader(context: context).read(root)
+        }
+        guard let configuration, context.issues.isEmpty else {
+            throw ConfigurationErrors(errors: context.sortedIssues)
+        }
+        return configuration
+    }
+
+    private static func directory(of path: String) -> String {
+        let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        guard let slash = absolute.lastIndex(of: "/"), slash != absolute.startIndex else { return "/" }
+        return String(absolute[..<slash])
+    }
+}

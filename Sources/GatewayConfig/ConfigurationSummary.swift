@@ -1,0 +1,89 @@
+/// What `sluice check` prints of a configuration: a line for each listener and the table of routes, in the order of the
+/// file. The values of header and query conditions are left out: they may be secrets.
+public func summary(of configuration: GatewayConfiguration) -> String {
+    ConfigurationSummary(configuration: configuration).text
+}
+
+private struct ConfigurationSummary {
+    let configuration: GatewayConfiguration
+
+    var text: String {
+        var lines = configuration.listeners.map { listener in
+            let security = listener.tls.map { tls in
+                "TLS \(tls.minimumVersion.rawValue)+, certificates: \(tls.certificates.count)"
+                    + (tls.clientCA == nil ? "" : ", client certificates")
+            }
+            let protocols = listener.protocols.map(\.rawValue).joined(separator: ", ")
+            return "listener \(listener.name): \(listener.address) (\(security ?? "cleartext"), \(protocols))"
+        }
+        if let admin = configuration.admin {
+            lines.append("admin: \(admin.address) (\(admin.token == nil ? "no token" : "token"))")
+        }
+        lines.append("")
+        lines += Self.aligned([["NAME", "HOSTS", "PATH", "TO", "CONDITIONS", "COMPRESSION", "MESSAGE"]] + rows)
+        return lines.joined(separator: "\n")
+    }
+
+    private var rows: [[String]] {
+        configuration.routes.map { route in
+            let size = ByteSizeText.format(route.session.maxMessageSize)
+            let isProxied = if case .upstream = route.action { true } else { false }
+            return [
+                route.name, Self.list(route.match.hosts, none: "*"), path(of: route), target(of: route),
+                conditions(of: route), isProxied ? compression(of: route) : "-", isProxied ? size : "-",
+            ]
+        }
+    }
+
+    private func path(of route: RouteConfiguration) -> String {
+        switch route.match.path {
+        case nil: "*"
+        case .exact(let path): path
+        case .prefix(let path): path.hasSuffix("/") ? "\(path)*" : "\(path)[/*]"
+        case .regex(let pattern): "~ \(pattern)"
+        }
+    }
+
+    private func target(of route: RouteConfiguration) -> String {
+        switch route.action {
+        case .upstream(let name):
+            let servers = configuration.upstreams.first { $0.name == name }?.servers ?? []
+            return "\(name) (\(Self.list(servers.map(\.address.description), none: "no servers")))"
+        case .redirect(let status, let location): return "\(status) \(location)"
+        case .respond(let response): return "\(response.status)"
+        }
+    }
+
+    private func conditions(of route: RouteConfiguration) -> String {
+        var conditions = route.match.headers.sorted { $0.key < $1.key }.map { "header \($0.key)" }
+        conditions += route.match.query.sorted { $0.key < $1.key }.map { "query \($0.key)" }
+        if !route.match.subprotocols.isEmpty {
+            conditions.append("subprotocol \(route.match.subprotocols.joined(separator: " or "))")
+        }
+        return Self.list(conditions, none: "-")
+    }
+
+    private func compression(of route: RouteConfiguration) -> String {
+        let settings = route.session.compression
+        guard settings.mode == .terminate else { return settings.mode.rawValue }
+        return "terminate \(settings.windowBits)/\(settings.memoryLevel)" + (settings.upstream ? " both legs" : "")
+    }
+
+    private static func list(_ items: [String], none: String) -> String {
+        guard !items.isEmpty else { return none }
+        let rest = items.count > 3 ? ", +\(items.count - 3)" : ""
+        return items.prefix(3).joined(separator: ", ") + rest
+    }
+
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = zip(row, widths).map { cell, width in
+                cell + String(repeating: " ", count: max(0, width - cell.count))
+            }
+            let line = cells.joined(separator: "  ")
+            return String(line.prefix(upTo: line.lastIndex { $0 != " " }.map { line.index(after: $0) } ?? line.endIndex))
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// `250ms`, `10s`, `5m`, `2h`, `7d`.
+enum DurationText {
+    static let limit: Duration = .seconds(365 * 86_400)
+
+    static func parse(_ text: String) -> Duration? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        // Twelve digits of milliseconds are 31 years: past every limit, within every type.
+        guard !digits.isEmpty, digits.count <= 12, let count = Int64(digits) else { return nil }
+        let milliseconds: Int64
+        switch text[digits.endIndex...] {
+        case "ms": milliseconds = 1
+        case "s": milliseconds = 1_000
+        case "m": milliseconds = 60_000
+        case "h": milliseconds = 3_600_000
+        case "d": milliseconds = 86_400_000
+        default: return nil
+        }
+        let (product, overflow) = count.multipliedReportingOverflow(by: milliseconds)
+        return overflow ? nil : .milliseconds(product)
+    }
+
+    /// In the largest unit that needs no fraction.
+    static func format(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        if attoseconds != 0 { return "\(duration / .milliseconds(1))ms" }
+        for (unit, length) in [("h", Int64(3600)), ("m", 60)] where seconds >= length && seconds % length == 0 {
+            return "\(seconds / length)\(unit)"
+        }
+        return "\(seconds)s"
+    }
+}

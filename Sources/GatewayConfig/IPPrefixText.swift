@@ -1,0 +1,26 @@
+import Foundation
+
+extension IPPrefix {
+    /// `10.0.0.0/8`, `2001:db8::/32` or a bare address; nil when `text` is neither.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first, let bytes = Self.bytes(of: String(first)) else { return nil }
+        guard parts.count == 2 else {
+            self.init(bytes: bytes, length: bytes.count * 8)
+            return
+        }
+        let digits = parts[1]
+        guard (1...3).contains(digits.utf8.count),
+            digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let length = Int(digits), length <= bytes.count * 8
+        else { return nil }
+        self.init(bytes: bytes, length: length)
+    }
+
+    private static func bytes(of address: String) -> [UInt8]? {
+        guard !address.utf8.contains(0) else { return nil }
+        let isV6 = address.contains(":")
+        var bytes = [UInt8](repeating: 0, count: isV6 ? 16 : 4)
+        return inet_pton(isV6 ? AF_INET6 : AF_INET, address, &bytes) == 1 ? bytes : nil
+    }
+}

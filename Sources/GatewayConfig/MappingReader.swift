@@ -1,0 +1,152 @@
+/// Takes the keys of one mapping and reports those that nobody asked for.
+///
+/// A getter returns nil when the key is not given, and also, having reported it, when its value is wrong.
+final class MappingReader {
+    let context: ReadingContext
+    let place: Place
+    private let entries: [String: YAMLNode.Entry]
+    private let order: [String]
+    private var known: [String] = []
+
+    /// Reports and fails unless `node` is a mapping; `expecting` reads like "a mapping with address and tls".
+    init?(_ node: YAMLNode, context: ReadingContext, expecting: String = "a mapping") {
+        guard case .mapping(let entries) = node.kind else {
+            context.report("expected \(expecting), found \(node.found)", at: node.place)
+            return nil
+        }
+        self.context = context
+        place = node.place
+        self.entries = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        order = entries.map(\.key)
+    }
+
+    func entry(_ key: String) -> YAMLNode.Entry? {
+        known.append(key)
+        return entries[key]
+    }
+
+    func node(_ key: String) -> YAMLNode? {
+        entry(key)?.value
+    }
+
+    /// As `node`, reporting that the key is missing.
+    func required(_ key: String) -> YAMLNode? {
+        guard let node = node(key) else {
+            context.report("missing key \(quoted(key))", at: place)
+            return nil
+        }
+        return node
+    }
+
+    /// Those of `keys` that are given, in the order of the file.
+    func given(_ keys: [String]) -> [YAMLNode.Entry] {
+        known += keys
+        return order.filter(keys.contains).compactMap { entries[$0] }
+    }
+
+    /// Keys of the format that this version does not implement.
+    func refuse(_ keys: String...) {
+        for entry in given(keys) { context.report("\(entry.key) is not supported yet", at: entry.place) }
+    }
+
+    /// To be called when every known key has been taken.
+    func finish() {
+        let known = Set(known)
+        for key in order where !known.contains(key) {
+            guard let entry = entries[key] else { continue }
+            var remedy = NearMiss.hint(for: key, among: known)
+            if remedy.isEmpty, known.count <= 12 {
+                remedy = "; expected \(known.sorted().joined(separator: ", "))"
+            }
+            context.report("unknown key \(quoted(key))\(remedy)", at: entry.place)
+        }
+    }
+}
+
+extension MappingReader {
+    func mapping(_ key: String, expecting: String = "a mapping") -> MappingReader? {
+        node(key).flatMap { MappingReader($0, context: context, expecting: expecting) }
+    }
+
+    func list(_ key: String, expecting: String) -> [YAMLNode]? {
+        node(key).flatMap { context.list($0, expecting: expecting) }
+    }
+
+    func text(_ key: String, expecting: String) -> ScalarText? {
+        node(key).flatMap { context.text($0, expecting: expecting) }
+    }
+
+    func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        let expected = "a number from \(range.lowerBound) to \(range.upperBound)"
+        return node(key).flatMap { node in
+            context.value(node, expecting: expected) { text in
+                guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
+                return Int(text).flatMap { range.contains($0) ? $0 : nil }
+            }
+        }
+    }
+
+    func flag(_ key: String) -> Bool? {
+        node(key).flatMap { node in
+            context.value(node, expecting: "true or false") { ["true": true, "false": false][$0] }
+        }
+    }
+
+    func word<Word: RawRepresentable & CaseIterable>(_ key: String, _ type: Word.Type) -> Word?
+    where Word.RawValue == String {
+        node(key).flatMap { word($0, type) }
+    }
+
+    func word<Word: RawRepresentable & CaseIterable>(_ node: YAMLNode, _ type: Word.Type) -> Word?
+    where Word.RawValue == String {
+        context.word(node, among: type.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
+    }
+
+    /// At most 365 days.
+    func duration(_ key: String, positive: Bool = false) -> Duration? {
+        guard let node = node(key) else { return nil }
+        let value = context.value(node, expecting: "a duration such as 10s", parse: DurationText.parse)
+        guard let value else { return nil }
+        if value > DurationText.limit {
+            context.report("expected at most 365 days, found \(node.found)", at: node.place)
+            return nil
+        }
+        if positive, value == .zero {
+            context.report("expected a duration longer than 0s", at: node.place)
+            return nil
+        }
+        return value
+    }
+
+    func size(_ key: String, in range: ClosedRange<Int>) -> Int? {
+        guard let node = node(key) else { return nil }
+        guard let scalar = context.scalar(node, expecting: "a size such as 64KiB") else { return nil }
+        guard let size = ByteSizeText.parse(scalar.text) else {
+            let nearest = scalar.isLiteral ? ByteSizeText.nearest(to: scalar.text) : nil
+            let hint = nearest.map { "; did you mean \(quoted($0))?" } ?? ""
+            context.report("expected a size such as 64KiB, found \(scalar.shown)\(hint)", at: scalar.place)
+            return nil
+        }
+        guard range.contains(size) else {
+            let bounds = "\(ByteSizeText.format(range.lowerBound)) to \(ByteSizeText.format(range.upperBound))"
+            context.report("expected a size from \(bounds), found \(scalar.shown)", at: scalar.place)
+            return nil
+        }
+        return size
+    }
+}
+
+extension ReadingContext {
+    func word(_ node: YAMLNode, among words: [String]) -> String? {
+        let expected =
+            words.count > 1
+            ? words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "") : words.joined()
+        guard let scalar = scalar(node, expecting: expected) else { return nil }
+        guard words.contains(scalar.text) else {
+            let hint = NearMiss.hint(for: scalar.text, among: words)
+            report("expected \(expected), found \(scalar.shown)\(hint)", at: scalar.place)
+            return nil
+        }
+        return scalar.text
+    }
+}

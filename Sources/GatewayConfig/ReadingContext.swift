@@ -1,0 +1,44 @@
+import Foundation
+
+/// What every reader needs, and where every mistake goes.
+final class ReadingContext {
+    let file: String
+    let directory: String
+    let environment: [String: String]
+    let now: Date
+    let checkFiles: Bool
+    private(set) var issues: [ConfigurationIssue] = []
+
+    init(file: String, directory: String, environment: [String: String], now: Date, checkFiles: Bool) {
+        self.file = file
+        self.directory = directory
+        self.environment = environment
+        self.now = now
+        self.checkFiles = checkFiles
+    }
+
+    /// The same mistake at the same place is kept once: an alias leads to one place many times.
+    func report(_ message: String, at place: Place) {
+        let issue = ConfigurationIssue(file: file, line: place.line, column: place.column, message: message)
+        guard reported.insert(IssueKey(place: place, message: message)).inserted else { return }
+        issues.append(issue)
+    }
+
+    var sortedIssues: [ConfigurationIssue] {
+        // The sort is stable: mistakes at one place stay in the order they were found in.
+        issues.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    }
+
+    /// A path of the file made absolute.
+    func absolutePath(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        return directory.hasSuffix("/") ? directory + path : directory + "/" + path
+    }
+
+    private struct IssueKey: Hashable {
+        var place: Place
+        var message: String
+    }
+
+    private var reported: Set<IssueKey> = []
+}

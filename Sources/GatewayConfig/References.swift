@@ -1,0 +1,117 @@
+/// Names and what refers to them, collected while reading and checked at the end: sections come in any order.
+struct References {
+    struct Placed<Value> {
+        var value: Value
+        var place: Place
+    }
+
+    struct NamedMatch {
+        var route: String
+        var match: RouteMatchConfiguration
+        var place: Place
+    }
+
+    var upstreams: [Placed<String>] = []
+    var upstreamUses: [Placed<String>] = []
+    var routes: [Placed<String>] = []
+    var matches: [NamedMatch] = []
+    var listeners: [Placed<String>] = []
+    /// Of listeners and the admin endpoint.
+    var addresses: [Placed<Address>] = []
+
+    func check(_ context: ReadingContext) {
+        checkDistinct(listeners, kind: "listener", context)
+        checkDistinct(routes, kind: "route", context)
+        checkDistinct(upstreams, kind: "upstream", context)
+        checkAddresses(context)
+        checkMatches(context)
+        let known = Set(upstreams.map(\.value))
+        for use in upstreamUses where !known.contains(use.value) {
+            let hint = NearMiss.hint(for: use.value, among: known)
+            context.report("unknown upstream \(quoted(use.value))\(hint)", at: use.place)
+        }
+    }
+
+    private func checkDistinct(_ names: [Placed<String>], kind: String, _ context: ReadingContext) {
+        var seen: [String: Int] = [:]
+        for name in names {
+            if let line = seen[name.value] {
+                context.report("two \(kind)s are named \(quoted(name.value)), the first on line \(line)", at: name.place)
+            } else {
+                seen[name.value] = name.place.line
+            }
+        }
+    }
+
+    private func checkAddresses(_ context: ReadingContext) {
+        var seen: [Address: Int] = [:]
+        for address in addresses {
+            if case .tcp(_, port: 0) = address.value { continue }
+            if let line = seen[address.value] {
+                context.report("\(address.value) is listened on already, by line \(line)", at: address.place)
+            } else {
+                seen[address.value] = address.place.line
+            }
+        }
+    }
+
+    private func checkMatches(_ context: ReadingContext) {
+        var seen: [Conditions: String] = [:]
+        for named in matches {
+            let conditions = Conditions(named.match)
+            if let first = seen[conditions] {
+                context.report(
+                    "route \(quoted(named.route)) can never match: route \(quoted(first)) above has the same conditions",
+                    at: named.place)
+            } else {
+                seen[conditions] = named.route
+            }
+        }
+    }
+
+    /// The conditions of a route, the order of lists left out of account.
+    private struct Conditions: Hashable {
+        var hosts: Set<String>
+        var path: String
+        var headers: [String: String]
+        var query: [String: String]
+        var subprotocols: Set<String>
+
+        init(_ match: RouteMatchConfiguration) {
+            hosts = Set(match.hosts)
+            path =
+                switch match.path {
+                case nil: ""
+                case .exact(let path): "exact \(path)"
+                case .prefix(let path): "prefix \(path)"
+                case .regex(let pattern): "regex \(pattern)"
+                }
+            headers = match.headers
+            query = match.query
+            subprotocols = Set(match.subprotocols)
+        }
+    }
+}
+
+extension ReadingContext {
+    /// The name of a listener, route or upstream: it becomes a metrics label and part of messages.
+    func name(_ node: YAMLNode) -> ScalarText? {
+        let expected = "a name of letters, digits, - _ and ., at most 64"
+        guard let scalar = scalar(node, expecting: expected) else { return nil }
+        let isName = scalar.text.utf8.allSatisfy { isNameByte($0) }
+        guard isName, (1...64).contains(scalar.text.utf8.count) else {
+            report("expected \(expected), found \(scalar.shown)", at: scalar.place)
+            return nil
+        }
+        return scalar
+    }
+
+    private func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}

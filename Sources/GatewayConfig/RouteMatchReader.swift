@@ -1,0 +1,77 @@
+/// `match`.
+struct RouteMatchReader {
+    let context: ReadingContext
+
+    private static let patternLimit = 1024
+
+    /// nil when a condition could not be read: without it the route would match too much.
+    func read(_ node: YAMLNode) -> RouteMatchConfiguration? {
+        guard let section = MappingReader(node, context: context, expecting: "a mapping of conditions") else {
+            return nil
+        }
+        let before = context.issues.count
+        var match = RouteMatchConfiguration()
+        if let hosts = section.list("hosts", expecting: "a list of hosts such as [chat.example.com]") {
+            match.hosts = hosts.compactMap { HostName.pattern($0, context: context) }
+        }
+        match.path = self.path(section)
+        let fields = FieldMapReader(context: context, names: .fields)
+        match.headers = section.node("headers").flatMap(fields.read) ?? [:]
+        let parameters = FieldMapReader(context: context, names: .parameters)
+        match.query = section.node("query").flatMap(parameters.read) ?? [:]
+        let expected = "a list of subprotocols such as [graphql-transport-ws]"
+        if let subprotocols = section.list("subprotocols", expecting: expected) {
+            match.subprotocols = subprotocols.compactMap { node in
+                // A token, as RFC 6455 §4.1 item 10 says.
+                context.value(node, expecting: "a subprotocol such as graphql-transport-ws") {
+                    FieldSyntax.isToken($0) ? $0 : nil
+                }
+            }
+        }
+        section.finish()
+        return context.issues.count == before ? match : nil
+    }
+
+    private func path(_ section: MappingReader) -> RouteMatchConfiguration.Path? {
+        let given = section.given(["path", "path_prefix", "path_regex"])
+        guard let entry = given.first else { return nil }
+        for other in given.dropFirst() {
+            context.report("\(other.key) can't be with \(entry.key): expected one of them", at: other.place)
+        }
+        switch entry.key {
+        case "path": return context.path(entry.value).map { .exact($0) }
+        case "path_prefix": return context.path(entry.value).map { .prefix($0) }
+        default: return pattern(entry.value).map { .regex($0) }
+        }
+    }
+
+    private func pattern(_ node: YAMLNode) -> String? {
+        guard let scalar = context.text(node, expecting: "a regular expression such as /rooms/[0-9]+") else {
+            return nil
+        }
+        guard scalar.text.utf8.count <= Self.patternLimit else {
+            context.report(
+                "the regular expression is \(scalar.text.utf8.count) bytes, limit \(Self.patternLimit)",
+                at: scalar.place)
+            return nil
+        }
+        do {
+            _ = try Regex(scalar.text)
+            return scalar.text
+        } catch {
+            let reason = scalar.isLiteral ? ": \(error)" : ""
+            context.report("\(scalar.shown) is no regular expression\(reason)", at: scalar.place)
+            return nil
+        }
+    }
+}
+
+extension ReadingContext {
+    /// An absolute path (RFC 3986 §3.3) without query: visible ASCII, everything else percent-encoded.
+    func path(_ node: YAMLNode) -> String? {
+        value(node, expecting: "a path that starts with /") { text in
+            guard text.hasPrefix("/"), text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else { return nil }
+            return text.contains("?") || text.contains("#") ? nil : text
+        }
+    }
+}

@@ -1,0 +1,88 @@
+/// One of `routes`.
+struct RouteReader {
+    let context: ReadingContext
+    let defaults: RouteSettings
+
+    func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
+        let expected = "a mapping with name, match and upstream, redirect or respond"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let name = section.required("name").flatMap(context.name)
+        if let name { references.routes.append(.init(value: name.text, place: name.place)) }
+        let matchNode = section.node("match")
+        let match = matchNode.map { RouteMatchReader(context: context).read($0) } ?? RouteMatchConfiguration()
+        if let match {
+            references.matches.append(
+                .init(route: name?.text ?? "", match: match, place: matchNode?.place ?? section.place))
+        }
+        let action = self.action(section, &references)
+        let rewrite = section.entry("rewrite").flatMap { entry -> PathRewrite? in
+            switch action {
+            case .redirect, .respond:
+                context.report("rewrite has a meaning with upstream only", at: entry.place)
+                return nil
+            case .upstream, nil:
+                return self.rewrite(entry.value)
+            }
+        }
+        let settings = RouteSettingsReader(context: context).read(section, over: defaults)
+        section.finish()
+        guard let name, let match, let action else { return nil }
+        return RouteConfiguration(
+            name: name.text, match: match, action: action, rewrite: rewrite, origins: settings.originPolicy,
+            maxConnections: settings.maxConnections, maxConnectionsPerIP: settings.maxConnectionsPerIP,
+            session: settings.session, requestHeaders: settings.requestHeaders,
+            responseHeaders: settings.responseHeaders)
+    }
+
+    private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
+        let given = section.given(["upstream", "redirect", "respond"])
+        guard let entry = given.first else {
+            if section.node("command") == nil {
+                context.report("missing key: one of upstream, redirect and respond", at: section.place)
+            }
+            return nil
+        }
+        for other in given.dropFirst() {
+            context.report("\(other.key) can't be with \(entry.key): a route leads to one place", at: other.place)
+        }
+        let reader = RouteActionReader(context: context)
+        switch entry.key {
+        case "upstream":
+            guard let name = context.name(entry.value) else { return nil }
+            references.upstreamUses.append(.init(value: name.text, place: name.place))
+            return .upstream(name.text)
+        case "redirect":
+            return reader.redirect(entry.value)
+        default:
+            return reader.respond(entry.value)
+        }
+    }
+
+    private func rewrite(_ node: YAMLNode) -> PathRewrite? {
+        let expected = "a mapping with one of strip_prefix, replace_prefix and path"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        defer { section.finish() }
+        let given = section.given(["strip_prefix", "replace_prefix", "path"])
+        guard let entry = given.first else {
+            context.report("expected \(expected), found none of them", at: node.place)
+            return nil
+        }
+        for other in given.dropFirst() {
+            context.report("\(other.key) can't be with \(entry.key): expected one of them", at: other.place)
+        }
+        switch entry.key {
+        case "strip_prefix":
+            return context.path(entry.value).map(PathRewrite.stripPrefix)
+        case "path":
+            return context.path(entry.value).map(PathRewrite.path)
+        default:
+            let expected = "a mapping with from and to"
+            guard let parts = MappingReader(entry.value, context: context, expecting: expected) else { return nil }
+            let from = parts.required("from").flatMap(context.path)
+            let to = parts.required("to").flatMap(context.path)
+            parts.finish()
+            guard let from, let to else { return nil }
+            return .replacePrefix(from: from, to: to)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// What `defaults` and a route both can set.
+struct RouteSettings {
+    var origins: [String]?
+    var allowMissingOrigin = true
+    var maxConnections = 0
+    var maxConnectionsPerIP = 0
+    var session = SessionSettings()
+    var requestHeaders = HeaderEdits()
+    var responseHeaders = HeaderEdits()
+
+    /// `missing_origin: deny` alone asks for some `Origin`.
+    var originPolicy: OriginPolicy? {
+        if let origins { return OriginPolicy(allowed: origins, allowMissing: allowMissingOrigin) }
+        return allowMissingOrigin ? nil : OriginPolicy(allowed: ["*"], allowMissing: false)
+    }
+}
+
+/// Reads them over inherited ones.
+struct RouteSettingsReader {
+    let context: ReadingContext
+
+    private enum MissingOrigin: String, CaseIterable { case allow, deny }
+
+    func read(defaults node: YAMLNode) -> RouteSettings {
+        guard let section = MappingReader(node, context: context, expecting: "a mapping of route settings") else {
+            return RouteSettings()
+        }
+        let settings = read(section, over: RouteSettings())
+        section.finish()
+        return settings
+    }
+
+    /// Takes the keys of settings from `section` and leaves the others.
+    func read(_ section: MappingReader, over inherited: RouteSettings) -> RouteSettings {
+        var settings = inherited
+        if let list = section.list("origins", expecting: "a list of origins such as [\"https://example.com\"]") {
+            settings.origins = list.compactMap { OriginText.read($0, context: context) }
+        }
+        if let word = section.word("missing_origin", MissingOrigin.self) {
+            settings.allowMissingOrigin = word == .allow
+        }
+        if let value = section.integer("max_connections", in: 0...10_000_000) { settings.maxConnections = value }
+        if let value = section.integer("max_connections_per_ip", in: 0...10_000_000) {
+            settings.maxConnectionsPerIP = value
+        }
+        settings.session = session(section, over: inherited.session)
+        if let node = section.node("request_headers") {
+            settings.requestHeaders = HeaderEditsReader.read(
+                node, inherited: inherited.requestHeaders, context: context)
+        }
+        if let node = section.node("response_headers") {
+            settings.responseHeaders = HeaderEditsReader.read(
+                node, inherited: inherited.responseHeaders, context: context)
+        }
+        section.refuse("queue", "rate", "slow_consumer", "command")
+        if let entry = section.entry("legacy_versions"),
+            let versions = context.list(entry.value, expecting: "a list of draft versions"), !versions.isEmpty
+        {
+            context.report("legacy_versions is not supported yet", at: entry.place)
+        }
+        return settings
+    }
+
+    private func session(_ section: MappingReader, over inherited: SessionSettings) -> SessionSettings {
+        var session = inherited
+        if let value = section.size("max_message_size", in: 1...(1 << 31)) { session.maxMessageSize = value }
+        if let value = section.duration("idle_timeout") { session.idleTimeout = value }
+        if let value = section.duration("max_lifetime") { session.maxLifetime = value }
+        if let value = section.duration("ping_interval") { session.pingInterval = value }
+        if let value = section.duration("pong_timeout", positive: true) { session.pongTimeout = value }
+        if let value = section.duration("close_timeout", positive: true) { session.closeTimeout = value }
+        if let value = section.flag("validate_utf8") { session.validateUTF8 = value }
+        if let node = section.node("compression") {
+            session.compression = CompressionReader(context: context).read(node, over: inherited.compression)
+        }
+        return session
+    }
+}

@@ -1,0 +1,88 @@
+/// One of `upstreams`.
+struct UpstreamReader {
+    let context: ReadingContext
+
+    func read(_ node: YAMLNode, _ references: inout References) -> UpstreamConfiguration? {
+        guard let section = MappingReader(node, context: context, expecting: "a mapping with name and servers") else {
+            return nil
+        }
+        let name = section.required("name").flatMap(context.name)
+        if let name { references.upstreams.append(.init(value: name.text, place: name.place)) }
+        checkProtocol(section)
+        let balance = section.node("balance").flatMap { self.balance($0) }
+        let servers = section.required("servers").flatMap(self.servers)
+        var upstream = UpstreamConfiguration(name: name?.text ?? "", servers: servers ?? [])
+        if let balance { upstream.balance = balance }
+        upstream.tls = section.node("tls").flatMap(self.tls)
+        if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
+        if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
+        if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
+        if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
+        section.refuse("sticky", "health_check", "h2")
+        section.finish()
+        return name != nil && servers != nil ? upstream : nil
+    }
+
+    private func checkProtocol(_ section: MappingReader) {
+        guard let node = section.node("protocol"),
+            let word = context.word(node, among: ["http/1.1", "h2", "auto"]), word != "http/1.1"
+        else { return }
+        context.report("protocol: \(word) is not supported yet", at: node.place)
+    }
+
+    private func balance(_ node: YAMLNode) -> UpstreamConfiguration.Balance? {
+        if case .mapping(let entries) = node.kind, entries.first?.key == "hash" {
+            context.report("balance: hash is not supported yet", at: node.place)
+            return nil
+        }
+        let known = UpstreamConfiguration.Balance.allCases.map(\.rawValue)
+        guard let word = context.word(node, among: known + ["random_two", "hash"]) else { return nil }
+        guard let balance = UpstreamConfiguration.Balance(rawValue: word) else {
+            context.report("balance: \(word) is not supported yet", at: node.place)
+            return nil
+        }
+        return balance
+    }
+
+    private func servers(_ node: YAMLNode) -> [ServerConfiguration]? {
+        let expected = "a list of at least one { address: HOST:PORT }"
+        guard let elements = context.list(node, expecting: expected) else { return nil }
+        if elements.isEmpty { context.report("expected \(expected), found an empty list", at: node.place) }
+        var seen: Set<Address> = []
+        return elements.compactMap { element in
+            guard let section = MappingReader(element, context: context, expecting: "a mapping with address") else {
+                return nil
+            }
+            let addressNode = section.required("address")
+            let address = addressNode.flatMap { AddressText.read($0, role: .server, context: context) }
+            let weight = section.integer("weight", in: 1...1000)
+            let cap = section.integer("max_connections", in: 0...10_000_000)
+            section.finish()
+            guard let address, let addressNode else { return nil }
+            if !seen.insert(address).inserted {
+                context.report("the server \(address) is listed twice; give it a weight instead", at: addressNode.place)
+            }
+            return ServerConfiguration(address: address, weight: weight ?? 1, maxConnections: cap ?? 0)
+        }
+    }
+
+    private func tls(_ node: YAMLNode) -> UpstreamTLS? {
+        let expected = "a mapping with server_name, ca and verify; {} for the defaults"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        var tls = UpstreamTLS()
+        if let name = section.text("server_name", expecting: "a host name such as backend.internal") {
+            if HostName.isValid(name.text) {
+                tls.serverName = name.text.lowercased()
+            } else {
+                context.report("expected a host name such as backend.internal, found \(name.shown)", at: name.place)
+            }
+        }
+        if let ca = section.text("ca", expecting: "the path of a PEM file") {
+            CertificateFileCheck(context: context).checkAuthorities(ca)
+            tls.ca = context.absolutePath(ca.text)
+        }
+        if let verify = section.flag("verify") { tls.verify = verify }
+        section.finish()
+        return tls
+    }
+}
