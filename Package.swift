@@ -15,6 +15,7 @@ extension Target.Dependency {
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
@@ -63,6 +64,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "GatewayTelemetry", dependencies: [.histogram],
+            swiftSettings: strict),
+
+        // The edge: sockets, TLS, HTTP, time.
+        .target(
+            name: "GatewayNIO",
+            dependencies: [
+                "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
+                "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
+            ],
             swiftSettings: strict),
 
         .testTarget(

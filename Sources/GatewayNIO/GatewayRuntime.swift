@@ -3,7 +3,6 @@ public import GatewayPolicy
 public import GatewayTelemetry
 public import Logging
 public import PerMessageDeflate
-import Synchronization
 
 /// What every handshake of the process needs: the configuration in force, and what is shared between event loops.
 public final class GatewayRuntime: Sendable {
@@ -15,7 +14,6 @@ public final class GatewayRuntime: Sendable {
     public let logger: Logger
     /// By name.
     public let upstreams: [String: Upstream]
-    private let handshakes = Atomic<Int>(0)
 
     /// - Throws: what NIOSSL says of an upstream's trust roots.
     public init(configuration: GatewayConfiguration, telemetry: Telemetry, logger: Logger) throws {
@@ -29,10 +27,4 @@ public final class GatewayRuntime: Sendable {
         for upstream in configuration.upstreams { upstreams[upstream.name] = try Upstream(upstream) }
         self.upstreams = upstreams
     }
-
-    /// Connections that have not become WebSockets yet.
-    public var handshaking: Int { handshakes.load(ordering: .relaxed) }
-
-    func handshakeBegan() { handshakes.add(1, ordering: .relaxed) }
-    func handshakeEnded() { handshakes.subtract(1, ordering: .relaxed) }
 }

@@ -45,7 +45,6 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var isTLSReady: Bool
     private var owesRead = false
-    private var isCounted = true
 
     init(listener: ListenerConfiguration, loop: LoopContext) {
         self.listener = listener
@@ -67,7 +66,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        loop.runtime.handshakeBegan()
+        loop.counters.handshaking.add()
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let timeout = TimeAmount(loop.runtime.configuration.limits.handshakeTimeout)
         timer = context.eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
@@ -76,8 +75,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         timer?.cancel()
-        if isCounted { loop.runtime.handshakeEnded() }
-        isCounted = false
+        loop.counters.handshaking.subtract()
     }
 
     // MARK: Reading the request

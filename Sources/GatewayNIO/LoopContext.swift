@@ -13,6 +13,7 @@ final class LoopContext {
     let index: Int
     let zlib: ZlibPool
     let maskKeys = RandomMaskKeys()
+    let counters: LoopCounters
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     private var nextID: SessionID = 0
     private let deadlines: LoopDeadlines
@@ -22,6 +23,7 @@ final class LoopContext {
         self.eventLoop = eventLoop
         self.index = index
         zlib = ZlibPool(memory: runtime.compressionMemory)
+        counters = runtime.telemetry.counters(loop: index)
         deadlines = LoopDeadlines(eventLoop: eventLoop)
         deadlines.fire = { [unowned self] id, now in self.sessions[id]?.deadlineReached(now: now) }
     }
@@ -35,11 +37,17 @@ final class LoopContext {
         nextID &+= 1
         let driver = make(nextID)
         sessions[nextID] = driver
+        if let sessionAdded { eventLoop.assumeIsolated().execute { sessionAdded(driver) } }
         return driver
     }
 
     func remove(_ id: SessionID) {
         sessions[id] = nil
+        checkEmpty()
+    }
+
+    /// Tells a drain that waits for it when no session is left.
+    func checkEmpty() {
         if sessions.isEmpty { whenEmpty?() }
     }
 
@@ -47,8 +55,9 @@ final class LoopContext {
         deadlines.add(id, at: deadline)
     }
 
-    /// Called when the last session has ended; set by a drain.
+    /// Set by a drain: called when the last session has ended, and with each one that still comes.
     var whenEmpty: (() -> Void)?
+    var sessionAdded: ((SessionDriver) -> Void)?
 }
 
 /// Numbers a session on its event loop.

@@ -42,8 +42,9 @@ final class SessionInfo {
         counters.accepted.add()
         counters.active.add(1)
         if extensions.client != nil { counters.compressionActive.add(1) }
-        for name in decision.negotiation.refusedNames { counters.extensionRefused(name) }
-        counters.recordHandshake(seconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9)
+        for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
+        counters.recordHandshake(
+            microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
     }
 
     func ended(
@@ -54,7 +55,7 @@ final class SessionInfo {
         counters.closed.add()
         counters.active.add(-1)
         if extensions.client != nil { counters.compressionActive.add(-1) }
-        counters.closeCode(outcome.code, by: outcome.closer.rawValue)
+        counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard runtime.configuration.log.access else { return }
         runtime.logger.info(
             "connection closed",
@@ -76,5 +77,15 @@ enum RequestID {
         let bits = UInt64.random(in: .min ... .max)
         let hex = String(bits, radix: 16)
         return String(repeating: "0", count: 16 - hex.count) + hex
+    }
+}
+
+extension CloseSide {
+    init(_ closer: SessionOutcome.Closer) {
+        switch closer {
+        case .client: self = .client
+        case .server: self = .server
+        case .gateway: self = .gateway
+        }
     }
 }

@@ -1,3 +1,4 @@
+import GatewayConfig
 public import NIOCore
 import WebSocketCore
 

@@ -25,7 +25,7 @@ extension RelayDirection {
             while position < payload.count && violation == nil {
                 let count = min(payload.count - position, Self.pieceSize)
                 let piece = UnsafeRawBufferPointer(rebasing: payload[position..<(position + count)])
-                try withUnmasked(piece, of: frame, at: framePosition + position) { bytes in
+                try unmasked(piece, by: frame.maskKey, offset: framePosition + position) { bytes in
                     try zlib.inspect(bytes, body: look)
                 }
                 position += count

@@ -1,3 +1,4 @@
+import GatewayConfig
 import NIOCore
 import PerMessageDeflate
 import WebSocketCore
@@ -81,9 +82,8 @@ extension RelayDirection {
         defer { chunk = bytes }
         let count = min(bytes.readableBytes, frame.payloadLength - framePosition, Self.pieceSize)
         let used = try bytes.withUnsafeReadableBytes { readable in
-            try withUnmasked(UnsafeRawBufferPointer(rebasing: readable[..<count]), of: frame) { piece in
-                try convert(piece, &work)
-            }
+            let piece = UnsafeRawBufferPointer(rebasing: readable[..<count])
+            return try unmasked(piece, by: frame.maskKey, offset: framePosition) { try convert($0, &work) }
         }
         switch used {
         case .success(let consumed):
@@ -92,19 +92,6 @@ extension RelayDirection {
             return nil
         case .failure(let violation):
             return .violation(violation)
-        }
-    }
-
-    /// Hands over the payload as the sender wrote it. A copy, as the chunk itself may be needed as it came.
-    func withUnmasked<Result>(
-        _ piece: UnsafeRawBufferPointer, of frame: FrameHeader, at position: Int? = nil,
-        _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) rethrows -> Result {
-        guard let key = frame.maskKey else { return try body(piece) }
-        return try withUnsafeTemporaryAllocation(byteCount: piece.count, alignment: 8) { scratch in
-            scratch.copyMemory(from: piece)
-            key.apply(to: scratch, offset: position ?? framePosition)
-            return try body(UnsafeRawBufferPointer(scratch))
         }
     }
 
@@ -153,4 +140,16 @@ extension RelayDirection {
 extension Transcoding {
     /// Where inflated payload goes: to the destination, or on to be compressed again.
     var inflated: ByteBuffer { deflates ? plain : gathered }
+}
+
+/// Hands over payload as its sender wrote it: a copy where it is masked, as the chunk may be needed as it came.
+func unmasked<Result>(
+    _ piece: UnsafeRawBufferPointer, by key: MaskKey?, offset: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+) rethrows -> Result {
+    guard let key else { return try body(piece) }
+    return try withUnsafeTemporaryAllocation(byteCount: piece.count, alignment: 8) { scratch in
+        scratch.copyMemory(from: piece)
+        key.apply(to: scratch, offset: offset)
+        return try body(UnsafeRawBufferPointer(scratch))
+    }
 }

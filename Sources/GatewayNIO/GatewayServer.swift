@@ -1,0 +1,97 @@
+public import GatewayConfig
+import GatewaySession
+public import Logging
+public import NIOCore
+import NIOPosix
+import WebSocketCore
+
+/// The data path of a running gateway: its event loops, listeners and upstreams.
+public final class GatewayServer: Sendable {
+    public let runtime: GatewayRuntime
+    private let loops: [LoopHandle]
+    private let listeners: [Listener]
+    private let refreshes: [Task<Void, Never>]
+
+    /// Opens every listener.
+    ///
+    /// - Throws: `ListenerError` for the first one that can't be opened; those before it are closed again.
+    public static func start(_ runtime: GatewayRuntime, group: any EventLoopGroup) async throws -> GatewayServer {
+        var loops: [LoopHandle] = []
+        for (index, eventLoop) in group.makeIterator().enumerated() {
+            let context = try await eventLoop.submit {
+                NIOLoopBound(
+                    LoopContext(runtime: runtime, eventLoop: eventLoop, index: index), eventLoop: eventLoop)
+            }.get()
+            loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
+        }
+        for upstream in runtime.upstreams.values { await resolve(upstream, logger: runtime.logger) }
+        var listeners: [Listener] = []
+        for configuration in runtime.configuration.listeners {
+            do {
+                listeners.append(try await Listener.bind(configuration, loops: loops))
+            } catch {
+                for listener in listeners { await listener.stopAccepting() }
+                throw ListenerError(name: configuration.name, address: configuration.address, reason: "\(error)")
+            }
+        }
+        for listener in listeners {
+            runtime.logger.info(
+                "listening",
+                metadata: [
+                    "listener": "\(listener.configuration.name)", "address": "\(listener.boundAddress)",
+                    "tls": "\(listener.configuration.tls != nil)",
+                ])
+        }
+        return GatewayServer(runtime: runtime, loops: loops, listeners: listeners)
+    }
+
+    private init(runtime: GatewayRuntime, loops: [LoopHandle], listeners: [Listener]) {
+        self.runtime = runtime
+        self.loops = loops
+        self.listeners = listeners
+        refreshes = runtime.upstreams.values.filter(\.needsResolving).map { upstream in
+            Task { [logger = runtime.logger] in
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: upstream.configuration.dnsRefresh)
+                    if !Task.isCancelled { await Self.resolve(upstream, logger: logger) }
+                }
+            }
+        }
+    }
+
+    private static func resolve(_ upstream: Upstream, logger: Logger) async {
+        for failure in await upstream.resolve() {
+            logger.warning(
+                "name lookup failed", metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(failure)"])
+        }
+    }
+
+    /// Addresses as bound, by listener name.
+    public var addresses: [(name: String, address: Address)] {
+        listeners.map { ($0.configuration.name, $0.boundAddress) }
+    }
+
+    /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over
+    /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over.
+    public func drain() async {
+        let settings = runtime.configuration.drain
+        runtime.admission.startDraining()
+        let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
+        for listener in listeners { await listener.stopAccepting() }
+        for refresh in refreshes { refresh.cancel() }
+        await withTaskGroup(of: Void.self) { group in
+            for loop in loops {
+                group.addTask { await LoopDrain.run(on: loop, settings: settings, deadline: deadline) }
+            }
+        }
+    }
+}
+
+/// A listener that could not be opened.
+public struct ListenerError: Error, CustomStringConvertible {
+    public let name: String
+    public let address: Address
+    public let reason: String
+
+    public var description: String { "listener \(name) can't listen on \(address): \(reason)" }
+}

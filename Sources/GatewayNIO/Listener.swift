@@ -1,0 +1,80 @@
+import GatewayConfig
+import NIOCore
+import NIOPosix
+
+/// One address the gateway accepts connections on.
+///
+/// On TCP every event loop has an accept socket of its own (SO_REUSEPORT), so that the kernel spreads connections and
+/// none changes threads. A unix socket has one, and hands its connections round.
+struct Listener {
+    /// Bytes waiting to be sent on a leg: above the high one its other side is no longer read, until below the low one.
+    static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
+    private static let backlog: Int32 = 4096
+
+    let configuration: ListenerConfiguration
+    private let channels: [any Channel]
+
+    /// What the address has become: the port is known where 0 was asked for.
+    let boundAddress: Address
+
+    /// - Throws: what the system says of the address, or NIOSSL of a certificate.
+    static func bind(_ configuration: ListenerConfiguration, loops: [LoopHandle]) async throws -> Listener {
+        let tls = try configuration.tls.map { try TLSContexts($0, protocols: configuration.protocols) }
+        let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                    throw ChannelError.operationUnsupported
+                }
+                let pipeline = channel.pipeline.syncOperations
+                try pipeline.addHandler(TransportCounter(loop.context.value.counters))
+                if let tls { try pipeline.addHandler(tls.makeHandler()) }
+                try HTTP1Handshake(listener: configuration, loop: loop.context.value).addToPipeline(pipeline)
+            }
+        }
+        switch configuration.address {
+        case .unix(let path):
+            let channel = try await bootstrap(
+                ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer
+            ).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            return Listener(configuration: configuration, channels: [channel], boundAddress: configuration.address)
+        case .tcp(let host, var port):
+            var channels: [any Channel] = []
+            do {
+                for loop in loops {
+                    let channel = try await bootstrap(ServerBootstrap(group: loop.eventLoop), initializer)
+                        .serverChannelOption(.socketOption(.so_reuseport), value: 1)
+                        .bind(host: host, port: port).get()
+                    channels.append(channel)
+                    port = channel.localAddress?.port ?? port
+                }
+            } catch {
+                for channel in channels { try? await channel.close() }
+                throw error
+            }
+            return Listener(
+                configuration: configuration, channels: channels, boundAddress: .tcp(host: host, port: port))
+        }
+    }
+
+    private static func bootstrap(
+        _ bootstrap: ServerBootstrap, _ initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> ServerBootstrap {
+        bootstrap
+            .serverChannelOption(.backlog, value: backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.writeBufferWaterMark, value: watermarks)
+            .childChannelInitializer(initializer)
+    }
+
+    func stopAccepting() async {
+        for channel in channels { try? await channel.close() }
+    }
+}
+
+/// An event loop of the gateway, and what belongs to it.
+struct LoopHandle: Sendable {
+    let eventLoop: any EventLoop
+    let group: any EventLoopGroup
+    let context: NIOLoopBound<LoopContext>
+}
