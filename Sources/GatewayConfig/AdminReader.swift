@@ -24,7 +24,8 @@ struct AdminReader {
         }
         guard let scalar = context.scalar(node, expecting: "text"), !scalar.text.isEmpty else { return nil }
         guard scalar.text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
-            context.report("the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)", at: node.place)
+            context.report(
+                "the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)", at: node.place)
             return nil
         }
         return scalar.text

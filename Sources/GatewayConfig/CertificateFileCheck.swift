@@ -52,7 +52,8 @@ struct CertificateFileCheck {
                 certificates.append(try Certificate(pemEncoded: block))
             } catch {
                 context.report(
-                    "certificate \(number + 1) of \(blocks.count) in \(path.shown) is damaged: \(error)", at: path.place)
+                    "certificate \(number + 1) of \(blocks.count) in \(path.shown) is damaged: \(error)", at: path.place
+                )
                 return nil
             }
         }

@@ -83,7 +83,8 @@ private struct ConfigurationSummary {
                 cell + String(repeating: " ", count: max(0, width - cell.count))
             }
             let line = cells.joined(separator: "  ")
-            return String(line.prefix(upTo: line.lastIndex { $0 != " " }.map { line.index(after: $0) } ?? line.endIndex))
+            return String(
+                line.prefix(upTo: line.lastIndex { $0 != " " }.map { line.index(after: $0) } ?? line.endIndex))
         }
     }
 }

@@ -22,7 +22,7 @@ enum DurationText {
     /// In the largest unit that needs no fraction.
     static func format(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
-        if attoseconds != 0 { return "\(duration / .milliseconds(1))ms" }
+        if attoseconds != 0 { return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms" }
         for (unit, length) in [("h", Int64(3600)), ("m", 60)] where seconds >= length && seconds % length == 0 {
             return "\(seconds / length)\(unit)"
         }

@@ -20,7 +20,7 @@ struct FieldMapReader {
         }
         var result: [String: String] = [:]
         for entry in entries {
-            guard let name = name(entry.key, at: entry.place),
+            guard let name = name(entry.key, shown: quoted(entry.key), at: entry.place),
                 let value = context.scalar(entry.value, expecting: "text")
             else { continue }
             if names != .parameters, !FieldSyntax.isValue(value.text) {
@@ -32,8 +32,8 @@ struct FieldMapReader {
         return result
     }
 
-    /// As a result has it; reports what can't be a name.
-    func name(_ text: String, at place: Place) -> String? {
+    /// As a result has it; reports what can't be a name, in the form `shown`.
+    func name(_ text: String, shown: String, at place: Place) -> String? {
         switch names {
         case .parameters:
             guard !text.isEmpty else {
@@ -43,12 +43,12 @@ struct FieldMapReader {
             return text
         case .fields, .editable:
             guard FieldSyntax.isToken(text) else {
-                context.report("expected a field name such as X-Tenant, found \(quoted(text))", at: place)
+                context.report("expected a field name such as X-Tenant, found \(shown)", at: place)
                 return nil
             }
             let name = text.lowercased()
             guard names == .fields || !FieldSyntax.isOwned(name) else {
-                context.report("the gateway writes \(quoted(text)) itself; it can't be changed here", at: place)
+                context.report("the gateway writes \(shown) itself; it can't be changed here", at: place)
                 return nil
             }
             return name
@@ -69,7 +69,7 @@ enum HeaderEditsReader {
         if let names = section.list("remove", expecting: "a list of field names such as [Cookie]") {
             edits.remove = names.compactMap { node in
                 guard let scalar = context.text(node, expecting: "a field name such as X-Tenant"),
-                    let name = fields.name(scalar.text, at: scalar.place)
+                    let name = fields.name(scalar.text, shown: scalar.shown, at: scalar.place)
                 else { return nil }
                 guard name != "host" else {
                     context.report("Host can be set, but not removed (RFC 9112 §3.2)", at: scalar.place)

@@ -36,7 +36,8 @@ struct References {
         var seen: [String: Int] = [:]
         for name in names {
             if let line = seen[name.value] {
-                context.report("two \(kind)s are named \(quoted(name.value)), the first on line \(line)", at: name.place)
+                context.report(
+                    "two \(kind)s are named \(quoted(name.value)), the first on line \(line)", at: name.place)
             } else {
                 seen[name.value] = name.place.line
             }

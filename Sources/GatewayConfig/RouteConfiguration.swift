@@ -16,7 +16,8 @@ public struct RouteConfiguration: Equatable, Sendable {
     public init(
         name: String, match: RouteMatchConfiguration = .init(), action: RouteAction, rewrite: PathRewrite? = nil,
         origins: OriginPolicy? = nil, maxConnections: Int = 0, maxConnectionsPerIP: Int = 0,
-        session: SessionSettings = .init(), requestHeaders: HeaderEdits = .init(), responseHeaders: HeaderEdits = .init()
+        session: SessionSettings = .init(), requestHeaders: HeaderEdits = .init(),
+        responseHeaders: HeaderEdits = .init()
     ) {
         self.name = name
         self.match = match

@@ -1,0 +1,36 @@
+import GatewayConfig
+import Testing
+
+@Suite struct ConfigurationSummaryTests {
+    @Test func listenersAndRoutesAreShownInAlignedColumns() throws {
+        let configuration = try parse(
+            """
+            listeners:
+              - name: public
+                address: "127.0.0.1:8443"
+                tls: { certificates: [{ certificate: a, private_key: b }], client_ca: c }
+              - { name: internal, address: "[::1]:8080" }
+            admin: { address: "127.0.0.1:9901", token: hunter2 }
+            routes:
+              - name: chat
+                match: { hosts: [a.example, b.example], path_prefix: /chat, headers: { X-Key: hunter2 }, query: { room: a } }
+                upstream: u
+              - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB }
+              - { name: old, match: { path: /old }, redirect: /new }
+              - { name: rest, respond: 404 }
+            upstreams: [{ name: u, servers: [{ address: "s:1" }, { address: "unix:/s" }] }]
+            """)
+        #expect(
+            summary(of: configuration) == """
+                listener public: 127.0.0.1:8443 (TLS 1.2+, certificates: 1, client certificates, http/1.1)
+                listener internal: [::1]:8080 (cleartext, http/1.1)
+                admin: 127.0.0.1:9901 (token)
+
+                NAME  HOSTS                 PATH       TO                CONDITIONS                COMPRESSION     MESSAGE
+                chat  a.example, b.example  /chat[/*]  u (s:1, unix:/s)  header x-key, query room  terminate 12/5  16MiB
+                raw   *                     ~ /r.+     u (s:1, unix:/s)  -                         passthrough     1MiB
+                old   *                     /old       302 /new          -                         -               -
+                rest  *                     *          404               -                         -               -
+                """)
+    }
+}

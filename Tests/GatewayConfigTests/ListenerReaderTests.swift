@@ -1,0 +1,79 @@
+import GatewayConfig
+import Testing
+
+@Suite struct ListenerReaderTests {
+    @Test func everyKeyIsRead() throws {
+        let listener = try parse(
+            .listener,
+            """
+            tls:
+              certificates:
+                - { certificate: a.pem, private_key: /keys/a.key }
+                - { certificate: b.pem, private_key: b.key }
+              minimum_version: 1.3
+              client_ca: clients.pem
+            protocols: [http/1.1]
+            websocket_over_http2: false
+            proxy_protocol: false
+            trusted_proxies: ["10.0.0.0/8", "::1"]
+            """
+        ).listeners[0]
+        #expect(
+            listener
+                == ListenerConfiguration(
+                    name: "l", address: .tcp(host: "a", port: 1),
+                    tls: ListenerTLS(
+                        certificates: [
+                            CertificateFiles(certificate: "/etc/sluice/a.pem", privateKey: "/keys/a.key"),
+                            CertificateFiles(certificate: "/etc/sluice/b.pem", privateKey: "/etc/sluice/b.key"),
+                        ], minimumVersion: .v13, clientCA: "/etc/sluice/clients.pem"),
+                    protocols: [.http1], websocketOverHTTP2: false,
+                    trustedProxies: [
+                        IPPrefix(bytes: [10, 0, 0, 0], length: 8),
+                        IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
+                    ]))
+    }
+
+    @Test func defaultsAreCleartextAndHTTP1() throws {
+        #expect(
+            try parse(.listener, "").listeners == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
+    }
+
+    @Test(arguments: [
+        ("protocols: [h2, http/1.1]", "4:17: error: h2 is not supported yet"),
+        ("protocols: [http/2]", "4:17: error: expected http/1.1 or h2, found \"http/2\""),
+        ("protocols: []", "4:16: error: expected a list of protocols such as [http/1.1], found an empty list"),
+        ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
+        ("proxy_protocol: true", "4:5: error: proxy_protocol is not supported yet"),
+        ("proxy_protocol: yes", "4:21: error: expected true or false, found \"yes\""),
+        (
+            "trusted_proxies: [10.0.0.0/33]",
+            "4:23: error: expected an address block such as 10.0.0.0/8, found \"10.0.0.0/33\""
+        ),
+        ("tls: true", "4:10: error: expected a mapping with certificates, found \"true\""),
+        ("tls: {}", "4:10: error: missing key \"certificates\""),
+        (
+            "tls: { certificates: [] }",
+            "4:26: error: expected a list of at least one { certificate: FILE, private_key: FILE }, found an empty list"
+        ),
+        ("tls: { certificates: [{ certificate: a }] }", "4:27: error: missing key \"private_key\""),
+        (
+            "tls: { certificates: [{ certificate: a, private_key: b }], minimum_version: 1.1 }",
+            "4:81: error: expected 1.2 or 1.3, found \"1.1\"; did you mean \"1.2\"?"
+        ),
+        (
+            "ports: 1",
+            "4:5: error: unknown key \"ports\"; expected address, name, protocols, proxy_protocol, tls, trusted_proxies, websocket_over_http2"
+        ),
+    ])
+    func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
+        #expect(problems(.listener, lines) == [expected])
+    }
+
+    @Test func nameAndAddressAreRequired() {
+        #expect(
+            problems("listeners: [{}]\nroutes: [{ name: r, respond: 200 }]") == [
+                "1:13: error: missing key \"name\"", "1:13: error: missing key \"address\"",
+            ])
+    }
+}

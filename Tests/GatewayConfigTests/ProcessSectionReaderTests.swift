@@ -1,0 +1,83 @@
+import GatewayConfig
+import Testing
+
+@Suite struct ProcessSectionReaderTests {
+    @Test func everyKeyIsRead() throws {
+        let configuration = try parse(
+            .root,
+            """
+            admin: { address: "127.0.0.1:9901", token: secret }
+            limits:
+              max_connections: 1
+              max_connections_per_ip: 2
+              max_handshakes_per_second: 3
+              handshake_timeout: 4s
+              max_header_size: 5KiB
+              compression_memory: 6MiB
+            log: { level: debug, format: text, access: false }
+            drain: { timeout: 7s, spread: 2s, code: 1001 }
+            """)
+        var limits = ProcessLimits()
+        limits.maxConnections = 1
+        limits.maxConnectionsPerIP = 2
+        limits.maxHandshakesPerSecond = 3
+        limits.handshakeTimeout = .seconds(4)
+        limits.maxHeaderSize = 5120
+        limits.compressionMemory = 6_291_456
+        #expect(configuration.limits == limits)
+        #expect(
+            configuration.admin == AdminConfiguration(address: .tcp(host: "127.0.0.1", port: 9901), token: "secret"))
+        var log = LogConfiguration()
+        log.level = .debug
+        log.format = .text
+        log.access = false
+        #expect(configuration.log == log)
+        var drain = DrainConfiguration()
+        drain.timeout = .seconds(7)
+        drain.spread = .seconds(2)
+        drain.code = 1001
+        #expect(configuration.drain == drain)
+    }
+
+    @Test func whatIsLeftOutHasItsDefault() throws {
+        let configuration = try parse(.root, "")
+        #expect(configuration.admin == nil)
+        #expect(configuration.limits == ProcessLimits())
+        #expect(configuration.log == LogConfiguration())
+        #expect(configuration.drain == DrainConfiguration())
+    }
+
+    @Test func anEmptyTokenIsNone() throws {
+        #expect(try parse(.root, "admin: { address: \"a:2\", token: \"${T:-}\" }").admin?.token == nil)
+    }
+
+    @Test func theDefaultSpreadIsNoLongerThanTheTimeout() throws {
+        #expect(try parse(.root, "drain: { timeout: 3s }").drain.spread == .seconds(3))
+    }
+
+    @Test(arguments: [
+        ("drain: { timeout: 30s, spread: 40s }", "4:32: error: spread is 40s, longer than timeout, 30s"),
+        (
+            "drain: { code: 1000 }",
+            "4:16: error: expected the close code 1001 (going away) or 1012 (service restart), found \"1000\""
+        ),
+        ("limits: { max_connections: 0 }", "4:28: error: expected a number from 1 to 10000000, found \"0\""),
+        ("limits: { max_header_size: 2MiB }", "4:28: error: expected a size from 512 to 1MiB, found \"2MiB\""),
+        ("limits: { handshake_timeout: 10 }", "4:30: error: expected a duration such as 10s, found \"10\""),
+        (
+            "log: { level: warn }",
+            "4:15: error: expected trace, debug, info, notice, warning, error or critical, found \"warn\""
+        ),
+        ("log: { format: jsno }", "4:16: error: expected json or text, found \"jsno\"; did you mean \"json\"?"),
+        ("admin: {}", "4:8: error: missing key \"address\""),
+        ("admin: { address: \"b:1\", token: [hunter2] }", "4:33: error: expected text; \"\" for no token"),
+        (
+            "admin: { address: \"b:1\", token: hunter 2 }",
+            "4:33: error: the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)"
+        ),
+        ("admin: { address: \"b:1\", tokn: a }", "4:26: error: unknown key \"tokn\"; did you mean \"token\"?"),
+    ])
+    func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
+        #expect(problems(.root, lines) == [expected])
+    }
+}

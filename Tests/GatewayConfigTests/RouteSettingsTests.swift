@@ -1,0 +1,135 @@
+import GatewayConfig
+import Testing
+
+@Suite struct RouteSettingsTests {
+    @Test func aRouteOverridesTheDefaultsKeyByKey() throws {
+        let configuration = try parse(
+            """
+            listeners: [{ name: l, address: "a:1" }]
+            upstreams: [{ name: u, servers: [{ address: "s:1" }] }]
+            defaults:
+              origins: ["https://a"]
+              missing_origin: deny
+              max_connections: 5
+              idle_timeout: 1m
+              ping_interval: 1s
+              compression: { mode: off, window_bits: 9, threshold: 0 }
+              request_headers: { set: { X-A: 1 }, remove: [X-B] }
+            routes:
+              - { name: a, upstream: u }
+              - name: b
+                match: { path: /b }
+                upstream: u
+                origins: ["*"]
+                idle_timeout: 2m
+                compression: terminate
+                request_headers: { remove: [] }
+            """)
+        let (first, second) = (configuration.routes[0], configuration.routes[1])
+        #expect(first.origins == OriginPolicy(allowed: ["https://a"], allowMissing: false))
+        #expect(second.origins == OriginPolicy(allowed: ["*"], allowMissing: false))
+        #expect([first.maxConnections, second.maxConnections] == [5, 5])
+        #expect(first.session.idleTimeout == .seconds(60))
+        #expect(second.session.idleTimeout == .seconds(120))
+        #expect(second.session.pingInterval == .seconds(1))
+        #expect(first.session.compression.mode == .off)
+        #expect(second.session.compression.mode == .terminate)
+        #expect(second.session.compression.windowBits == 9)
+        #expect(second.session.compression.threshold == 0)
+        #expect(first.requestHeaders == HeaderEdits(set: ["x-a": "1"], remove: ["x-b"]))
+        #expect(second.requestHeaders == HeaderEdits(set: ["x-a": "1"], remove: []))
+    }
+
+    @Test func missingOriginDenyAloneAsksForSomeOrigin() throws {
+        #expect(
+            try parse(.route, "missing_origin: deny").routes[0].origins
+                == OriginPolicy(allowed: ["*"], allowMissing: false))
+        #expect(try parse(.route, "missing_origin: allow").routes[0].origins == nil)
+    }
+
+    @Test(arguments: ["name: x", "upstream: u", "match: {}", "redirect: /"])
+    func whatDefinesARouteIsNoDefault(lines: String) {
+        #expect(problems(.root, "defaults:\n  \(lines)").first?.hasPrefix("5:3: error: unknown key") == true)
+    }
+
+    @Test(arguments: [
+        ("https://example.com", "https://example.com"), ("HTTPS://Example.COM", "https://example.com"),
+        ("https://a:443", "https://a"), ("http://a:80", "http://a"), ("http://a:443", "http://a:443"),
+        ("https://a:8443", "https://a:8443"), ("http://[::1]:3000", "http://[::1]:3000"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"), ("*", "*"),
+    ])
+    func anOriginIsNormalized(text: String, expected: String) throws {
+        #expect(try parse(.route, "origins: [\"\(text)\"]").routes[0].origins?.allowed == [expected])
+    }
+
+    @Test(arguments: [
+        ("example.com", "; the scheme is missing"), ("https://a/", "; an origin has no path"),
+        ("https://*.a", "; a wildcard inside an origin is not supported, only \"*\" alone for any"),
+        ("https://", ""), ("https://a:0", ""), ("https://a b", ""), ("https://u@a", ""), ("1s://a", ""),
+    ])
+    func anythingElseIsNoOrigin(text: String, remedy: String) {
+        #expect(
+            problems(.route, "origins: [\"\(text)\"]") == [
+                "4:15: error: expected an origin such as https://example.com, found \"\(text)\"\(remedy)"
+            ])
+    }
+
+    @Test(arguments: [
+        ("idle_timeout: 10 sec", "4:19: error: expected a duration such as 10s, found \"10 sec\""),
+        ("idle_timeout: 366d", "4:19: error: expected at most 365 days, found \"366d\""),
+        ("close_timeout: 0s", "4:20: error: expected a duration longer than 0s"),
+        ("pong_timeout: [1s]", "4:19: error: expected a duration such as 10s, found a list"),
+        ("max_message_size: 0", "4:23: error: expected a size from 1 to 2GiB, found \"0\""),
+        ("max_message_size: 3GiB", "4:23: error: expected a size from 1 to 2GiB, found \"3GiB\""),
+        (
+            "max_message_size: 64KB",
+            "4:23: error: expected a size such as 64KiB, found \"64KB\"; did you mean \"64KiB\"?"
+        ),
+        ("max_connections: -1", "4:22: error: expected a number from 0 to 10000000, found \"-1\""),
+        (
+            "max_connections: 99999999999999999999",
+            "4:22: error: expected a number from 0 to 10000000, found \"99999999999999999999\""
+        ),
+        ("validate_utf8: 1", "4:20: error: expected true or false, found \"1\""),
+        ("missing_origin: maybe", "4:21: error: expected allow or deny, found \"maybe\""),
+        (
+            "origins: https://a",
+            "4:14: error: expected a list of origins such as [\"https://example.com\"], found \"https://a\""
+        ),
+        (
+            "compression: passtrough",
+            "4:18: error: expected terminate, passthrough or off, found \"passtrough\"; did you mean \"passthrough\"?"
+        ),
+        ("compression: []", "4:18: error: expected terminate, passthrough, off or a mapping, found a list"),
+        (
+            "compression: { window_bits: 8 }",
+            "4:33: error: window_bits is 8, which zlib can't compress with; expected 9 to 15"
+        ),
+        ("compression: { window_bits: 16 }", "4:33: error: expected a number from 9 to 15, found \"16\""),
+        ("compression: { memory_level: 0 }", "4:34: error: expected a number from 1 to 9, found \"0\""),
+        ("compression: { max_ratio: -1 }", "4:31: error: expected a number from 0 to 1000000, found \"-1\""),
+        ("compression: { threshold: -1 }", "4:31: error: expected a size such as 64KiB, found \"-1\""),
+        ("compression: { upstream: maybe }", "4:30: error: expected on or off, found \"maybe\""),
+        (
+            "compression: { level: 6 }",
+            "4:20: error: unknown key \"level\"; expected context_takeover, max_ratio, memory_level, mode, threshold, upstream, window_bits"
+        ),
+        (
+            "request_headers: { set: { Sec-WebSocket-Key: x } }",
+            "4:31: error: the gateway writes \"Sec-WebSocket-Key\" itself; it can't be changed here"
+        ),
+        (
+            "request_headers: { remove: [Connection] }",
+            "4:33: error: the gateway writes \"Connection\" itself; it can't be changed here"
+        ),
+        ("request_headers: { remove: [Host] }", "4:33: error: Host can be set, but not removed (RFC 9112 §3.2)"),
+        (
+            "request_headers: { set: { X-A: \"a\\r\\nB: c\" } }",
+            "4:36: error: a field value may not contain control characters"
+        ),
+        ("response_headers: { add: {} }", "4:25: error: unknown key \"add\"; expected remove, set"),
+    ])
+    func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
+        #expect(problems(.route, lines) == [expected])
+    }
+}

@@ -1,0 +1,79 @@
+import GatewayConfig
+import Testing
+
+@Suite struct UpstreamReaderTests {
+    @Test func everyKeyIsRead() throws {
+        let text = Section.upstream.file(
+            with: """
+                protocol: http/1.1
+                balance: round_robin
+                tls: { server_name: Backend.internal, ca: ca.pem, verify: false }
+                connect_timeout: 1s
+                response_timeout: 3s
+                retries: 0
+                dns_refresh: 1m
+                """
+        ).replacing(
+            "[{ address: \"s:1\" }]",
+            with: "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500 }, { address: \"unix:/run/a.sock\" }]"
+        )
+        #expect(
+            try parse(text).upstreams == [
+                UpstreamConfiguration(
+                    name: "u", balance: .roundRobin,
+                    servers: [
+                        ServerConfiguration(address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500),
+                        ServerConfiguration(address: .unix(path: "/run/a.sock")),
+                    ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
+                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60))
+            ])
+    }
+
+    @Test func anUpstreamWithoutSettingsHasTheDefaults() throws {
+        #expect(
+            try parse(.upstream, "tls: {}").upstreams == [
+                UpstreamConfiguration(
+                    name: "u", servers: [ServerConfiguration(address: .tcp(host: "s", port: 1))], tls: UpstreamTLS())
+            ])
+    }
+
+    @Test(arguments: [
+        ("protocol: h2", "4:15: error: protocol: h2 is not supported yet"),
+        ("protocol: auto", "4:15: error: protocol: auto is not supported yet"),
+        (
+            "protocol: http/1.0",
+            "4:15: error: expected http/1.1, h2 or auto, found \"http/1.0\"; did you mean \"http/1.1\"?"
+        ),
+        ("balance: random_two", "4:14: error: balance: random_two is not supported yet"),
+        ("balance: { hash: { on: ip } }", "4:14: error: balance: hash is not supported yet"),
+        (
+            "balance: round-robin",
+            "4:14: error: expected round_robin, least_connections, random_two or hash, found \"round-robin\"; did you mean \"round_robin\"?"
+        ),
+        ("sticky: { cookie: a }", "4:5: error: sticky is not supported yet"),
+        ("health_check: {}", "4:5: error: health_check is not supported yet"),
+        ("h2: {}", "4:5: error: h2 is not supported yet"),
+        ("retries: 11", "4:14: error: expected a number from 0 to 10, found \"11\""),
+        ("connect_timeout: 0s", "4:22: error: expected a duration longer than 0s"),
+        ("tls: { server_name: a b }", "4:25: error: expected a host name such as backend.internal, found \"a b\""),
+        ("tls: { verfy: true }", "4:12: error: unknown key \"verfy\"; did you mean \"verify\"?"),
+    ])
+    func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
+        #expect(problems(.upstream, lines) == [expected])
+    }
+
+    @Test(arguments: [
+        ("[]", "3:14: error: expected a list of at least one { address: HOST:PORT }, found an empty list"),
+        (
+            "[{ address: \"a:1\" }, { address: \"a:1\" }]",
+            "3:46: error: the server a:1 is listed twice; give it a weight instead"
+        ),
+        ("[{ address: \"a:1\", weight: 1001 }]", "3:41: error: expected a number from 1 to 1000, found \"1001\""),
+        ("[{ weight: 1 }]", "3:15: error: missing key \"address\""),
+        ("[\"a:1\"]", "3:15: error: expected a mapping with address, found \"a:1\""),
+    ])
+    func aMistakeInAServerIsReportedAtItsPlace(servers: String, expected: String) {
+        let text = Section.upstream.file(with: "").replacing("[{ address: \"s:1\" }]", with: servers)
+        #expect(problems(text) == [expected])
+    }
+}
