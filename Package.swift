@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let x509 = product(name: "X509", package: "swift-certificates")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let yams = product(name: "Yams", package: "Yams")
     static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -37,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -51,7 +53,7 @@ let package = Package(
             name: "PerMessageDeflate", dependencies: ["WebSocketCore", "CZlib", .nioCore],
             swiftSettings: strict),
         .target(
-            name: "GatewayConfig", dependencies: [.yams, .x509, .crypto],
+            name: "GatewayConfig", dependencies: [.yams, .x509, .asn1, .crypto],
             swiftSettings: strict),
         .target(
             name: "GatewayPolicy", dependencies: ["GatewayConfig", .nioCore, .httpTypes],
@@ -83,7 +85,7 @@ let package = Package(
             dependencies: ["PerMessageDeflate", "WebSocketCore", "CZlib", .nioCore],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayConfigTests", dependencies: ["GatewayConfig", .x509, .crypto],
+            name: "GatewayConfigTests", dependencies: ["GatewayConfig", .x509, .asn1, .crypto],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayPolicyTests",

@@ -1,6 +1,7 @@
 public import GatewayConfig
+import GatewayPolicy
 import GatewaySession
-public import Logging
+import Logging
 public import NIOCore
 import NIOPosix
 import WebSocketCore

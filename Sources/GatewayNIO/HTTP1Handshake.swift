@@ -1,6 +1,7 @@
 import GatewayConfig
 import GatewayPolicy
 import GatewaySession
+import GatewayTelemetry
 import HTTPTypes
 import Logging
 import NIOCore
@@ -111,11 +112,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private var peer: ClientAddress {
-        switch context?.channel.remoteAddress {
-        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { ClientAddress(bytes: $0) } ?? .unix
-        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { ClientAddress(bytes: $0) } ?? .unix
-        case .unixDomainSocket, nil: .unix
-        }
+        (context?.channel.remoteAddress?.ipAddress).flatMap { ClientAddress(parsing: $0) } ?? .unix
     }
 
     private func connect(_ decision: ProxyDecision) {

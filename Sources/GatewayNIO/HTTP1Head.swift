@@ -36,10 +36,10 @@ enum HTTP1Head {
             throw .badRequest("request target has a character that no target may have")
         }
         if uri.hasPrefix("/") { return (host, uri) }
-        guard let scheme = uri.range(of: "://"),
-            ["http", "https", "ws", "wss"].contains(uri[..<scheme.lowerBound].lowercased())
+        guard let colon = uri.firstIndex(of: ":"), uri[colon...].hasPrefix("://"),
+            ["http", "https", "ws", "wss"].contains(uri[..<colon].lowercased())
         else { throw .badRequest("request target is neither a path nor an absolute URL") }
-        let rest = uri[scheme.upperBound...]
+        let rest = uri[colon...].dropFirst(3)
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
         guard !authority.isEmpty, authority.lowercased() == host.lowercased() else {

@@ -1,4 +1,9 @@
 import GatewayConfig
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 import NIOCore
 import NIOPosix
 
@@ -10,6 +15,7 @@ struct Listener {
     /// Bytes waiting to be sent on a leg: above the high one its other side is no longer read, until below the low one.
     static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
     private static let backlog: Int32 = 4096
+    private static let reusePort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
 
     let configuration: ListenerConfiguration
     private let channels: [any Channel]
@@ -42,7 +48,7 @@ struct Listener {
             do {
                 for loop in loops {
                     let channel = try await bootstrap(ServerBootstrap(group: loop.eventLoop), initializer)
-                        .serverChannelOption(.socketOption(.so_reuseport), value: 1)
+                        .serverChannelOption(.socketOption(reusePort), value: 1)
                         .bind(host: host, port: port).get()
                     channels.append(channel)
                     port = channel.localAddress?.port ?? port

@@ -1,5 +1,6 @@
 import GatewayConfig
 import GatewaySession
+import GatewayTelemetry
 import NIOCore
 import WebSocketCore
 

@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry

@@ -44,8 +44,10 @@ private struct Credentials: Sendable {
         chain = certificates.map { .certificate($0) }
         key = .privateKey(try NIOSSLPrivateKey(file: files.privateKey, format: .pem))
         var names: [String] = []
-        for name in certificates.first?._subjectAlternativeNames() ?? [] where name.nameType == .dnsName {
-            names.append(String(decoding: name.contents, as: UTF8.self).lowercased())
+        if let alternatives = certificates.first?._subjectAlternativeNames() {
+            for name in alternatives where name.nameType == .dnsName {
+                names.append(String(decoding: name.contents, as: UTF8.self).lowercased())
+            }
         }
         self.names = names
     }
