@@ -24,12 +24,14 @@ extension Target.Dependency {
     static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let yams = product(name: "Yams", package: "Yams")
     static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
-    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
 let package = Package(
     name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -76,6 +78,30 @@ let package = Package(
                 "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
             ],
             swiftSettings: strict),
+        .target(
+            name: "GatewayAdmin",
+            dependencies: ["GatewayTelemetry", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .logging],
+            swiftSettings: strict),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "GatewayNIO", "GatewayAdmin", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", .nioCore,
+                .nioPosix, .logging,
+            ],
+            swiftSettings: strict),
+        // `sluice demo`: a backend, a certificate and a page, so that it runs without a file written by hand.
+        .target(
+            name: "GatewayDemo",
+            dependencies: [
+                "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioConcurrency, .x509, .crypto, .asn1,
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Gateway", "GatewayDemo", "GatewayConfig", .argumentParser, .unixSignals, .logging, .nioPosix,
+            ],
+            swiftSettings: strict),
 
         .testTarget(
             name: "WebSocketCoreTests", dependencies: ["WebSocketCore", .nioCore, .httpTypes],
@@ -96,6 +122,12 @@ let package = Package(
             dependencies: [
                 "GatewaySession", "WebSocketCore", "PerMessageDeflate", "GatewayPolicy",
                 "GatewayConfig", .nioCore,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayDemoTests",
+            dependencies: [
+                "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,103 @@
+public import GatewayConfig
+import Logging
+public import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// The admin endpoint: an HTTP/1.1 server of its own, away from the listeners.
+public final class AdminServer: Sendable {
+    private let channel: any Channel
+    /// What the address has become: the port is known where 0 was asked for.
+    public let boundAddress: Address
+
+    private init(channel: any Channel, boundAddress: Address) {
+        self.channel = channel
+        self.boundAddress = boundAddress
+    }
+
+    /// - Throws: what the system says of the address.
+    public static func start(
+        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup
+    ) async throws -> AdminServer {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 128)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(30)))
+                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                    try pipeline.addHandler(AdminHandler(source: source, token: configuration.token))
+                }
+            }
+        switch configuration.address {
+        case .unix(let path):
+            let channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            return AdminServer(channel: channel, boundAddress: configuration.address)
+        case .tcp(let host, let port):
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            return AdminServer(
+                channel: channel, boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
+        }
+    }
+
+    public func stop() async {
+        try? await channel.close()
+    }
+}
+
+/// One connection to the admin endpoint.
+private final class AdminHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let source: AdminSource
+    private let token: String?
+    private var head: HTTPRequestHead?
+
+    init(source: AdminSource, token: String?) {
+        self.source = source
+        self.token = token
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body: break
+        case .end:
+            guard let head = head.take() else { return }
+            respond(to: head, context)
+        }
+    }
+
+    private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let answer = AdminRequest(
+            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization")
+        ).answer(from: source, token: token)
+        var headers = HTTPHeaders([
+            ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
+            ("Cache-Control", "no-store"),
+        ])
+        if let allow = answer.allow { headers.add(name: "Allow", value: allow) }
+        if answer.isChallenge { headers.add(name: "WWW-Authenticate", value: "Bearer") }
+        if !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
+        let response = HTTPResponseHead(
+            version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
+        }
+        let done = head.isKeepAlive ? nil : context.eventLoop.makePromise(of: Void.self)
+        let channel = context.channel
+        done?.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: done)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}

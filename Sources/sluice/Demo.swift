@@ -1,0 +1,71 @@
+import ArgumentParser
+import Gateway
+import GatewayConfig
+import GatewayDemo
+import NIOPosix
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+struct Demo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a gateway with an echo and chat backend, and a page to try it.",
+        discussion: "Nothing has to be written first: the certificate is made on the fly, and removed at the end.")
+
+    @Option(help: "The gateway's port on localhost; 0: any.")
+    var port = 8443
+
+    @Option(help: "The admin endpoint's port on 127.0.0.1; 0: any.")
+    var adminPort = 9901
+
+    func validate() throws {
+        for port in [port, adminPort] where !(0...65535).contains(port) {
+            throw ValidationError("port is \(port), expected 0 to 65535")
+        }
+    }
+
+    func run() async throws {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("sluice-demo-\(ProcessInfo.processInfo.processIdentifier)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let configuration: GatewayConfiguration
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            let certificate = try DemoCertificate.make(in: directory, now: Date())
+            let backend = try await DemoBackend.start(group: MultiThreadedEventLoopGroup.singleton)
+            configuration = DemoConfiguration.make(
+                port: port, adminPort: adminPort, backendPort: backend.port, certificate: certificate)
+        } catch {
+            StandardError.print("error: \(error)")
+            throw Exit.couldNotStart
+        }
+        try await Foreground.run(configuration, logger: StandardErrorLog.logger(configuration.log)) { gateway in
+            print(Self.instructions(gateway.addresses))
+        }
+    }
+
+    private static func instructions(_ addresses: [(name: String, address: Address)]) -> String {
+        func port(_ name: String) -> Int {
+            guard case .tcp(_, let port)? = addresses.first(where: { $0.name == name })?.address else { return 0 }
+            return port
+        }
+        let gateway = addresses.first { $0.name != "admin" }.map { port($0.name) } ?? 0
+        let admin = port("admin")
+        return """
+
+            Sluice is running. The certificate is made for this run, so the browser will ask once.
+
+              open   https://localhost:\(gateway)/                 a page to try it
+              open   http://127.0.0.1:\(admin)/stats            live counters; /metrics for Prometheus
+
+              type   curl -s http://127.0.0.1:\(admin)/stats
+              type   python3 -m websockets wss://localhost:\(gateway)/echo    (needs the certificate to be trusted)
+
+            Ctrl-C stops it.
+            """
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Gateway
+import GatewayConfig
+import Logging
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the gateway in the foreground.",
+        discussion: """
+            Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
+            the program exits with 0; a second signal exits at once.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    func run() async throws {
+        let configuration = try file.load()
+        try await Foreground.run(configuration, logger: StandardErrorLog.logger(configuration.log))
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Gateway
+
+
+@main
+struct Sluice: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluice",
+        abstract: "A multiplexing WebSocket gateway.",
+        discussion: """
+            Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start.
+            """,
+        version: "sluice \(Gateway.version)",
+        subcommands: [Run.self, Check.self, Demo.self, Version.self])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let code as ExitCode {
+            exitProcess(code.rawValue)
+        } catch {
+            let isHelp = exitCode(for: error) == .success
+            let text = fullMessage(for: error)
+            if isHelp { print(text) } else { StandardError.print(text) }
+            exitProcess(isHelp ? 0 : Exit.usage.rawValue)
+        }
+    }
+}
+
+/// What the program says with its exit code.
+enum Exit {
+    static let configurationRefused = ExitCode(1)
+    static let usage = ExitCode(2)
+    static let couldNotStart = ExitCode(3)
+}
+
+struct Version: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Print the version.")
+
+    func run() {
+        print("sluice \(Gateway.version)")
+    }
+}
