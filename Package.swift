@@ -15,11 +15,13 @@ extension Target.Dependency {
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
+    static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let x509 = product(name: "X509", package: "swift-certificates")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let yams = product(name: "Yams", package: "Yams")
     static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -36,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -65,6 +68,14 @@ let package = Package(
             name: "GatewayTelemetry", dependencies: [.histogram],
             swiftSettings: strict),
 
+        // `sluice demo`: a backend, a certificate and a page, so that it runs without a file written by hand.
+        .target(
+            name: "GatewayDemo",
+            dependencies: [
+                "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioConcurrency, .x509, .crypto, .asn1,
+            ],
+            swiftSettings: strict),
+
         .testTarget(
             name: "WebSocketCoreTests", dependencies: ["WebSocketCore", .nioCore, .httpTypes],
             swiftSettings: strict),
@@ -88,6 +99,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayDemoTests",
+            dependencies: [
+                "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
+            ],
             swiftSettings: strict),
     ]
 )
