@@ -1,0 +1,149 @@
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// What the handlers of one accepted connection are: HTTP/1.1 until the handshake, frames afterwards.
+struct BackendPipeline: Sendable {
+    /// From accept to 101, in which a client may hold a connection without a WebSocket on it.
+    private static let handshakeTimeout = TimeAmount.seconds(10)
+    /// Fragments of one message. A message of the size limit in fragments of 1 KiB fits.
+    private static let maxFragments = 16_384
+
+    let room: ChatRoom
+
+    func configure(_ channel: any Channel) throws {
+        let configuration = NIOUpgradableHTTPServerPipelineConfiguration(
+            upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration<Void>(
+                upgraders: [upgrader()],
+                notUpgradingCompletionHandler: { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(BackendRefusal())
+                    }
+                }))
+        let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+            configuration: configuration)
+        let deadline = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.close(promise: nil) }
+        upgraded.whenComplete { result in
+            deadline.cancel()
+            if case .failure = result { channel.close(promise: nil) }
+        }
+    }
+
+    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Void> {
+        NIOTypedWebSocketServerUpgrader(
+            maxFrameSize: DemoBackend.maxMessageSize,
+            shouldUpgrade: { channel, head in
+                guard head.method == .GET, BackendEndpoint(path: head.path, room: room) != nil else {
+                    return channel.eventLoop.makeSucceededFuture(nil)
+                }
+                var answer = HTTPHeaders()
+                let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"]
+                if offered.contains(where: { $0 == DemoBackend.subprotocol }) {
+                    answer.add(name: "Sec-WebSocket-Protocol", value: DemoBackend.subprotocol)
+                }
+                return channel.eventLoop.makeSucceededFuture(answer)
+            },
+            upgradePipelineHandler: { channel, head in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let endpoint = BackendEndpoint(path: head.path, room: room) else {
+                        throw ChannelError.inappropriateOperationForState
+                    }
+                    try channel.pipeline.syncOperations.addHandlers([
+                        ClientFrameRules(),
+                        NIOWebSocketFrameAggregator(
+                            // Empty and one-byte fragments are legal (RFC 6455 §5.4); the count bounds them.
+                            minNonFinalFragmentSize: 0,
+                            maxAccumulatedFrameCount: Self.maxFragments,
+                            maxAccumulatedFrameSize: DemoBackend.maxMessageSize),
+                        BackendConnection(endpoint: endpoint),
+                    ])
+                }
+            })
+    }
+}
+
+/// What a path leads to.
+enum BackendEndpoint: Sendable {
+    case echo
+    case chat(ChatRoom)
+
+    init?(path: String, room: ChatRoom) {
+        switch path {
+        case DemoBackend.echoPath: self = .echo
+        case DemoBackend.chatPath: self = .chat(room)
+        default: return nil
+        }
+    }
+}
+
+extension HTTPRequestHead {
+    /// The request target without its query.
+    fileprivate var path: String {
+        uri.firstIndex(of: "?").map { String(uri[..<$0]) } ?? uri
+    }
+}
+
+/// Answers a request that became no WebSocket, and closes the connection.
+final class BackendRefusal: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private var answered = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let request) = unwrapInboundIn(data), !answered else { return }
+        answered = true
+        let known = [DemoBackend.echoPath, DemoBackend.chatPath].contains(request.path)
+        let body = ByteBuffer(
+            string: known
+                ? "\(request.path) serves WebSocket handshakes of version 13 only (RFC 6455 section 4)\n"
+                : "no such path; the backend has \(DemoBackend.echoPath) and \(DemoBackend.chatPath)\n")
+        var head = HTTPResponseHead(version: .http1_1, status: known ? .upgradeRequired : .notFound)
+        head.headers.add(name: "Content-Type", value: "text/plain; charset=utf-8")
+        head.headers.add(name: "Content-Length", value: String(body.readableBytes))
+        if known {
+            head.headers.add(name: "Upgrade", value: "websocket")
+            head.headers.add(name: "Sec-WebSocket-Version", value: "13")
+        }
+        head.headers.add(name: "Connection", value: known ? "Upgrade, close" : "close")
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if request.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}
+
+/// What SwiftNIO's frame decoder leaves to its user: it takes reserved bits and unmasked frames as they come.
+final class ClientFrameRules: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias InboundOut = WebSocketFrame
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        // RFC 6455 §5.1: a server must close on an unmasked frame; §5.2: on reserved bits nobody negotiated.
+        guard frame.maskKey != nil else {
+            return context.fireErrorCaught(BackendFailure(code: 1002, reason: "client frame is not masked"))
+        }
+        guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
+            return context.fireErrorCaught(BackendFailure(code: 1002, reason: "reserved bit set, no extension agreed"))
+        }
+        switch frame.opcode {
+        case .continuation, .text, .binary, .connectionClose, .ping, .pong:
+            context.fireChannelRead(data)
+        default:
+            context.fireErrorCaught(BackendFailure(code: 1002, reason: "reserved opcode"))
+        }
+    }
+}
+
+/// Why the backend fails a connection: the code and reason of its Close.
+struct BackendFailure: Error, Equatable {
+    let code: UInt16
+    let reason: String
+}
