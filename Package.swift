@@ -125,12 +125,6 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayDemoTests",
-            dependencies: [
-                "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
-            ],
-            swiftSettings: strict),
-        .testTarget(
             name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry"],
             swiftSettings: strict),
     ]
