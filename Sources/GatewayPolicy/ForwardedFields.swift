@@ -4,9 +4,9 @@ public import HTTPTypes
 /// Who the client is, and what the server is told about it in `X-Forwarded-For`, `X-Forwarded-Proto`,
 /// `X-Forwarded-Host` and `Forwarded` (RFC 7239).
 ///
-/// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else every
-/// `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could be
-/// listed, and is trusted where the listener names any trusted proxy at all.
+/// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else
+/// every `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could
+/// be listed, and is trusted where the listener names any trusted proxy at all.
 public struct ForwardedFields: Equatable, Sendable {
     /// The address that counts for caps and is logged: the right-most hop that is no trusted proxy. Where all are, the
     /// left-most; where a hop can't be read, the one that named it.

@@ -5,18 +5,21 @@ import Testing
 
 @Suite("GET /stats")
 struct StatsSnapshotTests {
-    /// The documented answer, word for word.
+    /// The documented answer.
     static let documented = """
         {"version": "0.1.0", "uptime_seconds": 12.5, "draining": false,
-         "connections": {"active": 3, "accepted_total": 10, "closed_total": 7, "rejected_total": {"no_route": 1, "max_connections": 2}},
+         "connections": {"active": 3, "accepted_total": 10, "closed_total": 7,
+           "rejected_total": {"no_route": 1, "max_connections": 2}},
          "routes": {"chat": {"active": 3, "max_connections": 2000, "accepted_total": 10,
            "messages": {"from_client": {"text": 5, "binary": 0}, "to_client": {"text": 5, "binary": 0}},
            "bytes": {"from_client": 100, "to_client": 100},
-           "compression": {"active": 2, "messages_compressed": 5, "bytes_before": 1000, "bytes_after": 300, "memory_bytes": 65536},
+           "compression": {"active": 2, "messages_compressed": 5,
+             "bytes_before": 1000, "bytes_after": 300, "memory_bytes": 65536},
            "extensions_refused": {"deflate-stream": 1},
            "close_codes": {"client": {"1000": 4}, "server": {}, "gateway": {"1009": 1}},
            "handshake_seconds": {"count": 10, "p50": 0.001, "p99": 0.004}}},
-         "upstreams": {"chat": {"servers": {"10.0.0.5:9001": {"healthy": true, "active": 3, "connections": 3, "failures_total": 0}}}}}
+         "upstreams": {"chat": {"servers": {
+           "10.0.0.5:9001": {"healthy": true, "active": 3, "connections": 3, "failures_total": 0}}}}}
         """
 
     /// Counters that stand as the documented answer says.
