@@ -4,9 +4,9 @@ public import HTTPTypes
 /// Who the client is, and what the server is told about it in `X-Forwarded-For`, `X-Forwarded-Proto`,
 /// `X-Forwarded-Host` and `Forwarded` (RFC 7239).
 ///
-/// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else every
-/// `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could be
-/// listed, and is trusted where the listener names any trusted proxy at all.
+/// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else
+/// every `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could
+/// be listed, and is trusted where the listener names any trusted proxy at all.
 public struct ForwardedFields: Equatable, Sendable {
     /// The address that counts for caps and is logged: the right-most hop that is no trusted proxy. Where all are, the
     /// left-most; where a hop can't be read, the one that named it.
@@ -62,8 +62,7 @@ public struct ForwardedFields: Equatable, Sendable {
     public func apply(to fields: inout HTTPFields) {
         if !isTrusted {
             // Those not set below, such as X-Forwarded-Port, are as little to be believed.
-            let claimed = fields.map(\.name).filter { $0.canonicalName.hasPrefix("x-forwarded-") }
-            for name in claimed { fields[values: name] = [] }
+            fields.removeAll { $0.name.canonicalName.hasPrefix("x-forwarded-") }
         }
         fields[values: .xForwardedFor] = forwardedFor.isEmpty ? [] : [forwardedFor]
         fields[values: .xForwardedProto] = [proto]
@@ -103,14 +102,16 @@ public struct ForwardedFields: Equatable, Sendable {
         }
     }
 
-    /// The elements of a comma-separated list, the last one first, without the white space around them.
+    /// The elements of a comma-separated list, the last one first, without the white space around them. Empty ones are
+    /// no elements (RFC 9110 §5.6.1.2), but count to the maximum.
     private static func lastElements(of list: String) -> [String] {
         var elements: [String] = []
         var rest = list.utf8[...]
-        while !rest.isEmpty, elements.count < maximumHops {
+        for _ in 0..<maximumHops where !rest.isEmpty {
             let comma = rest.lastIndex(of: UInt8(ascii: ","))
             let start = comma.map(rest.index(after:)) ?? rest.startIndex
-            elements.append(trimmed(rest[start...]))
+            let element = trimmed(rest[start...])
+            if !element.isEmpty { elements.append(element) }
             rest = rest[..<(comma ?? rest.startIndex)]
         }
         return elements

@@ -7,7 +7,7 @@ import HTTPTypes
 /// 1. the host: an exact name, then the longest wildcard, then any host;
 /// 2. the path: an exact path, then the longest prefix, then a regular expression, then any path. A prefix of `/` says
 ///    nothing about the path and counts as any;
-/// 3. the number of other conditions: each header field and each query parameter is one, the list of subprotocols is one;
+/// 3. the number of other conditions: one for each header field, each query parameter and the list of subprotocols;
 /// 4. the order of the routes.
 ///
 /// Hosts are compared in lower case, without port and trailing dot. Paths are compared as they were sent, without the

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Chooses which server of an upstream gets the next connection, and keeps away from those that fail.
 ///
-/// A server that failed rests (``Backoff``); when the rest is over, one connection a second tries it until one succeeds.
-/// Shared by all event loops, called once a handshake.
+/// A server that failed rests (``Backoff``); when the rest is over, one connection a second tries it until one
+/// succeeds. Shared by all event loops, called once a handshake.
 public final class ServerSelector: Sendable {
     private struct Server {
         var active = 0

@@ -14,7 +14,8 @@ struct BoundedTally: Sendable {
     }
 
     mutating func add(_ name: String) {
-        let isNamed = counts[name] != nil || (counts.count < maximumNames && name.utf8.count <= maximumNameLength)
+        let names = counts.count - (counts[Self.other] == nil ? 0 : 1)
+        let isNamed = counts[name] != nil || (names < maximumNames && name.utf8.count <= maximumNameLength)
         counts[isNamed ? name : Self.other, default: 0] &+= 1
     }
 }

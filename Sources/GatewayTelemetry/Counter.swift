@@ -2,8 +2,8 @@ public import Synchronization
 
 /// A number that only grows, written by one event loop and read by anyone.
 ///
-/// There is one writer, so adding is a load and a store instead of a locked instruction; a reader may be a moment behind,
-/// and never sees half a number.
+/// There is one writer, so adding is a load and a store instead of a locked instruction; a reader may be a moment
+/// behind, and never sees half a number.
 public struct Counter: ~Copyable, Sendable {
     @usableFromInline let storage = Atomic<UInt64>(0)
 

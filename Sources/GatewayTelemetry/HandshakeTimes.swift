@@ -1,6 +1,6 @@
 import Histogram
 
-/// How long handshakes took, from the first byte to the 101, as a histogram of two significant digits from 1 µs to 60 s.
+/// How long handshakes took, from the first byte to the 101: a histogram of two significant digits, 1 µs to 60 s.
 struct HandshakeTimes: Sendable {
     private static let range: ClosedRange<UInt64> = 1...60_000_000
 

@@ -5,8 +5,8 @@ public enum CloseSide: String, CaseIterable, Sendable {
     case client, server, gateway
 }
 
-/// What one route counts on one event loop. The counters and gauges are written by that loop alone; the functions may be
-/// called from any thread, once a connection.
+/// What one route counts on one event loop. The counters and gauges are written by that loop alone; the functions may
+/// be called from any thread, once a connection.
 public final class RouteCounters: Sendable {
     /// WebSockets opened.
     public let accepted = Counter()
@@ -59,8 +59,8 @@ public final class RouteCounters: Sendable {
         }
     }
 
-    /// An extension was offered and left out of the answer. Names are counted in lower case, up to 32 of them of at most
-    /// 64 bytes; the rest are "other".
+    /// An extension was offered and left out of the answer. Names are counted in lower case, up to 32 of them of at
+    /// most 64 bytes; the rest are "other".
     public func refusedExtension(_ name: String) {
         rare.withLock { $0.extensionsRefused.add(name.lowercased()) }
     }

@@ -1,0 +1,114 @@
+import GatewayConfig
+import GatewayPolicy
+import HTTPTypes
+import Testing
+
+@Suite("Forwarded fields (RFC 7239)")
+struct ForwardedFieldsTests {
+    static let trusted = [
+        IPPrefix(bytes: [10, 0, 0, 0], length: 8),
+        IPPrefix(bytes: [0xFD] + [UInt8](repeating: 0, count: 15), length: 8),
+    ]
+
+    static func fields(_ pairs: [(String, String)]) -> HTTPFields { HeaderFilterTests.fields(pairs) }
+
+    static func forward(
+        _ pairs: [(String, String)], peer: String, host: String = "example.com", isTLS: Bool = true,
+        trusted: [IPPrefix] = trusted
+    ) -> (forwarded: ForwardedFields, lines: [String]) {
+        var fields = fields(pairs)
+        let peer = ClientAddress(parsing: peer) ?? .unix
+        let forwarded = ForwardedFields(peer: peer, host: host, isTLS: isTLS, fields: fields, trusted: trusted)
+        forwarded.apply(to: &fields)
+        return (forwarded, HeaderFilterTests.lines(fields))
+    }
+
+    @Test func anUntrustedPeerIsNotBelieved() {
+        let (forwarded, lines) = Self.forward(
+            [
+                ("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.test"),
+                ("X-Forwarded-Port", "1"), ("Forwarded", "for=1.1.1.1"), ("Accept", "*/*"),
+            ], peer: "203.0.113.9", isTLS: false)
+        #expect(forwarded.clientAddress.description == "203.0.113.9")
+        #expect(!forwarded.isSecure)
+        #expect(
+            lines == [
+                "Accept: */*", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: http",
+                "X-Forwarded-Host: example.com",
+            ])
+    }
+
+    @Test func aTrustedProxyIsBelievedAndAppendedTo() {
+        let (forwarded, lines) = Self.forward(
+            [
+                ("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "WSS"), ("X-Forwarded-Host", "public.test"),
+                ("X-Forwarded-Port", "443"),
+            ], peer: "10.0.0.1", isTLS: false)
+        #expect(forwarded.clientAddress.description == "203.0.113.9")
+        #expect(forwarded.isSecure)
+        #expect(
+            lines == [
+                "X-Forwarded-For: 203.0.113.9, 10.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: public.test",
+                "X-Forwarded-Port: 443",
+            ])
+    }
+
+    @Test(
+        arguments: [
+            ([], "10.0.0.1", "10.0.0.1"),
+            (["203.0.113.9"], "10.0.0.1", "203.0.113.9"),
+            (["1.1.1.1, 203.0.113.9"], "10.0.0.1", "203.0.113.9"),
+            (["1.1.1.1, 203.0.113.9, 10.0.0.2"], "10.0.0.1", "203.0.113.9"),
+            (["1.1.1.1", "203.0.113.9", "10.0.0.2"], "10.0.0.1", "203.0.113.9"),
+            (["10.0.0.3,10.0.0.2"], "10.0.0.1", "10.0.0.3"),
+            (["203.0.113.9:4711"], "10.0.0.1", "203.0.113.9"),
+            (["[2001:db8::1]:4711"], "10.0.0.1", "2001:db8::1"),
+            (["2001:db8::1"], "fd00::1", "2001:db8::1"),
+            (["::ffff:203.0.113.9"], "10.0.0.1", "203.0.113.9"),
+            (["203.0.113.9"], "::ffff:10.0.0.1", "203.0.113.9"),
+            (["203.0.113.9, unknown"], "10.0.0.1", "10.0.0.1"),
+            (["203.0.113.9, _hidden, 10.0.0.2"], "10.0.0.1", "10.0.0.2"),
+            (["203.0.113.9,"], "10.0.0.1", "203.0.113.9"),
+            (["203.0.113.9, ,10.0.0.2"], "10.0.0.1", "203.0.113.9"),
+            (["203.0.113.9"], "unix", "203.0.113.9"),
+        ] as [([String], String, String)])
+    func theRightmostUntrustedHopIsTheClient(sent: [String], peer: String, client: String) {
+        let (forwarded, _) = Self.forward(sent.map { ("X-Forwarded-For", $0) }, peer: peer)
+        #expect(forwarded.clientAddress.description == client)
+    }
+
+    @Test func manyHopsAreNotAllLookedAt() {
+        let hops = ["203.0.113.9"] + [String](repeating: "10.0.0.2", count: 5000)
+        let (forwarded, _) = Self.forward([("X-Forwarded-For", hops.joined(separator: ","))], peer: "10.0.0.1")
+        #expect(forwarded.clientAddress.description == "10.0.0.2")
+    }
+
+    @Test func forwardedIsReadWhereThereIsNoXForwardedFor() {
+        let sent = "for=1.1.1.1, for=\"[2001:db8::1]:4711\";proto=http, By=x;For=10.0.0.2"
+        let (forwarded, lines) = Self.forward([("Forwarded", sent)], peer: "10.0.0.1")
+        #expect(forwarded.clientAddress.description == "2001:db8::1")
+        #expect(lines.contains("X-Forwarded-For: 1.1.1.1, 2001:db8::1, 10.0.0.2, 10.0.0.1"))
+        #expect(lines.contains("Forwarded: \(sent), for=10.0.0.1;host=\"example.com\";proto=https"))
+    }
+
+    @Test func anIPv6HopIsQuoted() {
+        let (_, lines) = Self.forward([("Forwarded", "for=unknown")], peer: "fd00::1", host: "")
+        #expect(lines.contains("Forwarded: for=unknown, for=\"[fd00::1]\";proto=https"))
+    }
+
+    @Test func aHostThatWouldBreakTheFieldIsLeftOut() {
+        let (_, lines) = Self.forward([("Forwarded", "for=1.1.1.1")], peer: "10.0.0.1", host: "a\";for=2.2.2.2")
+        #expect(lines.contains("Forwarded: for=1.1.1.1, for=10.0.0.1;proto=https"))
+    }
+
+    @Test func aSchemeThatIsNoneIsReplaced() {
+        let (_, lines) = Self.forward([("X-Forwarded-Proto", "gopher")], peer: "10.0.0.1", isTLS: false)
+        #expect(lines.contains("X-Forwarded-Proto: http"))
+    }
+
+    @Test func aUnixPeerWithoutTrustedProxiesIsNotBelieved() {
+        let (forwarded, lines) = Self.forward([("X-Forwarded-For", "1.1.1.1")], peer: "unix", trusted: [])
+        #expect(forwarded.clientAddress == .unix)
+        #expect(lines == ["X-Forwarded-Proto: https", "X-Forwarded-Host: example.com"])
+    }
+}

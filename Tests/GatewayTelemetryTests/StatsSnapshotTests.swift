@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+
+@testable import GatewayTelemetry
+
+@Suite("GET /stats")
+struct StatsSnapshotTests {
+    /// The documented answer.
+    static let documented = """
+        {"version": "0.1.0", "uptime_seconds": 12.5, "draining": false,
+         "connections": {"active": 3, "accepted_total": 10, "closed_total": 7,
+           "rejected_total": {"no_route": 1, "max_connections": 2}},
+         "routes": {"chat": {"active": 3, "max_connections": 2000, "accepted_total": 10,
+           "messages": {"from_client": {"text": 5, "binary": 0}, "to_client": {"text": 5, "binary": 0}},
+           "bytes": {"from_client": 100, "to_client": 100},
+           "compression": {"active": 2, "messages_compressed": 5,
+             "bytes_before": 1000, "bytes_after": 300, "memory_bytes": 65536},
+           "extensions_refused": {"deflate-stream": 1},
+           "close_codes": {"client": {"1000": 4}, "server": {}, "gateway": {"1009": 1}},
+           "handshake_seconds": {"count": 10, "p50": 0.001, "p99": 0.004}}},
+         "upstreams": {"chat": {"servers": {
+           "10.0.0.5:9001": {"healthy": true, "active": 3, "connections": 3, "failures_total": 0}}}}}
+        """
+
+    /// Counters that stand as the documented answer says.
+    static func snapshot() -> StatsSnapshot {
+        let telemetry = Telemetry(loops: 2, routes: [.init(name: "chat", maxConnections: 2000)], version: "0.1.0")
+        let counters = telemetry.counters(loop: 1, route: 0)
+        counters.active.add(3)
+        counters.accepted.add(10)
+        counters.closed.add(7)
+        counters.messagesFromClientText.add(5)
+        counters.messagesToClientText.add(5)
+        counters.bytesFromClient.add(100)
+        counters.bytesToClient.add(100)
+        counters.compressionActive.add(2)
+        counters.messagesCompressed.add(5)
+        counters.compressionBytesBefore.add(1000)
+        counters.compressionBytesAfter.add(300)
+        counters.compressionMemory.add(65536)
+        counters.refusedExtension("deflate-stream")
+        for _ in 0..<4 { counters.closed(code: 1000, by: .client) }
+        counters.closed(code: 1009, by: .gateway)
+        for _ in 0..<9 { counters.recordHandshake(microseconds: 1000) }
+        counters.recordHandshake(microseconds: 4000)
+        for key in ["no_route", "max_connections", "max_connections"] { telemetry.rejected(key) }
+        let server = UpstreamSnapshot.Server(healthy: true, active: 3, connections: 3, failuresTotal: 0)
+        return telemetry.snapshot(
+            uptimeSeconds: 12.5, draining: false,
+            upstreams: [UpstreamSnapshot(name: "chat", servers: [("10.0.0.5:9001", server)])])
+    }
+
+    @Test func everyDocumentedKeyHasTheDocumentedValue() throws {
+        let documented = try JSONSerialization.jsonObject(with: Data(Self.documented.utf8))
+        let built = try JSONSerialization.jsonObject(with: Data(Self.snapshot().json()))
+        #expect(Self.differences(documented, built, at: "") == [])
+    }
+
+    @Test func theKeysAreSorted() {
+        let text = String(decoding: Self.snapshot().json(), as: UTF8.self)
+        #expect(text.hasPrefix("{\"connections\":{\"accepted_total\":10,"))
+    }
+
+    @Test func memoryIsThereWhereItIsKnown() throws {
+        let telemetry = Telemetry(loops: 1, routes: [], version: "0.1.0")
+        let known = telemetry.snapshot(uptimeSeconds: 1, draining: true, residentMemoryBytes: 4096)
+        #expect(String(decoding: known.json(), as: UTF8.self).contains("\"resident_memory_bytes\":4096"))
+        let unknown = telemetry.snapshot(uptimeSeconds: 1, draining: true)
+        #expect(!String(decoding: unknown.json(), as: UTF8.self).contains("resident_memory_bytes"))
+    }
+
+    @Test(arguments: [Double.nan, .infinity, -.infinity])
+    func anUptimeThatIsNoNumberIsStillJSON(uptime: Double) throws {
+        let telemetry = Telemetry(loops: 1, routes: [], version: "0.1.0")
+        let json = telemetry.snapshot(uptimeSeconds: uptime, draining: true).json()
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
+        #expect(object["uptime_seconds"] as? Double == 0)
+        #expect(object["draining"] as? Bool == true)
+    }
+
+    /// Paths of what is expected and missing or other. Objects may have more keys; handshake times are within the two
+    /// digits that are kept.
+    static func differences(_ expected: Any, _ built: Any?, at path: String) -> [String] {
+        if let expected = expected as? [String: Any] {
+            guard let built = built as? [String: Any] else { return ["\(path) is no object"] }
+            return expected.keys.sorted().flatMap { differences(expected[$0] ?? 0, built[$0], at: "\(path)/\($0)") }
+        }
+        if path.contains("/handshake_seconds/p"), let expected = expected as? Double, let built = built as? Double {
+            return abs(expected - built) <= expected * 0.01 ? [] : ["\(path): \(expected), not \(built)"]
+        }
+        guard let expected = expected as? NSObject, let built = built as? NSObject, expected == built else {
+            return ["\(path): \(expected), not \(built.map { "\($0)" } ?? "there")"]
+        }
+        return []
+    }
+}

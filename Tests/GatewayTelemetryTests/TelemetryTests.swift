@@ -1,0 +1,104 @@
+import Testing
+
+@testable import GatewayTelemetry
+
+@Suite("Telemetry: every loop's counters added up")
+struct TelemetryTests {
+    static func telemetry(loops: Int = 2) -> Telemetry {
+        Telemetry(
+            loops: loops,
+            routes: [.init(name: "chat", maxConnections: 2000), .init(name: "feed", maxConnections: 0)],
+            version: "0.1.0")
+    }
+
+    @Test func theLoopsOfARouteAddUp() {
+        let telemetry = Self.telemetry()
+        for loop in 0..<2 {
+            let counters = telemetry.counters(loop: loop, route: 0)
+            counters.accepted.add(5)
+            counters.closed.add(2)
+            counters.active.add(3)
+            counters.bytesToClient.add(100)
+            counters.compressionMemory.add(65536)
+            counters.compressionMemory.subtract(1)
+            counters.closed(code: 1000, by: .client)
+            counters.refusedExtension("mux")
+            counters.recordHandshake(microseconds: 1000)
+        }
+        telemetry.counters(loop: 1, route: 1).accepted.add()
+        let snapshot = telemetry.snapshot(uptimeSeconds: 1, draining: false)
+        let chat = snapshot.routes["chat"]
+        #expect(chat?.acceptedTotal == 10)
+        #expect(chat?.closedTotal == 4)
+        #expect(chat?.active == 6)
+        #expect(chat?.bytes.toClient == 200)
+        #expect(chat?.bytes.fromClient == 0)
+        #expect(chat?.compression.memoryBytes == 131070)
+        #expect(chat?.closeCodes == ["client": ["1000": 2], "server": [:], "gateway": [:]])
+        #expect(chat?.extensionsRefused == ["mux": 2])
+        #expect(chat?.handshakeSeconds.count == 2)
+        #expect(snapshot.routes["feed"]?.acceptedTotal == 1)
+        #expect(snapshot.connections.acceptedTotal == 11)
+        #expect(snapshot.connections.active == 6)
+        #expect(snapshot.connections.closedTotal == 4)
+    }
+
+    @Test func transportsAreCountedByLoop() {
+        let telemetry = Self.telemetry()
+        for loop in 0..<2 {
+            telemetry.counters(loop: loop).transportsAccepted.add(4)
+            telemetry.counters(loop: loop).transportsClosed.add()
+            telemetry.counters(loop: loop).handshaking.add()
+        }
+        let transports = telemetry.snapshot(uptimeSeconds: 1, draining: false).transports
+        #expect(transports == TransportSnapshot(active: 6, acceptedTotal: 8, closedTotal: 2, handshaking: 2))
+    }
+
+    @Test func refusalsAreCountedByReason() {
+        let telemetry = Self.telemetry()
+        for key in ["no_route", "origin", "no_route"] { telemetry.rejected(key) }
+        let snapshot = telemetry.snapshot(uptimeSeconds: 1, draining: false)
+        #expect(snapshot.connections.rejectedTotal == ["no_route": 2, "origin": 1])
+    }
+
+    @Test func reasonsAreBounded() {
+        let telemetry = Self.telemetry()
+        for number in 0..<1000 { telemetry.rejected("reason_\(number)") }
+        let rejected = telemetry.snapshot(uptimeSeconds: 1, draining: false).connections.rejectedTotal
+        #expect(rejected.count == 65)
+        #expect(rejected["other"] == 936)
+    }
+
+    @Test func aScrapeSeesWhatALoopCountsMeanwhile() async {
+        let telemetry = Self.telemetry()
+        let writers = 2
+        await withTaskGroup(of: Void.self) { group in
+            for loop in 0..<writers {
+                group.addTask {
+                    for _ in 0..<10_000 { telemetry.counters(loop: loop, route: 0).bytesFromClient.add() }
+                }
+            }
+            group.addTask {
+                var last: UInt64 = 0
+                for _ in 0..<50 {
+                    let bytes =
+                        telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["chat"]?.bytes.fromClient ?? 0
+                    #expect(bytes >= last)
+                    last = bytes
+                }
+            }
+        }
+        let bytes = telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["chat"]?.bytes.fromClient
+        #expect(bytes == 20_000)
+    }
+
+    @Test func serversOfOneAddressCountAsOne() {
+        let upstream = UpstreamSnapshot(
+            name: "chat",
+            servers: [
+                ("a:1", .init(healthy: false, active: 1, connections: 1, failuresTotal: 2)),
+                ("a:1", .init(healthy: true, active: 2, connections: 2, failuresTotal: 0)),
+            ])
+        #expect(upstream.servers == ["a:1": .init(healthy: true, active: 3, connections: 3, failuresTotal: 2)])
+    }
+}
