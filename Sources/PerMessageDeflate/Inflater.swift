@@ -30,8 +30,9 @@ public struct Inflater: ~Copyable {
     let stream: ZlibStream
     /// How much of the tail zlib has had.
     private var tailUsed = 0
-    /// A block with BFINAL set was the last thing read.
-    private var isAfterFinalBlock = false
+    /// Nothing was read since the message began, or since a block with BFINAL set: the tail would be the start of a
+    /// block and not the end of one. Senders should put an empty block there, and some do not.
+    private var awaitsBlock = true
 
     /// - Parameter windowBits: base-2 logarithm of the sender's window, 8…15.
     /// - Throws: `ZlibError` for a window out of range and when memory is short.
@@ -93,7 +94,7 @@ public struct Inflater: ~Copyable {
     /// - Returns: false when `output` grew by `limit` bytes (≥ 1) before the end; call again.
     /// - Throws: `InflateError` for data that is not DEFLATE, and for a message that ends inside a block.
     public mutating func finishMessage(into output: inout ByteBuffer, limit: Int) throws(InflateError) -> Bool {
-        guard !endsAtFinalBlock() else { return true }
+        guard tailUsed > 0 || !awaitsBlock else { return true }
         let used = tailUsed
         let progress = try withUnsafeBytes(of: Self.tail) { bytes throws(InflateError) in
             try inflate(UnsafeRawBufferPointer(rebasing: bytes[used...]), into: &output, limit: limit)
@@ -135,7 +136,7 @@ public struct Inflater: ~Copyable {
     public mutating func finishInspecting(
         body: (UnsafeRawBufferPointer) -> Bool
     ) throws(InflateError) -> Bool {
-        guard !endsAtFinalBlock() else { return true }
+        guard tailUsed > 0 || !awaitsBlock else { return true }
         let isWhole = try withUnsafeBytes(of: Self.tail) { bytes throws(InflateError) in try inspect(bytes, body: body)
         }
         guard isWhole else { return false }
@@ -147,12 +148,12 @@ public struct Inflater: ~Copyable {
     public mutating func reset() {
         stream.reset()
         tailUsed = 0
-        isAfterFinalBlock = false
+        awaitsBlock = true
     }
 
     /// What zlib's answer means; `used` is how much input the call took.
     private mutating func judge(_ code: Int32, used: Int) throws(InflateError) {
-        if used > 0 { isAfterFinalBlock = false }
+        if used > 0 { awaitsBlock = false }
         switch code {
         // Z_BUF_ERROR says that there was nothing to do.
         case Z_OK, Z_BUF_ERROR: break
@@ -160,7 +161,7 @@ public struct Inflater: ~Copyable {
             // Another stream may follow in the same message or the next, and refer back into this one: make ready for
             // it without emptying the window, which is what sets this function apart from inflateReset.
             inflateResetKeep(stream.pointer)
-            isAfterFinalBlock = true
+            awaitsBlock = true
         case Z_MEM_ERROR: throw .outOfMemory
         case Z_DATA_ERROR:
             throw .invalidData(stream.pointer.pointee.msg.map { String(cString: $0) } ?? "invalid data")
@@ -168,17 +169,11 @@ public struct Inflater: ~Copyable {
         }
     }
 
-    /// A message that ends with a final block, without the empty block that should follow it, has no use for the tail.
-    private mutating func endsAtFinalBlock() -> Bool {
-        guard tailUsed == 0 && isAfterFinalBlock else { return false }
-        isAfterFinalBlock = false
-        return true
-    }
-
     private mutating func endMessage() throws(InflateError) {
         tailUsed = 0
         // zlib tells here whether it is between two blocks (128), and how many bits of the last byte it has not used.
         let place = stream.pointer.pointee.data_type
-        guard place & 128 != 0 && place & 63 == 0 else { throw .truncatedMessage }
+        guard awaitsBlock || (place & 128 != 0 && place & 63 == 0) else { throw .truncatedMessage }
+        awaitsBlock = true
     }
 }

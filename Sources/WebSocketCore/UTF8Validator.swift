@@ -37,7 +37,7 @@ public struct UTF8Validator: Equatable, Sendable {
         }
         while index < count {
             if missing == 0 {
-                index = Self.skipASCII(base, from: index, to: count, key)
+                index = Self.skipText(base, from: index, to: count, key)
                 guard index < count else { return true }
             }
             let shift = UInt32(truncatingIfNeeded: index & 3) &* 8
@@ -98,6 +98,38 @@ public struct UTF8Validator: Equatable, Sendable {
             let found = word & high
             guard found == 0 else { return index &+ found.trailingZeroBitCount &>> 3 }
             index &+= 8
+        }
+        return index
+    }
+
+    /// Where the first byte at or after `start` is that begins no whole and valid sequence within the next 4 bytes. What
+    /// it stops at is left to the loop above, which knows just what is wrong, or is at most 3 bytes before `end`.
+    @inline(__always)
+    private static func skipText(
+        _ base: UnsafeRawPointer, from start: Int, to end: Int, _ key: UInt32
+    ) -> Int {
+        let wide = UInt64(key) | UInt64(key) &<< 32
+        var index = skipASCII(base, from: start, to: end, key)
+        while index &+ 4 <= end {
+            let turned = UInt32(truncatingIfNeeded: wide &>> (UInt64(truncatingIfNeeded: index & 3) &* 8))
+            // The first byte is the lowest.
+            let word = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt32.self)) ^ turned
+            let found = word & 0x8080_8080
+            if found == 0 {
+                index = skipASCII(base, from: index &+ 4, to: end, key)
+            } else if found & 0x80 == 0 {
+                index &+= found.trailingZeroBitCount &>> 3
+            } else if word & 0xC0E0 == 0x80C0, word & 0x1E != 0 {
+                index &+= 2
+            } else if word & 0xC0_C0F0 == 0x80_80E0, word & 0x200F != 0, word & 0x200F != 0x200D {
+                index &+= 3
+            } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
+                let plane = (word & 0x07) &<< 2 | (word &>> 12) & 0x03
+                guard plane >= 0x1 && plane <= 0x10 else { return index }
+                index &+= 4
+            } else {
+                return index
+            }
         }
         return index
     }

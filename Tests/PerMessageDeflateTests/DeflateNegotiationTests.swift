@@ -1,0 +1,208 @@
+import PerMessageDeflate
+import Testing
+import WebSocketCore
+
+@Suite("The server's answer (RFC 7692 §5.1 and §7.1)")
+struct DeflateAnswerTests {
+    struct Example: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var offers: String
+        var policy = DeflatePolicy(windowBits: 12)
+        var answer: String?
+        var agreed: DeflateParameters?
+    }
+
+    static let examples: [Example] = [
+        Example(
+            testDescription: "Chromium", offers: "permessage-deflate; client_max_window_bits",
+            answer: "permessage-deflate; client_max_window_bits=12",
+            agreed: DeflateParameters(serverMaxWindowBits: 12, clientMaxWindowBits: 12)),
+        Example(
+            testDescription: "Firefox, Safari", offers: "permessage-deflate", answer: "permessage-deflate",
+            agreed: DeflateParameters(serverMaxWindowBits: 12)),
+        Example(testDescription: "old WebKit", offers: "x-webkit-deflate-frame"),
+        Example(testDescription: "Firefox before 8", offers: "deflate-stream"),
+        Example(
+            testDescription: "WebKit in transition", offers: "x-webkit-deflate-frame, permessage-deflate",
+            answer: "permessage-deflate", agreed: DeflateParameters(serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "Python websockets",
+            offers: "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            answer: "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            agreed: DeflateParameters(serverMaxWindowBits: 12, clientMaxWindowBits: 12)),
+        Example(
+            testDescription: "Java-WebSocket",
+            offers: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            answer: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            agreed: DeflateParameters(
+                serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "a client that offers a parameter as an extension",
+            offers: "permessage-deflate, client_max_window_bits", answer: "permessage-deflate",
+            agreed: DeflateParameters(serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "smaller windows than the policy's",
+            offers: "permessage-deflate; server_max_window_bits=9; client_max_window_bits=8",
+            answer: "permessage-deflate; server_max_window_bits=9; client_max_window_bits=8",
+            agreed: DeflateParameters(serverMaxWindowBits: 9, clientMaxWindowBits: 8)),
+        Example(
+            testDescription: "greater windows than the policy's",
+            offers: "permessage-deflate; server_max_window_bits=15; client_max_window_bits=15",
+            answer: "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            agreed: DeflateParameters(serverMaxWindowBits: 12, clientMaxWindowBits: 12)),
+        Example(
+            testDescription: "server_no_context_takeover offered",
+            offers: "permessage-deflate; server_no_context_takeover",
+            answer: "permessage-deflate; server_no_context_takeover",
+            agreed: DeflateParameters(serverNoContextTakeover: true, serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "client_no_context_takeover offered",
+            offers: "permessage-deflate; client_no_context_takeover",
+            answer: "permessage-deflate; client_no_context_takeover",
+            agreed: DeflateParameters(clientNoContextTakeover: true, serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "a policy without context takeover", offers: "permessage-deflate",
+            policy: DeflatePolicy(windowBits: 15, contextTakeover: false),
+            answer: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            agreed: DeflateParameters(serverNoContextTakeover: true, clientNoContextTakeover: true)),
+        Example(
+            testDescription: "a window zlib cannot compress with",
+            offers: "permessage-deflate; server_max_window_bits=8"),
+        Example(
+            testDescription: "the second offer, where the first cannot be met",
+            offers: "permessage-deflate; server_max_window_bits=8, permessage-deflate",
+            answer: "permessage-deflate", agreed: DeflateParameters(serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "the second offer, where the first is malformed",
+            offers: "permessage-deflate; server_max_window_bits=99, permessage-deflate; client_max_window_bits",
+            answer: "permessage-deflate; client_max_window_bits=12",
+            agreed: DeflateParameters(serverMaxWindowBits: 12, clientMaxWindowBits: 12)),
+        Example(
+            testDescription: "the first of two good offers (RFC 7692 §5.2)",
+            offers: "permessage-deflate; client_no_context_takeover, permessage-deflate",
+            answer: "permessage-deflate; client_no_context_takeover",
+            agreed: DeflateParameters(clientNoContextTakeover: true, serverMaxWindowBits: 12)),
+        Example(testDescription: "no offer", offers: ""),
+    ]
+
+    @Test("to", arguments: examples)
+    func answer(example: Example) throws {
+        let offers = try ExtensionHeader.parse([example.offers])
+        let answer = DeflateNegotiation.answer(offers, policy: example.policy)
+        #expect(answer?.header.description == example.answer)
+        #expect(answer?.agreed == example.agreed)
+        if let answer {
+            // What this side answers as a server, it would accept as a client; but for the window of 8 bits.
+            if answer.agreed.clientMaxWindowBits > 8 {
+                #expect(try DeflateNegotiation.verify(answer: [answer.header], offers: offers) != nil)
+            }
+        }
+    }
+
+    @Test("keeps the policy's window to what zlib has", arguments: [(0, 9), (8, 9), (9, 9), (15, 15), (16, 15)])
+    func policy(bits: Int, used: Int) {
+        var policy = DeflatePolicy(windowBits: bits)
+        #expect(policy.windowBits == used)
+        policy.windowBits = bits
+        #expect(policy.windowBits == used)
+    }
+}
+
+@Suite("The client's offer and the answer to it (RFC 7692 §5 and §7.1)")
+struct DeflateVerifyTests {
+    static let chromium = "permessage-deflate; client_max_window_bits"
+
+    @Test(
+        "offers",
+        arguments: [
+            (DeflatePolicy(), "permessage-deflate; client_max_window_bits"),
+            (
+                DeflatePolicy(windowBits: 12),
+                "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
+                    + "permessage-deflate; client_max_window_bits"
+            ),
+            (
+                DeflatePolicy(contextTakeover: false),
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"
+            ),
+        ])
+    func offer(policy: DeflatePolicy, field: String) throws {
+        #expect(DeflateNegotiation.offer(policy: policy).map(\.description).joined(separator: ", ") == field)
+    }
+
+    static let accepted: [(offers: String, answer: String, agreed: DeflateParameters?)] = [
+        (chromium, "", nil),
+        (chromium, "permessage-deflate", DeflateParameters()),
+        (chromium, "permessage-deflate; client_max_window_bits=10", DeflateParameters(clientMaxWindowBits: 10)),
+        // µWebSockets, its 4 KiB compressor and its shared one
+        (chromium, "permessage-deflate; server_max_window_bits=9", DeflateParameters(serverMaxWindowBits: 9)),
+        (
+            chromium, "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+            DeflateParameters(serverNoContextTakeover: true, clientNoContextTakeover: true)
+        ),
+        (
+            "permessage-deflate", "permessage-deflate; server_max_window_bits=8",
+            DeflateParameters(serverMaxWindowBits: 8)
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=12, permessage-deflate", "permessage-deflate",
+            DeflateParameters()
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=12", "permessage-deflate; server_max_window_bits=10",
+            DeflateParameters(serverMaxWindowBits: 10)
+        ),
+        (
+            "permessage-deflate; client_max_window_bits=12", "permessage-deflate; client_max_window_bits=12",
+            DeflateParameters(clientMaxWindowBits: 12)
+        ),
+        // A hint, which the answer need not repeat (§7.1.1.2)
+        ("permessage-deflate; client_no_context_takeover", "permessage-deflate", DeflateParameters()),
+        ("other, permessage-deflate", "other; x=1, permessage-deflate", DeflateParameters()),
+        ("other", "other", nil),
+    ]
+
+    @Test("accepts", arguments: accepted)
+    func accept(offers: String, answer: String, agreed: DeflateParameters?) throws {
+        let verified = try DeflateNegotiation.verify(
+            answer: try ExtensionHeader.parse([answer]), offers: try ExtensionHeader.parse([offers]))
+        #expect(verified == agreed)
+    }
+
+    static let refused: [(offers: String, answer: String, says: String)] = [
+        ("", "permessage-deflate", "not offered"),
+        (chromium, "x-webkit-deflate-frame", "\"x-webkit-deflate-frame\", which was not offered"),
+        (chromium, "permessage-deflate, other", "\"other\", which was not offered"),
+        (chromium, "permessage-deflate, permessage-deflate", "2 times"),
+        (chromium, "permessage-deflate; foo", "foo is not a parameter"),
+        (chromium, "permessage-deflate; client_max_window_bits", "has no value"),
+        (chromium, "permessage-deflate; client_max_window_bits=7", "expected 8 to 15"),
+        (chromium, "permessage-deflate; client_max_window_bits=010", "expected 8 to 15"),
+        (chromium, "permessage-deflate; client_max_window_bits=8", "zlib cannot compress"),
+        (chromium, "permessage-deflate; server_max_window_bits", "has no value"),
+        (chromium, "permessage-deflate; server_max_window_bits=16", "expected 8 to 15"),
+        (chromium, "permessage-deflate; server_no_context_takeover=1", "expected no value"),
+        (chromium, "permessage-deflate; server_no_context_takeover; server_no_context_takeover", "twice"),
+        ("permessage-deflate", "permessage-deflate; client_max_window_bits=10", "was not offered"),
+        (
+            "permessage-deflate; client_max_window_bits=10", "permessage-deflate; client_max_window_bits=11",
+            "at most 10"
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=11",
+            "at most 10"
+        ),
+        ("permessage-deflate; server_max_window_bits=10", "permessage-deflate", "is missing"),
+        ("permessage-deflate; server_no_context_takeover", "permessage-deflate", "is missing"),
+        ("permessage-deflate; foo", "permessage-deflate", "no valid"),
+    ]
+
+    @Test("refuses", arguments: refused)
+    func refuse(offers: String, answer: String, says: String) throws {
+        let error = try #require(throws: DeflateNegotiationError.self) {
+            try DeflateNegotiation.verify(
+                answer: try ExtensionHeader.parse([answer]), offers: try ExtensionHeader.parse([offers]))
+        }
+        #expect(error.message.contains(says), "\(error)")
+    }
+}
