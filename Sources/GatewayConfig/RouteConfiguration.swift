@@ -158,8 +158,8 @@ public struct CompressionSettings: Equatable, Sendable {
     public var contextTakeover = true
     /// Messages shorter than this many bytes go uncompressed.
     public var threshold = 128
-    /// Decompressed to compressed size past which a message is refused with 1009; 0: no limit.
-    public var maxRatio = 200
+    /// Decompressed to compressed size past which a message is refused with 1009, once it has passed 64 KiB; 0: no limit.
+    public var maxRatio = 0
     /// Whether permessage-deflate is offered to the server as well (`terminate` only).
     public var upstream = false
 
