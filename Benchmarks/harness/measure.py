@@ -76,6 +76,11 @@ def _per_event(result, count, processes):
             "errors": result["errors_total"], "processes": len(processes), "load": result}
 
 
+def _unmet_offer(subject, result):
+    """1 when a row that is named after compression was measured without it."""
+    return int(subject.offer_deflate and not result["extensions"].startswith("permessage-deflate"))
+
+
 def echo(folder, running, subjects, transport, size, options, say):
     """CPU of each proxy for each echo, that is for two relayed messages."""
     def measure(row):
@@ -88,6 +93,7 @@ def echo(folder, running, subjects, transport, size, options, say):
             cpu_of=",".join(map(str, processes)))
         entry = _per_event(result, result["messages"], processes)
         entry["extensions"] = result["extensions"]
+        entry["errors"] += _unmet_offer(row.subject, result)
         entry["summary"] = f"{entry['cpu_us']:.2f} µs, {entry['rate']:.0f}/s, {entry['errors']} errors"
         return entry
 
@@ -105,6 +111,7 @@ def churn(folder, running, subjects, transport, options, say):
             folder, proxy.url(transport, row.subject.path), churn=True, connections=32, duration=options.seconds,
             warmup=options.warmup, offer_deflate=row.subject.offer_deflate, cpu_of=",".join(map(str, processes)))
         entry = _per_event(result, result["handshakes"], processes)
+        entry["errors"] += _unmet_offer(row.subject, result)
         entry["summary"] = f"{entry['cpu_us']:.0f} µs, {entry['rate']:.0f}/s, {entry['errors']} errors"
         return entry
 
@@ -145,7 +152,7 @@ def idle(folder, make_proxy, subject, transport, options, say):
         spoken = _settled_memory(proxy)
         result = tools.finish(child, folder)
         left = _settled_memory(proxy)
-        entry = {"connections": count, "errors": result["errors_total"] + count - echoed,
+        entry = {"connections": count, "errors": result["errors_total"] + count - echoed + _unmet_offer(subject, result),
                  "before_bytes": before, "extensions": result["extensions"]}
         for name, value in (("fresh", fresh), ("spoken", spoken), ("left", left)):
             entry[name] = (value["pss"] - before["pss"]) / count

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .children import Failure, running, wait_until
 from .process_tree import accepts, process_tree
-from .tools import find_program, free_port
+from .tools import ROOT, find_program, free_port
 
 WORKERS = 2
 
@@ -134,7 +134,7 @@ backend echo
 
 class Sluice(Proxy):
     name = "sluice"
-    program = Path(".build/release/sluice")
+    program = ROOT.parent / ".build" / "release" / "sluice"
 
     def configure(self):
         if not self.program.is_file():

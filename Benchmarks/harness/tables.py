@@ -37,7 +37,8 @@ def cpu_table(title, rows, event, events, digits):
             _number(row.median("p99_us"), 0), str(sum(row.values("errors")))])
     return title + "\n" + _table(
         ["", f"CPU µs/{event}", "range", "user", "system", "× nginx", "× haproxy", f"{events}/s", "p50 µs", "p99 µs",
-         "errors"], lines)
+         "errors"],
+        lines)
 
 
 def memory_table(title, rows):
