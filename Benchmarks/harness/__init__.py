@@ -1,0 +1,1 @@
+"""The parts of the benchmark scripts; Python's standard library only."""

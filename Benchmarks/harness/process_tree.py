@@ -1,0 +1,42 @@
+"""What /proc says about a process and its descendants."""
+
+import contextlib
+from pathlib import Path
+
+
+def process_tree(root):
+    """The process and all its descendants, as process ids."""
+    children = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [root]
+    for process in found:
+        found.extend(children.get(process, ()))
+    return found
+
+
+def memory(root):
+    """Resident and proportional memory of a process tree, in bytes; shared pages count once in `pss`."""
+    sums = {"rss": 0, "pss": 0}
+    for process in process_tree(root):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+                name, _, value = line.partition(":")
+                if name.lower() in sums:
+                    sums[name.lower()] += int(value.split()[0]) * 1024
+    return sums
+
+
+def accepts(port):
+    """Whether someone listens on a TCP port, without connecting to it."""
+    wanted = f"{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and fields[1].endswith(":" + wanted):
+                    return True
+    return False

@@ -1,0 +1,57 @@
+"""The figures as tables for people and JSON for machines."""
+
+import dataclasses
+
+
+def _table(headings, lines):
+    widths = [max(len(line[column]) for line in [headings, *lines]) for column in range(len(headings))]
+    def text(line):
+        first, *rest = [cell.ljust(width) if column == 0 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(line, widths))]
+        return "  ".join([first, *rest]).rstrip()
+    rule = "-" * len(text(["-" * width for width in widths]))
+    return "\n".join([text(headings), rule, *map(text, lines)])
+
+
+def _number(value, digits=1):
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _ratios(rows, row, name):
+    """A row's ratio to each of the others' plain rows."""
+    for reference in ("nginx", "haproxy"):
+        other = next((entry for entry in rows if entry.subject.label == reference), None)
+        yield "–" if other is None or other is row else _number(row.ratio_to(other, name), 2)
+
+
+def cpu_table(title, rows, event, events, digits):
+    """Medians over the rounds, with the extremes; ratios are medians of each round's own ratio."""
+    lines = []
+    for row in rows:
+        values = row.values("cpu_us")
+        lines.append([
+            row.subject.label, _number(row.median("cpu_us"), digits),
+            f"{_number(min(values), digits)}–{_number(max(values), digits)}" if values else "–",
+            _number(row.median("user_us"), digits), _number(row.median("system_us"), digits),
+            *_ratios(rows, row, "cpu_us"), _number(row.median("rate"), 0), _number(row.median("p50_us"), 0),
+            _number(row.median("p99_us"), 0), str(sum(row.values("errors")))])
+    return title + "\n" + _table(
+        ["", f"CPU µs/{event}", "range", "user", "system", "× nginx", "× haproxy", f"{events}/s", "p50 µs", "p99 µs",
+         "errors"],
+        lines)
+
+
+def memory_table(title, rows):
+    lines = []
+    for row in rows:
+        same = [entry for entry in rows if entry.transport == row.transport]
+        kib = [_number(row.median(name) / 1024) for name in ("fresh", "spoken", "left", "spoken_rss")]
+        lines.append([f"{row.subject.label}, {row.transport}", *kib, *_ratios(same, row, "spoken"),
+                      str(sum(row.values("errors")))])
+    return title + "\n" + _table(
+        ["", "KiB fresh", "KiB spoken", "KiB left", "RSS spoken", "× nginx", "× haproxy", "errors"], lines)
+
+
+def row_as_json(row):
+    return {"subject": dataclasses.asdict(row.subject), "label": row.subject.label, "transport": row.transport,
+            "rounds": row.rounds}
