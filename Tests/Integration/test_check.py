@@ -175,5 +175,7 @@ def test_the_example_configurations_are_accepted(tmp_path, site):
     (tmp_path / "conf" / "tls").mkdir(exist_ok=True)
     copy(site.certificate, tmp_path / "conf" / "tls" / "dev.pem")
     copy(site.private_key, tmp_path / "conf" / "tls" / "dev.key")
-    done = command("check", "--config", tmp_path / "conf" / "sluice.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
+    copytree(REPOSITORY / "docker", tmp_path / "docker")
+    for file in [tmp_path / "docker" / "sluice.yaml", *sorted((tmp_path / "conf").rglob("*.yaml"))]:
+        done = command("check", "--config", file)
+        assert done.returncode == 0, done.stdout + done.stderr
