@@ -1,0 +1,66 @@
+# `make` alone says what there is.
+
+SHELL := /bin/bash
+BINARY := .build/debug/sluice
+# One set of flags for every debug build, so that none of them builds again what another built.
+CHECKED := --explicit-target-dependency-import-check error
+SWIFT_FILES := Sources Tests Package.swift
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-integration build format lint boundaries bench clean certificates
+
+help:
+	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
+	@echo "make build             build the release binary, .build/release/sluice"
+	@echo "make test              everything below, from nothing: lint, boundaries, test-unit, test-integration"
+	@echo "make lint              formatting rules"
+	@echo "make boundaries        which target may use which; compiler warnings"
+	@echo "make test-unit         swift test"
+	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
+	@echo "make format            rewrite the sources to the formatting rules"
+	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
+	@echo "make certificates      conf/tls/dev.pem and dev.key for a development machine"
+	@echo "make clean             remove what was built"
+
+demo: build
+	.build/release/sluice demo $(ARGS)
+
+build:
+	@scripts/prerequisites build
+	swift build -c release --product sluice
+
+test:
+	@scripts/prerequisites test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory boundaries
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-integration
+
+lint:
+	swift format lint --strict --parallel -r $(SWIFT_FILES)
+
+boundaries:
+	@scripts/boundaries --self-test
+	scripts/boundaries
+
+test-unit:
+	swift test $(CHECKED) $(ARGS)
+
+test-integration:
+	@scripts/python-environment
+	swift build $(CHECKED) --product sluice
+	SLUICE_BINARY="$${SLUICE_BINARY:-$(CURDIR)/$(BINARY)}" .venv/bin/python -m pytest Tests/Integration $(ARGS)
+
+format:
+	swift format -i --parallel -r $(SWIFT_FILES)
+
+bench:
+	@scripts/prerequisites bench
+	swift build -c release --product sluice
+	Benchmarks/run $(ARGS)
+
+certificates:
+	@scripts/certificates
+
+clean:
+	rm -rf .build .venv Benchmarks/build

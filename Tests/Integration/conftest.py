@@ -1,0 +1,147 @@
+import ssl
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from backends import BACKENDS, Stage  # noqa: E402
+from certificates import Authority  # noqa: E402
+from raw import RawServer  # noqa: E402
+from sluice import BINARY, Gateway  # noqa: E402
+
+
+def pytest_report_header():
+    return f"gateway: {BINARY}{'' if BINARY.exists() else ' (not built: run `swift build --product sluice`)'}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for number, gateway in enumerate(getattr(item, "gateways", []), 1):
+            report.sections.append((f"output of gateway {number}", gateway.tail(200)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def stage():
+    stage = Stage()
+    yield stage
+    stage.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def site(authority):
+    """The certificate of localhost, 127.0.0.1 and ::1."""
+    return authority.issue("site", ["localhost", "127.0.0.1", "::1"])
+
+
+@pytest.fixture(scope="session")
+def trusting(authority):
+    """A client's TLS context that trusts the tests' authority."""
+    return ssl.create_default_context(cafile=str(authority.file))
+
+
+@pytest.fixture(scope="session")
+def both_listeners(site):
+    """`plain` without TLS and `tls` with it."""
+    return [
+        {"name": "plain", "address": "127.0.0.1:0"},
+        {"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [site.setting]}},
+    ]
+
+
+@pytest.fixture
+def gateway(request, tmp_path):
+    """`gateway(config)` starts one. At the end each must drain on SIGTERM and exit with 0, unless the test ended it."""
+    started = request.node.gateways = []
+
+    def start(config, **options):
+        assert BINARY.exists(), f"{BINARY} is not there; build it with `swift build --product sluice`"
+        gateway = Gateway(config, tmp_path / f"gateway-{len(started)}", **options)
+        started.append(gateway)
+        return gateway.start()
+
+    yield start
+    problems = []
+    for one in started:
+        try:
+            if one.process is not None and one.process.poll() is None and one.stop() != 0:
+                problems.append(f"expected exit 0 after SIGTERM, got {one.process.returncode}")
+        except AssertionError as error:
+            problems.append(str(error))
+        finally:
+            one.kill()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def backend(stage):
+    """`backend("websockets", …)` starts an echo server."""
+    started = []
+
+    def start(kind="websockets", name=None, **options):
+        server = stage.run(BACKENDS[kind](name or f"{kind}-{len(started)}").start(**options))
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        stage.run(server.stop())
+
+
+class Wire:
+    """Makes raw peers and closes them all before the gateway is stopped."""
+
+    def __init__(self):
+        self._open = []
+
+    def _keep(self, item):
+        self._open.append(item)
+        return item
+
+    def connect(self, gateway, listener="plain", **options):
+        """A client that has sent nothing yet."""
+        return self._keep(gateway.connect(listener, **options))
+
+    def open(self, gateway, path="/", fields=(), listener="plain", tls=None, **options):
+        """A client whose opening handshake succeeded."""
+        return self.connect(gateway, listener, tls=tls).open(path, fields, **options)
+
+    def request(self, gateway, path="/", fields=(), listener="plain", tls=None, **options):
+        """The response to an opening handshake."""
+        return self.connect(gateway, listener, tls=tls).send_upgrade(path, fields, **options).read_response()
+
+    def server(self, path=None):
+        return self._keep(RawServer(path))
+
+    def accept(self, server):
+        return self._keep(server.accept())
+
+    def pair(self, gateway, server, path="/", fields=(), answer=(), listener="plain", tls=None):
+        """(client, server) of one connection through the gateway, both ends raw and open."""
+        client = self.connect(gateway, listener, tls=tls).send_upgrade(path, fields)
+        peer = self.accept(server)
+        peer.read_upgrade()
+        peer.accept_upgrade(answer)
+        response = client.read_response()
+        assert response.status == 101, f"expected 101, got {response.start_line!r} {response.body!r}"
+        return client, peer
+
+    def close(self):
+        for item in reversed(self._open):
+            item.close()
+
+
+@pytest.fixture
+def wire(gateway):
+    wire = Wire()
+    yield wire
+    wire.close()

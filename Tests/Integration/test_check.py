@@ -1,0 +1,181 @@
+"""`sluice check`, and the other ways in which a command says no."""
+
+import re
+import socket
+
+import pytest
+import yaml
+
+from raw import RawServer
+from sluice import command, configuration, proxied
+
+LINE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): error: (?P<message>.+)$", re.MULTILINE)
+
+
+def written(tmp_path, content):
+    file = tmp_path / "sluice.yaml"
+    file.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    return file
+
+
+def errors(done):
+    return [match.groupdict() for match in LINE.finditer(done.stdout + "\n" + done.stderr)]
+
+
+GOOD = """\
+listeners:
+  - { name: public, address: "127.0.0.1:0" }
+routes:
+  - { name: chat, match: { hosts: [chat.example.com], path_prefix: /chat }, upstream: backend }
+  - { name: rest, respond: { status: 404, body: nothing here } }
+upstreams:
+  - { name: backend, servers: [{ address: "127.0.0.1:9001" }] }
+"""
+
+
+def test_a_good_file_gives_0_and_a_summary_of_its_routes(tmp_path):
+    done = command("check", "--config", written(tmp_path, GOOD))
+    assert done.returncode == 0, done.stderr
+    for word in ("chat", "chat.example.com", "/chat", "backend", "rest"):
+        assert word in done.stdout
+    assert not errors(done)
+
+
+# text replaced in GOOD, by what, line, words the message must have
+MISTAKES = {
+    "an unknown key": ("upstreams:", "upstream:", 6, ["upstream", "did you mean", "upstreams"]),
+    "a key misspelt in a route": ("path_prefix:", "path_prefx:", 4, ["path_prefx", "did you mean", "path_prefix"]),
+    "an unknown upstream": ("upstream: backend", "upstream: bakend", 4, ["bakend", "did you mean", "backend"]),
+    "a bad port": ('"127.0.0.1:9001"', '"127.0.0.1:99999"', 7, ["99999"]),
+    "a bad host": ("[chat.example.com]", '["chat.*.com"]', 4, ["chat.*.com"]),
+    "a path without a slash": ("path_prefix: /chat", "path_prefix: chat", 4, ["/"]),
+    "a bad regular expression": ("path_prefix: /chat", 'path_regex: "/(chat"', 4, ["/(chat"]),
+    "a status out of range": ("status: 404", "status: 99", 5, ["99"]),
+    "something not built": (
+        "name: backend,", "name: backend, balance: random_two,", 7, ["random_two", "not supported yet"]),
+    "a mapping where a list is wanted": ("hosts: [chat.example.com]", "hosts: { a: b }", 4, ["hosts"]),
+    "two routes of one name": ("name: rest", "name: chat", 5, ["chat"]),
+    "broken YAML": ("routes:\n", "routes: [\n", None, []),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES, ids=str)
+def test_a_mistake_is_shown_where_it_is(tmp_path, name):
+    old, new, line, words = MISTAKES[name]
+    assert old in GOOD
+    file = written(tmp_path, GOOD.replace(old, new, 1))
+    for verb in ("check", "run"):
+        done = command(verb, "--config", file)
+        assert done.returncode == 1, f"{verb} gave {done.returncode}: {done.stdout}{done.stderr}"
+        found = errors(done)
+        assert found, done.stdout + done.stderr
+        assert {error["file"] for error in found} == {str(file)}
+        if line is not None:
+            assert line in {int(error["line"]) for error in found}, found
+        everything = "\n".join(error["message"] for error in found)
+        for word in words:
+            assert word.lower() in everything.lower(), everything
+
+
+def test_every_mistake_comes_at_once_in_order(tmp_path):
+    text = GOOD.replace("path_prefix:", "path_prefx:").replace("127.0.0.1:9001", "127.0.0.1:x")
+    text += "limits:\n  max_connections: many\n  handshake_timeout: 10 sec\nnonsense: 1\n"
+    found = errors(command("check", "--config", written(tmp_path, text)))
+    places = [(int(error["line"]), int(error["column"])) for error in found]
+    assert places == sorted(places)
+    assert {4, 7, 9, 10, 11} <= {line for line, _ in places}, found
+
+
+def test_certificates_are_opened(tmp_path, authority, site):
+    other = authority.issue("other-key", ["localhost"])
+    expired = authority.issue("expired", ["localhost"], days=-1)
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("not a certificate")
+    cases = [
+        (site.certificate, site.private_key, 0), (site.certificate, other.private_key, 1),
+        (expired.certificate, expired.private_key, 1), (garbage, site.private_key, 1),
+        (tmp_path / "absent.pem", site.private_key, 1),
+    ]
+    for certificate, key, status in cases:
+        config = configuration(
+            {"name": "page", "respond": 200},
+            listeners=[{"name": "tls", "address": "127.0.0.1:0", "tls": {
+                "certificates": [{"certificate": str(certificate), "private_key": str(key)}]}}])
+        done = command("check", "--config", written(tmp_path, config))
+        assert done.returncode == status, f"{certificate}: {done.stdout}{done.stderr}"
+        assert bool(errors(done)) == bool(status)
+
+
+def test_environment_variables(tmp_path):
+    text = GOOD.replace("127.0.0.1:9001", "127.0.0.1:${SLUICE_TEST_PORT}")
+    file = written(tmp_path, text)
+    assert command("check", "--config", file, environment={"SLUICE_TEST_PORT": "9001"}).returncode == 0
+    done = command("check", "--config", file)
+    assert done.returncode == 1
+    assert "SLUICE_TEST_PORT" in errors(done)[0]["message"]
+    defaulted = written(tmp_path, text.replace("SLUICE_TEST_PORT", "SLUICE_TEST_PORT:-9001"))
+    assert command("check", "--config", defaulted).returncode == 0
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = command("check", "--config", tmp_path / "absent.yaml")
+    assert done.returncode == 1
+    assert "absent.yaml" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["nonsense"], ["check"], ["run"], ["check", "--config"], ["check", "--nonsense", "x"], ["run", "a", "b"],
+])
+def test_wrong_usage_gives_2(arguments):
+    done = command(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "usage" in (done.stdout + done.stderr).lower()
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["help"], ["--help"], ["help", "run"]])
+def test_version_and_help_give_0(arguments):
+    done = command(*arguments)
+    assert done.returncode == 0
+    assert "sluice" in done.stdout.lower() or re.search(r"\d+\.\d+", done.stdout)
+
+
+@pytest.mark.parametrize("which", ["listener", "admin"])
+def test_a_port_in_use_gives_3(tmp_path, which):
+    holder = RawServer()
+    config = proxied("127.0.0.1:9")
+    if which == "listener":
+        config["listeners"][0]["address"] = holder.address
+    else:
+        config["admin"]["address"] = holder.address
+    done = command("run", "--config", written(tmp_path, config))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert str(holder.port) in done.stdout + done.stderr
+    holder.close()
+
+
+def test_check_opens_no_port(tmp_path):
+    holder = RawServer()
+    config = proxied("127.0.0.1:9")
+    config["listeners"][0]["address"] = holder.address
+    assert command("check", "--config", written(tmp_path, config)).returncode == 0
+    holder.sock.setblocking(False)
+    with pytest.raises((BlockingIOError, socket.timeout)):
+        holder.sock.accept()
+    holder.close()
+
+
+def test_the_example_configurations_are_accepted(tmp_path, site):
+    from shutil import copy, copytree
+
+    from sluice import REPOSITORY
+
+    if not (REPOSITORY / "conf").is_dir():
+        pytest.fail("conf/ with the example configurations is missing")
+    copytree(REPOSITORY / "conf", tmp_path / "conf", dirs_exist_ok=True)
+    (tmp_path / "conf" / "tls").mkdir(exist_ok=True)
+    copy(site.certificate, tmp_path / "conf" / "tls" / "dev.pem")
+    copy(site.private_key, tmp_path / "conf" / "tls" / "dev.key")
+    copytree(REPOSITORY / "docker", tmp_path / "docker")
+    for file in [tmp_path / "docker" / "sluice.yaml", *sorted((tmp_path / "conf").rglob("*.yaml"))]:
+        done = command("check", "--config", file)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,159 @@
+"""SIGTERM: everyone is told, nobody is cut off in the middle of a message, and then it ends with 0."""
+
+import signal
+import time
+
+import pytest
+
+from raw import CLOSE, CONTINUATION, TEXT, Ended
+from sluice import proxied
+from waiting import eventually
+
+
+def draining(address, **drain):
+    return proxied(address, sections={"drain": {"timeout": "10s", "spread": "0s", **drain}})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("code", [1012, 1001])
+def test_both_sides_get_the_code_and_the_gateway_exits_with_0(gateway, wire, number, code):
+    server = wire.server()
+    running = gateway(draining(server.address, code=code))
+    pairs = [wire.pair(running, server) for _ in range(5)]
+    running.signal(number)
+    for client, peer in pairs:
+        assert client.expect_close()[0] == code
+        assert peer.expect_close()[0] == code
+        client.send_close(code)
+        peer.send_close(code)
+    started = time.monotonic()
+    assert running.wait() == 0
+    assert time.monotonic() - started < 5, "it waited though everybody had answered"
+
+
+def test_a_message_in_flight_is_delivered_first(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address))
+    client, peer = wire.pair(running, server)
+    client.send_frame(TEXT, "begun ", fin=False)
+    peer.send_frame(TEXT, "begun too ", fin=False)
+    assert peer.read_frame().payload == b"begun "
+    assert client.read_frame().payload == b"begun too "
+    running.signal(signal.SIGTERM)
+    eventually(lambda: running.admin("/readyz")[0] == 503, "the drain to begin")
+    client.send_frame(CONTINUATION, "and ended")
+    peer.send_frame(CONTINUATION, "and ended")
+    assert peer.read_frame().payload == b"and ended"
+    assert client.read_frame().payload == b"and ended"
+    assert peer.expect_close()[0] == 1012
+    assert client.expect_close()[0] == 1012
+    client.send_close(1012)
+    peer.send_close(1012)
+    assert running.wait() == 0
+
+
+def test_not_ready_and_nobody_new_during_a_drain(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address))
+    client, peer = wire.pair(running, server)
+    running.signal(signal.SIGTERM)
+    assert client.expect_close()[0] == 1012
+    eventually(lambda: running.admin("/readyz")[0] == 503, "/readyz to say 503")
+    assert running.admin("/healthz")[0] == 200
+    assert running.stats()["draining"] is True
+    try:
+        response = wire.request(running)
+    except (OSError, Ended):
+        pass  # it no longer listens
+    else:
+        assert response.status == 503 and response.get("retry-after")
+    client.send_close(1012)
+    peer.send_close(1012)
+    assert running.wait() == 0
+
+
+def test_who_does_not_answer_is_cut_at_the_timeout(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address, timeout="1s"))
+    client, peer = wire.pair(running, server)
+    running.signal(signal.SIGTERM)
+    started = time.monotonic()
+    assert running.wait(8) == 0
+    assert time.monotonic() - started < 6
+    assert client.expect_close()[0] == 1012
+    assert peer.expect_close()[0] == 1012
+
+
+def test_a_second_signal_ends_at_once(gateway, wire):
+    server = wire.server()
+    config = draining(server.address, timeout="60s")
+    config["routes"][0]["close_timeout"] = "60s"
+    running = gateway(config)
+    client, _ = wire.pair(running, server)
+    running.signal(signal.SIGTERM)
+    assert client.expect_close()[0] == 1012
+    running.signal(signal.SIGTERM)
+    running.wait(5)
+
+
+def test_the_closes_are_spread(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address, spread="2s"))
+    pairs = [wire.pair(running, server) for _ in range(8)]
+    running.signal(signal.SIGTERM)
+    started, times = time.monotonic(), []
+    waiting = {client.sock: (client, peer) for client, peer in pairs}
+    import select
+
+    while waiting:
+        ready, _, _ = select.select(list(waiting), [], [], 10)
+        assert ready, f"{len(waiting)} connections got no Close within 10 s"
+        for sock in ready:
+            client, peer = waiting.pop(sock)
+            assert client.expect_close()[0] == 1012
+            times.append(time.monotonic() - started)
+            client.send_close(1012)
+            assert peer.expect_close()[0] == 1012
+            peer.send_close(1012)
+    assert max(times) - min(times) > 0.5, f"all Closes came together: {times}"
+    assert max(times) < 4
+    assert running.wait() == 0
+
+
+def test_a_real_server_and_client_end_cleanly(gateway, backend):
+    import websockets.sync.client
+
+    server = backend()
+    running = gateway(draining(server.address))
+    with websockets.sync.client.connect(running.url(), proxy=None) as client:
+        client.send("Hello")
+        assert client.recv(timeout=10) == "Hello"
+        running.signal(signal.SIGTERM)
+        with pytest.raises(websockets.exceptions.ConnectionClosed):
+            client.recv(timeout=10)
+        assert client.close_code == 1012
+    assert running.wait() == 0
+    eventually(lambda: server.closes, "the server to see the end")
+    assert server.closes[-1][0] == 1012
+
+
+def test_a_handshake_under_way_gets_an_answer(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address))
+    client = wire.connect(running).send_upgrade("/")
+    peer = wire.accept(server)
+    peer.read_upgrade()
+    running.signal(signal.SIGTERM)
+    eventually(lambda: running.admin("/readyz")[0] == 503, "the drain to begin")
+    try:
+        peer.accept_upgrade()
+    except OSError:
+        pass
+    response = client.read_response()
+    assert response.status in (101, 503)
+    if response.status == 101:
+        assert client.expect_close()[0] == 1012
+        client.send_close(1012)
+        assert peer.read_frame().opcode == CLOSE
+        peer.send_close(1012)
+    assert running.wait() == 0

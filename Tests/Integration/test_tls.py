@@ -1,0 +1,126 @@
+"""TLS in front: certificates by server name, versions, client certificates; and listening on a unix socket."""
+
+import ssl
+import subprocess
+
+import pytest
+import websockets.sync.client
+
+from raw import TEXT
+from sluice import proxied
+
+
+def listener(*certificates, **tls):
+    return [{"name": "tls", "address": "127.0.0.1:0", "tls": {
+        "certificates": [certificate.setting for certificate in certificates], **tls}}]
+
+
+def subject(running, name):
+    """The subject that openssl s_client is shown for a server name (None: none is sent)."""
+    address = f"127.0.0.1:{running.port('tls')}"
+    sni = ["-servername", name] if name else ["-noservername"]
+    shown = subprocess.run(
+        ["openssl", "s_client", "-connect", address, *sni], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=20)
+    line = next(line for line in shown.stdout.splitlines() if line.startswith("subject="))
+    return line.split("CN", 1)[1].lstrip(" =")
+
+
+def test_the_certificate_is_chosen_by_server_name(gateway, wire, authority):
+    server = wire.server()
+    first = authority.issue("first", ["first.example"])
+    second = authority.issue("second", ["second.example", "*.second.example"])
+    running = gateway(proxied(server.address, sections={"listeners": listener(first, second)}))
+    assert subject(running, "first.example") == "first"
+    assert subject(running, "second.example") == "second"
+    assert subject(running, "a.second.example") == "second"
+    assert subject(running, "unknown.example") == "first"
+    assert subject(running, None) == "first"
+
+
+@pytest.mark.parametrize("minimum, version, accepted", [
+    ("1.3", ssl.TLSVersion.TLSv1_2, False), ("1.3", ssl.TLSVersion.TLSv1_3, True),
+    ("1.2", ssl.TLSVersion.TLSv1_2, True), ("1.2", ssl.TLSVersion.TLSv1_3, True),
+])
+def test_minimum_version(gateway, backend, wire, authority, site, minimum, version, accepted):
+    running = gateway(proxied(backend().address, sections={"listeners": listener(site, minimum_version=minimum)}))
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.minimum_version = context.maximum_version = version
+    if accepted:
+        client = wire.open(running, listener="tls", tls=context)
+        client.send_frame(TEXT, "over TLS")
+        assert client.read_message()[1] == b"over TLS"
+    else:
+        with pytest.raises(ssl.SSLError):
+            wire.connect(running, "tls", tls=context)
+
+
+def test_a_client_certificate_is_wanted_and_verified(gateway, backend, wire, authority, site, tmp_path):
+    from certificates import Authority
+
+    running = gateway(proxied(
+        backend().address, sections={"listeners": listener(site, client_ca=str(authority.file))}))
+
+    def context(files=None):
+        context = ssl.create_default_context(cafile=str(authority.file))
+        if files:
+            context.load_cert_chain(files.certificate, files.private_key)
+        return context
+
+    friend = authority.issue("friend", client=True)
+    client = wire.open(running, listener="tls", tls=context(friend))
+    client.send_frame(TEXT, "it is me")
+    assert client.read_message()[1] == b"it is me"
+    stranger = Authority(tmp_path / "strangers", "Strangers").issue("stranger", client=True)
+    for files in (None, stranger):
+        # With TLS 1.3 the client learns of its refusal only when it reads.
+        with pytest.raises((ssl.SSLError, OSError, Exception)) as refused:
+            wire.open(running, listener="tls", tls=context(files))
+        assert "101" not in str(refused.value)
+
+
+def test_a_listener_on_a_unix_socket(gateway, backend, tmp_path):
+    path = tmp_path / "front.sock"
+    running = gateway(proxied(
+        backend().address, sections={"listeners": [{"name": "plain", "address": f"unix:{path}"}]}))
+    with websockets.sync.client.unix_connect(str(path), "ws://localhost/") as client:
+        client.send("Hello")
+        assert client.recv(timeout=10) == "Hello"
+    running.stop()
+    assert not path.exists(), "the socket's file was left behind"
+
+
+def test_a_stale_unix_socket_is_replaced(gateway, backend, tmp_path):
+    path = tmp_path / "front.sock"
+    config = proxied(backend().address, sections={"listeners": [{"name": "plain", "address": f"unix:{path}"}]})
+    gateway(config).kill()
+    gateway(config)
+    with websockets.sync.client.unix_connect(str(path), "ws://localhost/") as client:
+        client.send("Hello")
+        assert client.recv(timeout=10) == "Hello"
+
+
+def test_a_close_notify_without_a_close_frame_ends_the_other_side_in_order(gateway, wire, site, trusting):
+    server = wire.server()
+    running = gateway(proxied(server.address, sections={"listeners": listener(site)}))
+    client, peer = wire.pair(running, server, listener="tls", tls=trusting)
+    client.send_frame(TEXT, "last words")
+    client.finish_sending()
+    assert peer.read_message()[1] == b"last words"
+    peer.expect_end()
+
+
+def test_cleartext_on_a_tls_listener_ends(gateway, wire, site):
+    server = wire.server()
+    running = gateway(proxied(server.address, sections={"listeners": listener(site)}))
+    client = wire.connect(running, "tls")
+    client.send_upgrade("/")
+    client.read_to_end()
+
+
+def test_alpn_offers_what_is_configured(gateway, wire, authority, site):
+    server = wire.server()
+    running = gateway(proxied(server.address, sections={"listeners": listener(site)}))
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    assert wire.connect(running, "tls", tls=context).sock.selected_alpn_protocol() == "http/1.1"
