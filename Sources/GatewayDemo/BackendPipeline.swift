@@ -4,33 +4,21 @@ import NIOWebSocket
 
 /// What the handlers of one accepted connection are: HTTP/1.1 until the handshake, frames afterwards.
 struct BackendPipeline: Sendable {
-    /// From accept to 101, in which a client may hold a connection without a WebSocket on it.
-    private static let handshakeTimeout = TimeAmount.seconds(10)
     /// Fragments of one message. A message of the size limit in fragments of 1 KiB fits.
     private static let maxFragments = 16_384
 
     let room: ChatRoom
 
     func configure(_ channel: any Channel) throws {
-        let configuration = NIOUpgradableHTTPServerPipelineConfiguration(
-            upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration<Void>(
-                upgraders: [upgrader()],
-                notUpgradingCompletionHandler: { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(BackendRefusal())
-                    }
-                }))
-        let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-            configuration: configuration)
-        let deadline = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.close(promise: nil) }
-        upgraded.whenComplete { result in
-            deadline.cancel()
-            if case .failure = result { channel.close(promise: nil) }
-        }
+        // SwiftNIO's newer, typed upgrade handler loses the request head when an upgrade is refused, and with it
+        // the chance to answer.
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withServerUpgrade: (upgraders: [upgrader()], completionHandler: { _ in }))
+        try channel.pipeline.syncOperations.addHandler(BackendHandshake())
     }
 
-    private func upgrader() -> NIOTypedWebSocketServerUpgrader<Void> {
-        NIOTypedWebSocketServerUpgrader(
+    private func upgrader() -> NIOWebSocketServerUpgrader {
+        NIOWebSocketServerUpgrader(
             maxFrameSize: DemoBackend.maxMessageSize,
             shouldUpgrade: { channel, head in
                 guard head.method == .GET, BackendEndpoint(path: head.path, room: room) != nil else {
@@ -48,7 +36,9 @@ struct BackendPipeline: Sendable {
                     guard let endpoint = BackendEndpoint(path: head.path, room: room) else {
                         throw ChannelError.inappropriateOperationForState
                     }
-                    try channel.pipeline.syncOperations.addHandlers([
+                    let pipeline = channel.pipeline.syncOperations
+                    pipeline.removeHandler(try pipeline.handler(type: BackendHandshake.self), promise: nil)
+                    try pipeline.addHandlers([
                         ClientFrameRules(),
                         NIOWebSocketFrameAggregator(
                             // Empty and one-byte fragments are legal (RFC 6455 §5.4); the count bounds them.
@@ -83,12 +73,26 @@ extension HTTPRequestHead {
     }
 }
 
-/// Answers a request that became no WebSocket, and closes the connection.
-final class BackendRefusal: ChannelInboundHandler, RemovableChannelHandler {
+/// Stands at the end of the pipeline until the 101: answers a request that becomes no WebSocket, and closes the
+/// connection after it, or when no handshake came in time.
+final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// Accept to 101.
+    private static let timeout = TimeAmount.seconds(10)
+
     private var answered = false
+    private var deadline: Scheduled<Void>?
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        deadline = context.eventLoop.scheduleTask(in: Self.timeout) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(let request) = unwrapInboundIn(data), !answered else { return }
@@ -115,7 +119,8 @@ final class BackendRefusal: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+        // The upgrader says with an error that it refuses; the request follows, to be answered here.
+        if !(error is NIOWebSocketUpgradeError) { context.close(promise: nil) }
     }
 }
 
