@@ -2,6 +2,7 @@
 
 import re
 import socket
+import subprocess
 
 import pytest
 import yaml
@@ -164,18 +165,18 @@ def test_check_opens_no_port(tmp_path):
     holder.close()
 
 
-def test_the_example_configurations_are_accepted(tmp_path, site):
-    from shutil import copy, copytree
+def test_the_example_configurations_are_accepted(tmp_path):
+    from shutil import copytree, ignore_patterns
 
     from sluice import REPOSITORY
 
-    if not (REPOSITORY / "conf").is_dir():
-        pytest.fail("conf/ with the example configurations is missing")
-    copytree(REPOSITORY / "conf", tmp_path / "conf", dirs_exist_ok=True)
-    (tmp_path / "conf" / "tls").mkdir(exist_ok=True)
-    copy(site.certificate, tmp_path / "conf" / "tls" / "dev.pem")
-    copy(site.private_key, tmp_path / "conf" / "tls" / "dev.key")
+    copytree(REPOSITORY / "conf", tmp_path / "conf", ignore=ignore_patterns("tls"))
     copytree(REPOSITORY / "docker", tmp_path / "docker")
-    for file in [tmp_path / "docker" / "sluice.yaml", *sorted((tmp_path / "conf").rglob("*.yaml"))]:
+    made = subprocess.run(
+        [REPOSITORY / "scripts" / "certificates", tmp_path / "conf" / "tls"], capture_output=True, text=True, timeout=60)
+    assert made.returncode == 0, made.stdout + made.stderr
+    files = [tmp_path / "docker" / "sluice.yaml", *sorted((tmp_path / "conf").rglob("*.yaml"))]
+    assert len(files) > 4
+    for file in files:
         done = command("check", "--config", file)
         assert done.returncode == 0, done.stdout + done.stderr
