@@ -132,7 +132,7 @@ let package = Package(
             name: "GatewayNIOTests",
             dependencies: [
                 "GatewayNIO", "GatewayPolicy", "GatewayConfig", .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
-                .httpTypes, .x509, .crypto,
+                .httpTypes, .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
         .testTarget(
