@@ -64,7 +64,8 @@ def gateway(request, tmp_path):
     started = request.node.gateways = []
 
     def start(config, **options):
-        assert BINARY.exists(), f"{BINARY} is not there; build it with `swift build --product sluice`"
+        if not BINARY.exists():
+            pytest.exit(f"{BINARY} is not there; build it with `swift build --product sluice`", returncode=3)
         gateway = Gateway(config, tmp_path / f"gateway-{len(started)}", **options)
         started.append(gateway)
         return gateway.start()
