@@ -303,7 +303,7 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
         do {
             let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
             timer?.cancel()
-            try relay(context, decision, server, extensions)
+            relay(context, decision, server, extensions)
         } catch {
             server.permit.release()
             server.handshake.giveUp()
@@ -315,7 +315,7 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
     private func relay(
         _ context: ChannelHandlerContext, _ decision: ProxyDecision, _ server: UpgradedServer,
         _ extensions: SessionExtensions
-    ) throws {
+    ) {
         var fields = ServerHandshake.responseFields(
             key: decision.upgrade.key ?? "", subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
         fields.append(
@@ -337,11 +337,21 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
                     maskKeys: loop.maskKeys, now: .now()), loop: loop)
         }
         let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(RelayHandler(leg: .client, driver: driver))
-        try server.handshake.relay(with: driver)
-        pipeline.removeHandler(encoder, promise: nil)
-        pipeline.removeHandler(self, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
-        if owesRead { context.channel.read() }
+        do {
+            try pipeline.addHandler(RelayHandler(leg: .client, driver: driver))
+            let serverIsReady = try server.handshake.relay(with: driver)
+            pipeline.removeHandler(encoder, promise: nil)
+            pipeline.removeHandler(self, promise: nil)
+            let clientIsReady = pipeline.removeHandler(decoder)
+            let driver = NIOLoopBound(driver, eventLoop: context.eventLoop)
+            serverIsReady.and(clientIsReady).whenComplete { _ in driver.value.start() }
+            if owesRead { driver.value.oweRead(.client) }
+        } catch {
+            // One of the channels closed this very moment.
+            server.handshake.giveUp()
+            context.close(promise: nil)
+            for leg in Leg.allCases { driver.closed(leg, inOrder: false) }
+            driver.start()
+        }
     }
 }

@@ -20,6 +20,7 @@ final class SessionDriver {
     private var session: GatewaySession
     private var client = LegTransport()
     private var server = LegTransport()
+    private var isStarted = false
     private var isPumping = false
     private var mustPumpAgain = false
     private var zlibMemory = 0
@@ -38,9 +39,18 @@ final class SessionDriver {
 
     func attach(_ context: ChannelHandlerContext, as leg: Leg) {
         self[leg].context = context
-        guard client.context != nil, server.context != nil else { return }
+    }
+
+    /// Both channels carry nothing but frames now. What came before has waited.
+    func start() {
+        isStarted = true
+        pump()
+        flush()
         schedule()
     }
+
+    /// A read was asked for before this driver had the channel.
+    func oweRead(_ leg: Leg) { self[leg].owesRead = true }
 
     func read(_ bytes: ByteBuffer, from leg: Leg) {
         session.receive(bytes, from: leg, now: .now())
@@ -73,7 +83,7 @@ final class SessionDriver {
 
     /// Whether the channel may be read now; if not, it is read as soon as the session wants more.
     func mayRead(_ leg: Leg) -> Bool {
-        if session.wantsRead(from: leg) { return true }
+        if isStarted, session.wantsRead(from: leg) { return true }
         self[leg].owesRead = true
         return false
     }
@@ -97,6 +107,7 @@ final class SessionDriver {
     // MARK: Carrying out
 
     private func pump() {
+        guard isStarted else { return }
         guard !isPumping else {
             mustPumpAgain = true
             return
@@ -137,6 +148,7 @@ final class SessionDriver {
     }
 
     private func flush() {
+        guard isStarted else { return }
         flush(.client)
         flush(.server)
         resumeReads(.client)

@@ -173,13 +173,14 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
         context?.close(promise: nil)
     }
 
-    /// Hands the channel over to the session; bytes that came behind the 101 are its first.
-    func relay(with driver: SessionDriver) throws {
+    /// Hands the channel over to the session; bytes that came behind the 101 are its first. The codec is gone when the
+    /// future is done, and only then may anything be written: the decoder watches what passes.
+    func relay(with driver: SessionDriver) throws -> EventLoopFuture<Void> {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         let pipeline = context.pipeline.syncOperations
         try pipeline.addHandler(RelayHandler(leg: .server, driver: driver))
         pipeline.removeHandler(encoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
+        return pipeline.removeHandler(decoder)
     }
 }

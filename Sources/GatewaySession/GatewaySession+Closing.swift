@@ -23,16 +23,25 @@ extension GatewaySession {
         if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
             emit(.write(frame, to: leg.other))
             self[leg.other].closeSent = true
-            completeIfAgreed(leg.other)
+            completeIfAgreed(leg.other, now: now)
         }
-        completeIfAgreed(leg)
+        completeIfAgreed(leg, now: now)
     }
 
     /// Both Closes of a leg are through. The server of a connection closes TCP first (RFC 6455 §7.1.1): on the client's
     /// leg that is the gateway; on the server's leg the server is waited for.
-    private mutating func completeIfAgreed(_ leg: Leg) {
+    private mutating func completeIfAgreed(_ leg: Leg, now: NIODeadline) {
         guard self[leg].closeSent, self[leg].closeReceived else { return }
         if leg == .client || self[leg].incoming != .open { end(leg) }
+        guard self[leg.other].closeSent, self[leg.other].closeReceived, let closeDeadline else { return }
+        // Nothing is left to be said: the transports' ends are not waited for as long as a Close.
+        begin(outcomeSoFar, until: min(closeDeadline, now + Self.lingerTime))
+    }
+
+    private static var lingerTime: TimeAmount { .seconds(1) }
+
+    var outcomeSoFar: SessionOutcome {
+        outcome ?? SessionOutcome(closer: .gateway, code: CloseCode.abnormalClosure.rawValue, reason: "")
     }
 
     private mutating func end(_ leg: Leg) {
@@ -169,7 +178,7 @@ extension GatewaySession {
         emit(.write(controlFrame(.close, payload: payload, to: leg), to: leg))
         self[leg].closeSent = true
         self[leg].pingIsDue = false
-        begin(outcome ?? SessionOutcome(closer: .gateway, code: 1006, reason: ""), until: now + closeTimeout)
+        begin(outcomeSoFar, until: now + closeTimeout)
         stopFeeding(leg)
         if pending.endsLeg { end(leg) }
     }

@@ -193,7 +193,7 @@ public struct GatewaySession: ~Copyable {
         hasFinished = true
         fromClient.ignoreRest()
         fromServer.ignoreRest()
-        emit(.finished(outcome ?? SessionOutcome(closer: .gateway, code: 1006, reason: "")))
+        emit(.finished(outcomeSoFar))
     }
 
     private mutating func step(_ source: Leg, now: NIODeadline) -> SessionAction? {

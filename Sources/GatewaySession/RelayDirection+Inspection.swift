@@ -25,6 +25,7 @@ extension RelayDirection {
             while position < payload.count && violation == nil {
                 let count = min(payload.count - position, Self.pieceSize)
                 let piece = UnsafeRawBufferPointer(rebasing: payload[position..<(position + count)])
+                message.arrived &+= count
                 try unmasked(piece, by: frame.maskKey, offset: framePosition + position) { bytes in
                     try zlib.inspect(bytes, body: look)
                 }

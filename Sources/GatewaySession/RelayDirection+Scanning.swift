@@ -100,7 +100,10 @@ extension RelayDirection {
                 continue
             }
             frameStart = cursor
-            if let violation = begin(header) { return ended(.violation(violation)) }
+            if let violation = begin(header) {
+                self.frame = nil
+                return ended(.violation(violation))
+            }
             if let message, message.treatment.isRewritten {
                 return Scan(consumed: cursor + header.encodedLength, forwarded: cursor, event: .transcode)
             }
@@ -158,7 +161,6 @@ extension RelayDirection {
         }
         frame = header
         framePosition = 0
-        message?.arrived &+= header.payloadLength
         // Sizes of compressed messages are known when they are inflated; those that arrive plain, here.
         guard var message, !arrivesCompressed(message) else { return nil }
         let (size, overflow) = message.size.addingReportingOverflow(header.payloadLength)

@@ -102,6 +102,7 @@ extension RelayDirection {
         if work.inflates {
             let before = work.inflated.readableBytes
             let consumed = try zlib.inflate(piece, into: &work)
+            message?.arrived &+= consumed
             if let violation = checkInflated(work.inflated, from: before) { return .failure(violation) }
             return .success(consumed)
         }
