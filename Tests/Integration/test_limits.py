@@ -53,6 +53,7 @@ def test_a_refused_handshake_gives_its_place_back(gateway, wire):
         peer.read_upgrade()
         peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
         assert client.read_response().status == 403
+        assert client.expect_end() == "eof"
 
 
 def test_a_client_that_leaves_during_the_handshake_gives_its_place_back(gateway, wire):
