@@ -142,7 +142,8 @@ class Wire:
 
 
 @pytest.fixture
-def wire(gateway):
+def wire(gateway, backend):
+    # Asking for both makes this the first to be torn down: neither waits for peers that say nothing any more.
     wire = Wire()
     yield wire
     wire.close()
