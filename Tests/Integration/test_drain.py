@@ -161,3 +161,15 @@ def test_a_handshake_under_way_gets_an_answer(gateway, wire):
         assert peer.read_frame().opcode == CLOSE
         answer_and_close(peer)
     assert running.wait() == 0
+
+
+def test_a_client_that_leaves_in_its_handshake_does_not_hold_the_drain(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address, timeout="60s"))
+    client = wire.connect(running)
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+    eventually(lambda: running.admin("/healthz")[0] == 200, "the gateway to be at work")
+    running.signal(signal.SIGTERM)
+    eventually(lambda: any(entry.get("message") == "draining" for entry in running.log()), "the drain to begin")
+    client.close()
+    assert running.wait(5) == 0
