@@ -1,10 +1,11 @@
+public import GatewayConfig
+public import Logging
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-public import GatewayConfig
-public import Logging
 
 #if canImport(Glibc)
     import Glibc
