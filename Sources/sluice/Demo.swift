@@ -2,6 +2,7 @@ import ArgumentParser
 import Gateway
 import GatewayConfig
 import GatewayDemo
+import NIOCore
 import NIOPosix
 
 #if canImport(FoundationEssentials)
