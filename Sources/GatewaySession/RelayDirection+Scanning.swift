@@ -100,7 +100,11 @@ extension RelayDirection {
                 continue
             }
             frameStart = cursor
-            if let violation = begin(header) { return ended(.violation(violation)) }
+            if let violation = begin(header) {
+                // Nothing of the frame goes on, so the destination stands between two frames.
+                frame = nil
+                return ended(.violation(violation))
+            }
             if let message, message.treatment.isRewritten {
                 return Scan(consumed: cursor + header.encodedLength, forwarded: cursor, event: .transcode)
             }
