@@ -97,6 +97,8 @@ struct RelayDirection: ~Copyable {
         guard intake == .relay else { return }
         intake = .awaitClose
         if case .transcode? = deferred { deferred = nil }
+        // All of it has arrived, and only its end was still to be written.
+        if let transcoding, transcoding.phase != .payload { message = nil }
         transcoding = nil
         zlib.releaseAll()
         message?.treatment = .dropped
