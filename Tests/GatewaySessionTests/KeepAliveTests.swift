@@ -56,6 +56,30 @@ import Testing
         pair.expectSound()
     }
 
+    @Test(
+        "late answers to several pings of the gateway's go no further", arguments: Leg.allCases,
+        [[0, 1, 2], [0, 2], [2]])
+    func swallowsLatePongs(leg: Leg, answered: [Int]) {
+        let pair = SimulatedPair(settings: Self.settings)
+        let peer = pair.peer(leg)
+        peer.answersPings = false
+        // Data comes before each pong, so that another ping follows.
+        for _ in 0..<3 {
+            pair.advance(by: .seconds(30))
+            peer.send(text: "alive")
+            pair.run()
+        }
+        let pings = peer.frames.filter { $0.opcode == SimulatedFrame.ping }.map(\.payload)
+        #expect(pings.count == 3)
+        pair.peer(leg.other).send(.ping("theirs"))
+        pair.run()
+        for number in answered { peer.send(SimulatedFrame(opcode: SimulatedFrame.pong, payload: pings[number])) }
+        peer.send([.pong("theirs"), .pong("unsolicited")])
+        pair.run()
+        #expect(pair.peer(leg.other).texts(of: SimulatedFrame.pong) == ["theirs", "unsolicited"])
+        pair.expectSound()
+    }
+
     @Test("an unsolicited pong passes when no ping of the gateway's is on its way")
     func passesUnsolicitedPong() {
         let pair = SimulatedPair(settings: Self.settings)

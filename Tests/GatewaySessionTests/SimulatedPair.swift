@@ -43,6 +43,8 @@ final class SimulatedPair {
         var gatewayDropped = false
         var peerEndDelivered = false
         var isLost = false
+        var bytesRead = 0
+        var bytesWritten = 0
         /// Each write, as the gateway made it.
         var writes: [[UInt8]] = []
     }
@@ -125,7 +127,9 @@ final class SimulatedPair {
             return true
         }
         for _ in 0...overreads where peer.outboxHead < peer.outbox.count && !self[leg].gatewayDropped {
-            session.receive(nextRead(of: peer), from: leg, now: now)
+            let bytes = nextRead(of: peer)
+            self[leg].bytesRead += bytes.readableBytes
+            session.receive(bytes, from: leg, now: now)
             pump()
         }
         return true
@@ -254,6 +258,7 @@ final class SimulatedPair {
             problems.append("\(bytes.count) bytes written to the \(leg), which is not writable")
         }
         self[leg].writes.append(bytes)
+        self[leg].bytesWritten += bytes.count
         guard !self[leg].isLost else { return }
         guard self[leg].isHeld else { return peer(leg).receive(bytes) }
         self[leg].pending += bytes
@@ -265,11 +270,12 @@ final class SimulatedPair {
 
     private func tellEnd(_ leg: Leg) {
         guard self[leg].pending.isEmpty, !self[leg].isLost || self[leg].gatewayDropped else { return }
-        if self[leg].gatewayDropped {
-            // A drop behind an end in order is what ends the transport: the peer sees no difference.
-            if !self[leg].gatewayEnded { peer(leg).receive(end: .drop) }
-        } else if self[leg].gatewayEnded, peer(leg).end == nil {
+        guard peer(leg).end == nil else { return }
+        // To the peer a drop behind an end in order is no different from that end.
+        if self[leg].gatewayEnded {
             peer(leg).receive(end: .end)
+        } else if self[leg].gatewayDropped {
+            peer(leg).receive(end: .drop)
         }
     }
 
