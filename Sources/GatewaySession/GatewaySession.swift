@@ -20,14 +20,15 @@ public struct GatewaySession: ~Copyable {
     let maskKeys: any MaskKeySource
 
     private let startedAt: NIODeadline
+    /// When something came that was not the answer to the gateway's own ping.
     var lastActivity: NIODeadline
-    private var activityBefore: NIODeadline
     /// How the session is ending, from the first event that ends it.
     var outcome: SessionOutcome?
     /// When what is left is cut.
     var closeDeadline: NIODeadline?
     private var hasFinished = false
     private var deadlineIsNew = false
+    private var knowsOfIdleState = false
     private var actions = CircularBuffer<SessionAction>()
 
     /// - Parameters:
@@ -55,7 +56,6 @@ public struct GatewaySession: ~Copyable {
         server = LegState(keepAlive: keepAlive)
         startedAt = now
         lastActivity = now
-        activityBefore = now
     }
 
     var lifetimeEnd: NIODeadline { startedAt + TimeAmount(settings.maxLifetime) }
@@ -64,8 +64,6 @@ public struct GatewaySession: ~Copyable {
 
     /// Bytes came from that leg's peer.
     public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
-        activityBefore = lastActivity
-        lastActivity = now
         switch leg {
         case .client:
             client.keepAlive.received(now: now)
@@ -73,6 +71,10 @@ public struct GatewaySession: ~Copyable {
         case .server:
             server.keepAlive.received(now: now)
             fromServer.receive(bytes)
+        }
+        if self[leg].pingIsDue {
+            self[leg].pingIsDue = false
+            deadlineIsNew = true
         }
     }
 
@@ -122,7 +124,10 @@ public struct GatewaySession: ~Copyable {
             if let action = step(.server, now: now) { return action }
             if !actions.isEmpty { continue }
             settle(now: now)
-            if actions.isEmpty { return nil }
+            if actions.isEmpty {
+                watchIdleState()
+                return nil
+            }
         }
     }
 
@@ -144,7 +149,7 @@ public struct GatewaySession: ~Copyable {
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
         if let closeDeadline { return closeDeadline }
-        var deadline = min(client.keepAlive.deadline, server.keepAlive.deadline)
+        var deadline = min(client.pingDeadline, server.pingDeadline)
         if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
         if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
         if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
@@ -182,6 +187,14 @@ public struct GatewaySession: ~Copyable {
 
     mutating func emit(_ action: SessionAction) { actions.append(action) }
 
+    mutating func noteNewDeadline() { deadlineIsNew = true }
+
+    private mutating func watchIdleState() {
+        let holds = holdsIdleState
+        if holds && !knowsOfIdleState { deadlineIsNew = true }
+        knowsOfIdleState = holds
+    }
+
     /// Notes how the session ends, and by when.
     mutating func begin(_ outcome: SessionOutcome, until deadline: NIODeadline) {
         if self.outcome == nil { self.outcome = outcome }
@@ -202,10 +215,12 @@ public struct GatewaySession: ~Copyable {
         case .client:
             guard mayStep(fromClient, to: server) else { return nil }
             result = fromClient.step(until: server.pendingClose?.at ?? .never)
+            if fromClient.takeIsActive() { lastActivity = now }
             if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
         case .server:
             guard mayStep(fromServer, to: client) else { return nil }
             result = fromServer.step(until: client.pendingClose?.at ?? .never)
+            if fromServer.takeIsActive() { lastActivity = now }
             if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
         }
         switch result {
@@ -217,7 +232,7 @@ public struct GatewaySession: ~Copyable {
             let isOurs = self[source].keepAlive.swallows(pong: payload)
             watchPongs()
             // The answer to the gateway's own ping is no traffic: it does not keep an idle connection open.
-            if isOurs { lastActivity = activityBefore }
+            if !isOurs { lastActivity = now }
             guard !isOurs, self[source.other].takesFrames else { return step(source, now: now) }
             return .write(frame, to: source.other)
         case .close(let frame, let payload):

@@ -33,6 +33,9 @@ struct LegState {
         var endsLeg: Bool
     }
 
+    /// When the keep-alive is to be looked at again. A ping that is due already waits for a boundary, not for time.
+    var pingDeadline: NIODeadline { pingIsDue ? .distantFuture : keepAlive.deadline }
+
     /// Whether frames may still be written to the peer.
     var takesFrames: Bool { !hasEndedWriting && !isDropped && !closeSent }
 }
