@@ -57,8 +57,9 @@ struct Demo: AsyncParsableCommand {
         guard port == 0 else { return port }
         let group = MultiThreadedEventLoopGroup.singleton
         let channel = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
+        let free = channel.localAddress?.port
         try await channel.close()
-        return channel.localAddress?.port ?? 0
+        return free ?? 0
     }
 
     private static func instructions(_ addresses: [(name: String, address: Address)]) -> String {
