@@ -123,7 +123,7 @@ public struct GatewaySession: ~Copyable {
             if let action = step(.client, now: now) { return action }
             if let action = step(.server, now: now) { return action }
             if !actions.isEmpty { continue }
-            settle(now: now)
+            if needsSettling { settle(now: now) }
             if actions.isEmpty {
                 watchIdleState()
                 return nil
@@ -133,16 +133,15 @@ public struct GatewaySession: ~Copyable {
 
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
     public func wantsRead(from leg: Leg) -> Bool {
-        let state = self[leg]
-        guard state.incoming == .open, !state.isDropped else { return false }
-        return leg == .client ? wantsRead(fromClient, server) : wantsRead(fromServer, client)
+        guard self[leg].incoming == .open, !self[leg].isDropped else { return false }
+        return leg == .client ? wantsRead(fromClient, destinationIsWritable: server.isWritable) : wantsRead(fromServer, destinationIsWritable: client.isWritable)
     }
 
-    private func wantsRead(_ direction: borrowing RelayDirection, _ destination: LegState) -> Bool {
+    private func wantsRead(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
         switch direction.intake {
         case .ignore: true
         case .awaitClose: direction.isDrained
-        case .relay: direction.isDrained && destination.isWritable
+        case .relay: direction.isDrained && destinationIsWritable
         }
     }
 
@@ -180,9 +179,14 @@ public struct GatewaySession: ~Copyable {
 
     // MARK: Inside
 
+    /// Whether anything is due but moving bytes; on the way of a message there is not.
+    private var needsSettling: Bool {
+        outcome != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
+    }
+
     subscript(leg: Leg) -> LegState {
-        get { leg == .client ? client : server }
-        set { if leg == .client { client = newValue } else { server = newValue } }
+        _read { if leg == .client { yield client } else { yield server } }
+        _modify { if leg == .client { yield &client } else { yield &server } }
     }
 
     mutating func emit(_ action: SessionAction) { actions.append(action) }
@@ -213,13 +217,13 @@ public struct GatewaySession: ~Copyable {
         let result: RelayStep
         switch source {
         case .client:
-            guard mayStep(fromClient, to: server) else { return nil }
-            result = fromClient.step(until: server.pendingClose?.at ?? .never)
+            guard mayStep(fromClient, destinationIsWritable: server.isWritable) else { return nil }
+            result = fromClient.step(until: server.closeStop)
             if fromClient.takeIsActive() { lastActivity = now }
             if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
         case .server:
-            guard mayStep(fromServer, to: client) else { return nil }
-            result = fromServer.step(until: client.pendingClose?.at ?? .never)
+            guard mayStep(fromServer, destinationIsWritable: client.isWritable) else { return nil }
+            result = fromServer.step(until: client.closeStop)
             if fromServer.takeIsActive() { lastActivity = now }
             if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
         }
@@ -243,11 +247,11 @@ public struct GatewaySession: ~Copyable {
         return nil
     }
 
-    private func mayStep(_ direction: borrowing RelayDirection, to destination: LegState) -> Bool {
+    private func mayStep(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
         switch direction.intake {
         case .ignore: false
         case .awaitClose: true
-        case .relay: destination.isWritable
+        case .relay: destinationIsWritable
         }
     }
 
