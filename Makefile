@@ -22,7 +22,7 @@ help:
 	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
-	@echo "make certificates      conf/tls/dev.pem and dev.key for a development machine"
+	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
 demo: build

@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
@@ -127,6 +128,25 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayNIOTests",
+            dependencies: [
+                "GatewayNIO", "GatewayPolicy", "GatewayConfig", .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
+                .httpTypes, .x509, .crypto, .asn1,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayTelemetry"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests", dependencies: ["Gateway", "GatewayConfig", .logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayDemoTests",
+            dependencies: [
+                "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
+            ],
             swiftSettings: strict),
     ]
 )

@@ -35,8 +35,13 @@ public struct StandardErrorLog: LogHandler {
     }
 
     public func log(event: LogEvent) {
+        var text = line(of: event, at: Self.timestamp())
+        text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    }
+
+    /// One line with its line end; `time` is put in as it is.
+    func line(of event: LogEvent, at time: String) -> String {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        let time = Self.timestamp()
         var line: String
         switch format {
         case .json:
@@ -48,7 +53,7 @@ public struct StandardErrorLog: LogHandler {
             for (key, value) in fields { line += " \(key)=\(Self.quoted("\(value)"))" }
             line += "\n"
         }
-        line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        return line
     }
 
     private static func timestamp() -> String {

@@ -17,6 +17,7 @@ enum HTTP1Head {
         }
         let host = hosts.first ?? ""
         guard host.utf8.allSatisfy(isAuthorityByte) else { throw .badRequest("Host is not an authority") }
+        try checkBodyLength(head)
 
         let (authority, path) = try target(head.uri, host: host)
         var request = HTTPRequest(method: method, scheme: scheme, authority: authority, path: path)
@@ -28,6 +29,24 @@ enum HTTP1Head {
             request.headerFields.append(HTTPField(name: name, value: value))
         }
         return request
+    }
+
+    /// Where the body ends must be beyond doubt, or a proxy in front may take for a body what is read here as the next
+    /// request (RFC 9112 §6.1, §6.3, §11.2).
+    private static func checkBodyLength(_ head: HTTPRequestHead) throws(Refusal) {
+        let codings = head.headers["transfer-encoding"]
+        guard !codings.isEmpty else { return }
+        guard head.version == .http1_1 else {
+            throw .badRequest("Transfer-Encoding came with HTTP/1.0, expected HTTP/1.1 or Content-Length")
+        }
+        guard !head.headers.contains(name: "content-length") else {
+            throw .badRequest("Content-Length came beside Transfer-Encoding, expected one of them")
+        }
+        // With seven bytes it is ASCII: other letters that become these in lower case are longer.
+        guard codings.count == 1, codings[0].utf8.count == 7, codings[0].lowercased() == "chunked" else {
+            let arrived = codings.joined(separator: ", ").prefix(64)
+            throw .badRequest("Transfer-Encoding is \"\(arrived)\", expected chunked")
+        }
     }
 
     /// Origin form, or absolute form for the same host (RFC 9112 §3.2).

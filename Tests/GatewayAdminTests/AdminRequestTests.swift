@@ -1,0 +1,124 @@
+import GatewayTelemetry
+import Synchronization
+import Testing
+
+@testable import GatewayAdmin
+
+@Suite("Requests to the admin endpoint")
+struct AdminRequestTests {
+    private final class Drains: Sendable {
+        let asked = Atomic<Int>(0)
+    }
+
+    private func source(_ readiness: AdminSource.Readiness = .ready, drains: Drains = Drains()) -> AdminSource {
+        let telemetry = Telemetry(loops: 1, routes: [.init(name: "chat", maxConnections: 7)], version: "1.2.3")
+        return AdminSource(
+            snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: readiness == .draining) },
+            readiness: { readiness }, drain: { drains.asked.add(1, ordering: .relaxed) })
+    }
+
+    private func answer(
+        _ method: String, _ target: String, authorization: String? = nil, token: String? = nil,
+        readiness: AdminSource.Readiness = .ready
+    ) -> AdminAnswer {
+        AdminRequest(method: method, target: target, authorization: authorization)
+            .answer(from: source(readiness), token: token)
+    }
+
+    private func text(_ answer: AdminAnswer) -> String { String(decoding: answer.body, as: UTF8.self) }
+
+    // MARK: Paths and methods
+
+    @Test(
+        "a path and a method give a status, and a 405 names the methods",
+        arguments: [
+            ("GET", "/healthz", 200, nil), ("HEAD", "/healthz", 200, nil), ("POST", "/healthz", 405, "GET, HEAD"),
+            ("GET", "/readyz", 200, nil), ("DELETE", "/readyz", 405, "GET, HEAD"),
+            ("GET", "/stats", 200, nil), ("HEAD", "/stats", 200, nil), ("PUT", "/stats", 405, "GET, HEAD"),
+            ("GET", "/stats?pretty=1", 200, nil), ("GET", "/metrics", 200, nil), ("POST", "/metrics", 405, "GET, HEAD"),
+            ("POST", "/drain", 202, nil), ("GET", "/drain", 405, "POST"), ("HEAD", "/drain", 405, "POST"),
+            ("GET", "/", 404, nil), ("GET", "/stats/", 404, nil), ("GET", "/Stats", 404, nil), ("GET", "", 404, nil),
+            ("GET", "//stats", 404, nil), ("GET", "/stats%20", 404, nil), ("GET", "/../stats", 404, nil),
+            ("GET", "?/stats", 404, nil),
+        ] as [(String, String, Int, String?)])
+    func pathsAndMethods(
+        method: String, target: String, status: Int, allow: String?
+    ) {
+        let answer = answer(method, target)
+        #expect(answer.status == status)
+        #expect(answer.allow == allow)
+        #expect(!answer.isChallenge)
+        #expect(answer.body.last == UInt8(ascii: "\n"))
+    }
+
+    @Test("stats are JSON and metrics are the Prometheus text format")
+    func formats() {
+        let stats = answer("GET", "/stats")
+        #expect(stats.contentType == "application/json")
+        #expect(text(stats).hasPrefix("{"))
+        #expect(text(stats).contains(#""version":"1.2.3""#))
+        let metrics = answer("GET", "/metrics")
+        #expect(metrics.contentType == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(text(metrics).contains("\nsluice_connections_limit{route=\"chat\"} 7\n"))
+    }
+
+    @Test(
+        "a gateway that should get no traffic is alive and not ready",
+        arguments: [
+            (.ready, 200, "ready\n"), (.draining, 503, "draining\n"), (.noServerUp, 503, "no server up\n"),
+        ] as [(AdminSource.Readiness, Int, String)])
+    func readiness(
+        readiness: AdminSource.Readiness, status: Int, body: String
+    ) {
+        let ready = answer("GET", "/readyz", readiness: readiness)
+        #expect(ready.status == status)
+        #expect(text(ready) == body)
+        #expect(answer("GET", "/healthz", readiness: readiness).status == 200)
+    }
+
+    @Test("only a POST with the token begins a drain")
+    func drain() {
+        let drains = Drains()
+        let source = source(drains: drains)
+        for (method, authorization) in [("GET", "Bearer secret"), ("HEAD", "Bearer secret"), ("POST", "Bearer wrong")] {
+            _ = AdminRequest(method: method, target: "/drain", authorization: authorization)
+                .answer(from: source, token: "secret")
+        }
+        #expect(drains.asked.load(ordering: .relaxed) == 0)
+        _ = AdminRequest(method: "POST", target: "/drain", authorization: "Bearer secret")
+            .answer(from: source, token: "secret")
+        #expect(drains.asked.load(ordering: .relaxed) == 1)
+    }
+
+    // MARK: The token (RFC 6750 §2.1)
+
+    @Test(
+        "only the token itself opens a path",
+        arguments: [
+            ("Bearer secret", true), ("bearer secret", true), ("BEARER secret", true),
+            (nil, false), ("", false), ("secret", false), ("Bearer", false), ("Bearer ", false),
+            ("Bearer  secret", false),
+            ("Bearer Secret", false), ("Bearer secre", false), ("Bearer secrets", false), ("Bearer ſecret", false),
+            ("Basic secret", false), ("Bearer secret ", false),
+        ] as [(String?, Bool)])
+    func token(authorization: String?, opens: Bool) {
+        for target in ["/stats", "/metrics", "/nothing"] {
+            let answer = answer("GET", target, authorization: authorization, token: "secret")
+            #expect((answer.status != 401) == opens, "\(target)")
+            #expect(answer.isChallenge == !opens, "\(target)")
+            if !opens { #expect(!text(answer).contains("secret")) }
+        }
+    }
+
+    @Test("health needs no token")
+    func healthWithoutToken() {
+        #expect(answer("GET", "/healthz", token: "secret").status == 200)
+        #expect(answer("GET", "/readyz", token: "secret", readiness: .draining).status == 503)
+    }
+
+    @Test("without a token every path is open")
+    func noTokenConfigured() {
+        #expect(answer("GET", "/stats", authorization: "Bearer whatever").status == 200)
+        #expect(answer("GET", "/stats").status == 200)
+    }
+}

@@ -1,0 +1,79 @@
+import GatewayConfig
+import GatewayPolicy
+import NIOHTTP1
+import Testing
+
+@testable import GatewayNIO
+
+@Suite("Responses of the gateway's own")
+struct HTTP1AnswerTests {
+    private func names(_ answer: HTTP1Answer) -> [String] { answer.headers.map(\.name) }
+
+    @Test(
+        "a refusal has a status, one line of text and the request's id",
+        arguments: [
+            (.noRoute, 404, "close", nil, nil), (.badRequest("Host is missing"), 400, "close", nil, nil),
+            (.notWebSocket, 426, "upgrade, close", "Upgrade", "websocket"),
+            (.unsupportedVersion, 426, "close", "Sec-WebSocket-Version", "13"),
+            (.maxConnections, 503, "close", "Retry-After", "5"), (.handshakeRate, 429, "close", "Retry-After", "1"),
+            (.badAnswer("Accept is \"x\""), 502, "close", nil, nil),
+        ] as [(Refusal, Int, String, String?, String?)])
+    func refusals(
+        refusal: Refusal, status: Int, connection: String, name: String?, value: String?
+    ) {
+        let answer = HTTP1Answer(refusal, requestID: "0123456789abcdef")
+        #expect(answer.status.code == status)
+        #expect(answer.body == refusal.body + "\n")
+        #expect(answer.headers["Content-Type"] == ["text/plain; charset=utf-8"])
+        #expect(answer.headers["Content-Length"] == [String(answer.body.utf8.count)])
+        #expect(answer.headers["X-Request-Id"] == ["0123456789abcdef"])
+        #expect(answer.headers["Connection"] == [connection])
+        if let name, let value { #expect(answer.headers[name] == [value]) }
+    }
+
+    @Test("nothing of a server's bad answer reaches the client")
+    func badAnswer() {
+        let answer = HTTP1Answer(.badAnswer("Sec-WebSocket-Accept is \"internal\""), requestID: "1")
+        #expect(!answer.body.contains("internal"))
+    }
+
+    @Test("line ends in a reason stay out of the answer")
+    func lineEndsInReason() {
+        let answer = HTTP1Answer(.badRequest("a\r\nSet-Cookie: x"), requestID: "1")
+        #expect(answer.body.split(whereSeparator: \.isNewline).count == 1)
+        #expect(answer.headers["Set-Cookie"].isEmpty)
+    }
+
+    @Test("a fixed response has its status, fields and body")
+    func fixedResponse() {
+        let response = FixedResponse(
+            status: 203, headers: ["cache-control": "max-age=60", "content-type": "text/html"], body: "<p>grüße")
+        let answer = HTTP1Answer(response, edits: .init(), requestID: "1")
+        #expect(answer.status.code == 203)
+        #expect(answer.body == "<p>grüße")
+        #expect(answer.headers["Cache-Control"] == ["max-age=60"])
+        #expect(answer.headers["Content-Type"] == ["text/html"])
+        // Bytes, not characters.
+        #expect(answer.headers["Content-Length"] == ["10"])
+        #expect(answer.headers["Connection"] == ["close"])
+    }
+
+    @Test("a fixed response is edited as the route says")
+    func editedResponse() {
+        let response = FixedResponse(headers: ["server": "x", "cache-control": "no-store"], body: "")
+        let answer = HTTP1Answer(
+            response, edits: .init(set: ["x-env": "prod"], remove: ["server"]), requestID: "1")
+        #expect(answer.headers["Server"].isEmpty)
+        #expect(answer.headers["X-Env"] == ["prod"])
+        #expect(answer.headers["Content-Length"] == ["0"])
+    }
+
+    @Test("a redirect names its location", arguments: [301, 302, 303, 307, 308])
+    func redirect(status: Int) {
+        let answer = HTTP1Answer(redirectTo: "https://example.com/new", status: status, requestID: "1")
+        #expect(answer.status.code == status)
+        #expect(answer.headers["Location"] == ["https://example.com/new"])
+        #expect(answer.headers["Content-Length"] == [String(answer.body.utf8.count)])
+        #expect(Set(names(answer)).count == names(answer).count)
+    }
+}

@@ -1,0 +1,173 @@
+import GatewayPolicy
+import HTTPTypes
+import NIOHTTP1
+import Testing
+
+@testable import GatewayNIO
+
+@Suite("Heads of HTTP/1.1 requests")
+struct HTTP1HeadTests {
+    private func request(
+        _ uri: String = "/chat", version: HTTPVersion = .http1_1, method: HTTPMethod = .GET,
+        headers: [(String, String)] = [("Host", "example.com")]
+    ) throws(Refusal) -> HTTPRequest {
+        try HTTP1Head.request(
+            from: HTTPRequestHead(version: version, method: method, uri: uri, headers: HTTPHeaders(headers)),
+            scheme: "https")
+    }
+
+    /// The reason of a 400; nil when the request was accepted.
+    private func refusal(
+        _ uri: String = "/chat", version: HTTPVersion = .http1_1, method: HTTPMethod = .GET,
+        headers: [(String, String)] = [("Host", "example.com")]
+    ) -> String? {
+        do {
+            _ = try request(uri, version: version, method: method, headers: headers)
+            return nil
+        } catch .badRequest(let reason) {
+            return reason
+        } catch {
+            return "another refusal: \(error)"
+        }
+    }
+
+    // MARK: Request targets (RFC 9112 §3.2)
+
+    @Test(
+        "a path, or an absolute URL for the same host, is a target",
+        arguments: [
+            ("/", "/"), ("/chat?room=a&room=b", "/chat?room=a&room=b"), ("/a%2Fb/../c;p=1", "/a%2Fb/../c;p=1"),
+            ("//double", "//double"), ("/?", "/?"), ("/a:b@c", "/a:b@c"),
+            ("http://example.com/chat?x=1", "/chat?x=1"), ("WSS://EXAMPLE.com/chat", "/chat"),
+            ("ws://example.com", "/"), ("https://example.com?x=1", "/?x=1"),
+            ("http://example.com/http://other/", "/http://other/"),
+        ])
+    func targets(uri: String, path: String) throws {
+        let request = try request(uri)
+        #expect(request.path == path)
+        #expect(request.authority == "example.com")
+        #expect(request.scheme == "https")
+    }
+
+    @Test(
+        "nothing else is a target",
+        arguments: [
+            "", "*", "chat", "example.com:443", "ftp://example.com/", "://example.com/", "http:/example.com/", "?x=1",
+        ])
+    func otherForms(uri: String) {
+        #expect(refusal(uri) == "request target is neither a path nor an absolute URL")
+    }
+
+    @Test(
+        "an absolute URL for another host than Host's is refused",
+        arguments: [
+            "http://other.example/", "http://example.com:8080/", "http:///chat", "http://", "http://user@example.com/",
+            "http://example.com.evil.example/",
+        ])
+    func otherHost(uri: String) {
+        #expect(refusal(uri) == "request target and Host name different hosts")
+    }
+
+    @Test(
+        "white space, control characters and fragments are in no target",
+        arguments: ["/a b", "/a\tb", "/a\u{0}b", "/a\r\nX: y", "/a#fragment", "/a\u{7F}"])
+    func charactersOfTargets(uri: String) {
+        #expect(refusal(uri) == "request target has a character that no target may have")
+    }
+
+    // MARK: Host (RFC 9112 §3.2, RFC 9110 §7.2)
+
+    @Test(
+        "an authority is kept as it was sent",
+        arguments: [
+            "example.com", "EXAMPLE.com:8443", "127.0.0.1", "[::1]:8080", "[fe80::1%25eth0]", "a_b.example",
+            "xn--bcher-kva.ch",
+            "",
+        ])
+    func authority(host: String) throws {
+        #expect(try request(headers: [("Host", host)]).authority == host)
+    }
+
+    @Test(
+        "what is no authority is refused",
+        arguments: ["a b", "a/b", "user@example.com", "a,b", "a\u{0}", "bücher.ch", "a?b", "a#b", "a\\b", "a\"b"])
+    func noAuthority(host: String) {
+        #expect(refusal(headers: [("Host", host)]) == "Host is not an authority")
+    }
+
+    @Test("Host comes once, and may be missing in HTTP 1.0 alone")
+    func countOfHosts() throws {
+        #expect(refusal(headers: [("Host", "a"), ("host", "a")]) == "Host came 2 times, expected once")
+        #expect(refusal(headers: []) == "Host is missing")
+        #expect(try request(version: .http1_0, headers: []).authority == "")
+    }
+
+    @Test("other versions of HTTP are refused", arguments: [(0, 9), (1, 2), (2, 0), (9, 9)])
+    func versions(major: Int, minor: Int) {
+        #expect(
+            refusal(version: HTTPVersion(major: major, minor: minor))
+                == "HTTP version is \(major).\(minor), expected 1.1")
+    }
+
+    // MARK: Where a body ends (RFC 9112 §6)
+
+    @Test("chunked is a transfer coding", arguments: ["chunked", "Chunked", "CHUNKED"])
+    func chunked(coding: String) {
+        #expect(refusal(method: .POST, headers: [("Host", "a"), ("Transfer-Encoding", coding)]) == nil)
+    }
+
+    @Test(
+        "any other transfer coding is refused",
+        arguments: [
+            (["gzip, chunked"], "gzip, chunked"), (["identity"], "identity"), (["xchunked"], "xchunked"), ([""], ""),
+            (["chunked, chunked"], "chunked, chunked"), (["chunked", "chunked"], "chunked, chunked"),
+            (["chunked;a=b"], "chunked;a=b"), (["chun\u{212A}ed"], "chun\u{212A}ed"),
+            (["\u{0B}chunked"], "\u{0B}chunked"),
+        ])
+    func otherCodings(values: [String], shown: String) {
+        #expect(
+            refusal(method: .POST, headers: [("Host", "a")] + values.map { ("Transfer-Encoding", $0) })
+                == "Transfer-Encoding is \"\(shown)\", expected chunked")
+    }
+
+    @Test("a long transfer coding is shown in part")
+    func longCoding() {
+        let reason = refusal(headers: [("Host", "a"), ("transfer-encoding", String(repeating: "x", count: 5000))])
+        #expect(reason == "Transfer-Encoding is \"\(String(repeating: "x", count: 64))\", expected chunked")
+    }
+
+    @Test("Content-Length beside Transfer-Encoding is refused", arguments: ["0", "5", ""])
+    func bothLengths(length: String) {
+        #expect(
+            refusal(headers: [("Host", "a"), ("Content-Length", length), ("Transfer-Encoding", "chunked")])
+                == "Content-Length came beside Transfer-Encoding, expected one of them")
+        #expect(refusal(headers: [("Host", "a"), ("Content-Length", "5")]) == nil)
+    }
+
+    @Test("Transfer-Encoding is not of HTTP 1.0")
+    func codingInHTTP10() {
+        #expect(
+            refusal(version: .http1_0, headers: [("Host", "a"), ("Transfer-Encoding", "chunked")])
+                == "Transfer-Encoding came with HTTP/1.0, expected HTTP/1.1 or Content-Length")
+    }
+
+    // MARK: Fields
+
+    @Test("fields keep their order, case and repetition, and Host is the authority")
+    func fields() throws {
+        let request = try request(headers: [("X-B", "2"), ("Host", "example.com"), ("x-a", "1"), ("X-B", "3")])
+        #expect(request.headerFields.map(\.name.rawName) == ["X-B", "x-a", "X-B"])
+        #expect(request.headerFields.map(\.value) == ["2", "1", "3"])
+    }
+
+    @Test(
+        "what could split a head is refused",
+        arguments: [
+            ("X Y", "v", "field name is not a token"), ("", "v", "field name is not a token"),
+            ("X", "a\u{0}b", "value of X has a character that no field value may have"),
+            ("X", "a\r\nY: b", "value of X has a character that no field value may have"),
+        ])
+    func splitFields(name: String, value: String, reason: String) {
+        #expect(refusal(headers: [("Host", "a"), (name, value)]) == reason)
+    }
+}

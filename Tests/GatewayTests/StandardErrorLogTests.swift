@@ -1,0 +1,85 @@
+import Foundation
+import GatewayConfig
+import Logging
+import Testing
+
+@testable import Gateway
+
+@Suite("Log lines on standard error")
+struct StandardErrorLogTests {
+    private static let time = "2026-01-02T03:04:05.678Z"
+
+    private func log(_ format: LogConfiguration.Format, level: LogConfiguration.Level = .info) -> StandardErrorLog {
+        var configuration = LogConfiguration()
+        configuration.format = format
+        configuration.level = level
+        return StandardErrorLog(configuration)
+    }
+
+    private func line(
+        _ log: StandardErrorLog, _ message: Logger.Message, _ metadata: Logger.Metadata? = nil
+    ) -> String {
+        log.line(
+            of: LogEvent(
+                level: .warning, message: message, metadata: metadata, source: nil, file: #fileID, function: #function,
+                line: #line),
+            at: Self.time)
+    }
+
+    @Test("as JSON a line is one object, its fields in order of their names")
+    func json() {
+        #expect(
+            line(log(.json), "server failed", ["upstream": "chat", "reason": "connection refused"])
+                == #"{"time":"2026-01-02T03:04:05.678Z","level":"warning","message":"server failed","#
+                + #""reason":"connection refused","upstream":"chat"}"# + "\n")
+    }
+
+    @Test("as text a line is time, level, message and quoted fields")
+    func text() {
+        #expect(
+            line(log(.text), "server failed", ["upstream": "chat", "reason": "connection refused"])
+                == "2026-01-02T03:04:05.678Z warning server failed reason=\"connection refused\" upstream=\"chat\"\n")
+    }
+
+    @Test("a line's own field takes the place of the logger's")
+    func ownFields() {
+        var log = log(.json)
+        log[metadataKey: "request_id"] = "1"
+        log[metadataKey: "route"] = "chat"
+        let line = line(log, "m", ["request_id": "2"])
+        #expect(line.hasSuffix(#""message":"m","request_id":"2","route":"chat"}"# + "\n"))
+    }
+
+    /// What a client sends can get into a reason.
+    @Test(
+        "no value breaks out of its quotes or its line",
+        arguments: [
+            ("plain", "plain"), ("a\"b", #"a\"b"#), (#"a\b"#, #"a\\b"#), ("a\nb", #"a\nb"#), ("a\r\nb", #"a\r\nb"#),
+            ("a\tb", #"a\tb"#), ("\u{0}", #"\u0000"#), ("\u{1B}[31m", #"\u001b[31m"#), ("\u{1F}", #"\u001f"#),
+            ("\u{7F}", #"\u007f"#), ("grüße 🙂", "grüße 🙂"), ("\",\"level\":\"info", #"\",\"level\":\"info"#),
+        ])
+    func quoting(value: String, quoted: String) throws {
+        for format in [LogConfiguration.Format.json, .text] {
+            let line = line(log(format), "m", ["value": "\(value)"])
+            #expect(line.contains("\"\(quoted)\""), "\(line)")
+            #expect(line.unicodeScalars.filter { $0 == "\n" }.count == 1)
+            #expect(line.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F || $0 == "\n" })
+        }
+        let read = try JSONSerialization.jsonObject(with: Data(line(log(.json), "m", ["value": "\(value)"]).utf8))
+        #expect((read as? [String: String])?["value"] == value)
+    }
+
+    @Test("message and field names are quoted too")
+    func quotedNames() throws {
+        let line = line(log(.json), "a \"quoted\"\nmessage", ["a\"key": "v"])
+        let read = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+        #expect(read?["message"] == "a \"quoted\"\nmessage")
+        #expect(read?["a\"key"] == "v")
+        #expect(line.unicodeScalars.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test("each level of the configuration is one of the logger's", arguments: LogConfiguration.Level.allCases)
+    func levels(level: LogConfiguration.Level) {
+        #expect(log(.json, level: level).logLevel.rawValue == level.rawValue)
+    }
+}
