@@ -208,9 +208,13 @@ extension GatewaySession {
     /// Time for the closing handshake is up: whoever waits is told what can still be told, then everything goes.
     mutating func cut(now: NIODeadline) {
         for leg in Leg.allCases where !self[leg].isDropped {
+            let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+            guard isAtFrameBoundary || self[leg].closeSent else {
+                drop(leg)
+                continue
+            }
             if let pending = self[leg].pendingClose {
-                let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
-                if isAtFrameBoundary { write(pending, to: leg, now: now) }
+                write(pending, to: leg, now: now)
             } else if self[leg].closeReceived, self[leg].takesFrames, let outcome {
                 // The other side never answered: its Close is answered here.
                 let code = CloseCode(rawValue: outcome.code)

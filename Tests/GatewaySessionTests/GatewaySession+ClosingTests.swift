@@ -288,9 +288,27 @@ import Testing
         pair.client.send(.continuation("nothing to continue"))
         pair.run()
         pair.advance(by: .seconds(5))
-        #expect(pair.client.close == nil && pair.client.isInsideFrame)
-        #expect(pair.isFinished)
+        #expect(pair.clientLink.bytesWritten == 12, "nothing was written inside the frame")
+        #expect(pair.client.end == .drop)
         #expect(pair.outcome?.code == 1002)
+        pair.expectSound()
+    }
+
+    @Test("a Close that is not answered is not given back inside a frame", arguments: Leg.allCases)
+    func dropsCloserInsideFrame(leg: Leg) {
+        let pair = SimulatedPair()
+        let other = pair.peer(leg.other)
+        other.answersClose = false
+        other.endsTransport = false
+        other.send(SimulatedFrame(opcode: 2, payload: .some(10), claimedLength: 100))
+        pair.run()
+        let before = pair[leg].bytesWritten
+        pair.peer(leg).send(close: 1000)
+        pair.run()
+        pair.advance(by: .seconds(5))
+        #expect(pair[leg].bytesWritten == before)
+        #expect(pair.peer(leg).end == .drop)
+        pair.expectFinished(SessionOutcome(closer: leg == .client ? .client : .server, code: 1000, reason: ""))
     }
 
     @Test("a rule broken after a Close was sent ends the transport")
