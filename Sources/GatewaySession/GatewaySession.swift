@@ -134,7 +134,9 @@ public struct GatewaySession: ~Copyable {
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
     public func wantsRead(from leg: Leg) -> Bool {
         guard self[leg].incoming == .open, !self[leg].isDropped else { return false }
-        return leg == .client ? wantsRead(fromClient, destinationIsWritable: server.isWritable) : wantsRead(fromServer, destinationIsWritable: client.isWritable)
+        return leg == .client
+            ? wantsRead(fromClient, destinationIsWritable: server.isWritable)
+            : wantsRead(fromServer, destinationIsWritable: client.isWritable)
     }
 
     private func wantsRead(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
