@@ -100,7 +100,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Gateway", "GatewayDemo", "GatewayConfig", .argumentParser, .unixSignals, .logging, .nioPosix,
+                "Gateway", "GatewayDemo", "GatewayConfig", .argumentParser, .unixSignals, .logging, .nioCore,
+                .nioPosix,
             ],
             swiftSettings: strict),
 

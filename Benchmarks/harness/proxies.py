@@ -138,7 +138,7 @@ class Sluice(Proxy):
 
     def configure(self):
         if not self.program.is_file():
-            raise Failure(f"{self.program} is not there; build it with `swift build -c release --product sluice`, "
+            raise Failure(f"{self.program} is not there; build it with `make build`, "
                           "or name another one with --sluice PATH")
         self.ports["admin"] = self.ports.get("admin") or free_port()
         (self.folder / "sluice.yaml").write_text(f"""

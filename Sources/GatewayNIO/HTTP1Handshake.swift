@@ -77,6 +77,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         self.context = nil
         timer?.cancel()
         loop.counters.handshaking.subtract()
+        loop.checkEmpty()
     }
 
     // MARK: Reading the request
@@ -189,8 +190,8 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         case .admitted(let decision):
             decision.permit.release()
         case .connecting(let decision, let attempt), .relayingRefusal(let decision, let attempt, _):
-            attempt.cancel()
             decision.permit.release()
+            attempt.cancel()
         case .reading, .lingering, .relaying, .closed:
             break
         }

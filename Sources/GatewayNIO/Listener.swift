@@ -1,11 +1,12 @@
 import GatewayConfig
+import NIOCore
+import NIOPosix
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import NIOCore
-import NIOPosix
 
 /// One address the gateway accepts connections on.
 ///

@@ -1,9 +1,10 @@
+import NIOCore
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import NIOCore
 
 /// A host name that has no address.
 struct NameLookupError: Error, CustomStringConvertible {
@@ -28,7 +29,9 @@ extension Upstream {
             case AF_INET:
                 address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { found.append(SocketAddress($0.pointee)) }
             case AF_INET6:
-                address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { found.append(SocketAddress($0.pointee)) }
+                address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+                    found.append(SocketAddress($0.pointee))
+                }
             default: break
             }
         }

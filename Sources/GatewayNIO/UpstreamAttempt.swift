@@ -62,8 +62,8 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         isOver = true
         let current = current
         self.current = nil
-        current?.channel?.close(promise: nil)
         current?.permit.release()
+        current?.channel?.close(promise: nil)
     }
 
     private func tryNext() {

@@ -20,6 +20,7 @@ extension GatewaySession {
                     closer: leg == .client ? .client : .server, code: code.rawValue, reason: payload.reason),
                 until: now + closeTimeout)
         }
+        hurryCloses()
         if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
             emit(.write(frame, to: leg.other))
             self[leg.other].closeSent = true
@@ -28,10 +29,10 @@ extension GatewaySession {
         completeIfAgreed(leg, now: now)
     }
 
-    /// Both Closes of a leg are through. The server of a connection closes TCP first (RFC 6455 §7.1.1): on the client's
-    /// leg that is the gateway; on the server's leg the server is waited for.
+    /// Both Closes of a leg are through, or no second one can come. The server of a connection closes TCP first
+    /// (RFC 6455 §7.1.1): on the client's leg that is the gateway; on the server's leg the server is waited for.
     private mutating func completeIfAgreed(_ leg: Leg, now: NIODeadline) {
-        guard self[leg].closeSent, self[leg].closeReceived else { return }
+        guard self[leg].closeSent, self[leg].closeReceived || self[leg].endIsHandled else { return }
         if leg == .client || self[leg].incoming != .open { end(leg) }
         guard self[leg.other].closeSent, self[leg.other].closeReceived, let closeDeadline else { return }
         // Nothing is left to be said: the transports' ends are not waited for as long as a Close.
@@ -69,21 +70,24 @@ extension GatewaySession {
 
     /// A peer broke a rule: it gets the code, the other side 1001.
     mutating func violated(by leg: Leg, _ violation: ProtocolViolation, now: NIODeadline) {
-        guard self[leg].takesFrames, self[leg].pendingClose == nil, !self[leg].closeReceived else {
-            // Its Close had gone out already: there is nothing more to tell it.
-            begin(
-                SessionOutcome(closer: .gateway, code: violation.closeCode.rawValue, reason: violation.reason),
-                until: now + closeTimeout)
-            end(leg)
-            return
-        }
         begin(
             SessionOutcome(closer: .gateway, code: violation.closeCode.rawValue, reason: violation.reason),
             until: now + closeTimeout)
+        hurryCloses()
+        guard self[leg].takesFrames else {
+            // Its Close had gone out already: there is nothing more to tell it.
+            end(leg)
+            return
+        }
         self[leg].pendingClose = .init(
             payload: ClosePayload(code: violation.closeCode, reason: violation.reason), at: .frameBoundary,
             endsLeg: true)
         sayGoodbye(to: leg.other, code: .goingAway, reason: "the other side broke a rule")
+    }
+
+    /// One side is through, and no longer sends what a Close might wait for: it goes out between two frames.
+    private mutating func hurryCloses() {
+        for leg in Leg.allCases where self[leg].pendingClose != nil { self[leg].pendingClose?.at = .frameBoundary }
     }
 
     private mutating func sayGoodbye(to leg: Leg, code: CloseCode, reason: String) {
@@ -122,6 +126,7 @@ extension GatewaySession {
         // What it sent before it went is delivered first.
         guard direction.isDone || !self[leg.other].takesFrames else { return }
         self[leg].endIsHandled = true
+        hurryCloses()
         let isBroken = state.incoming == .lost || direction.isInsideMessage
         if outcome == nil, isBroken {
             let what = state.incoming == .lost ? "connection was reset" : "connection ended inside a message"
@@ -159,9 +164,10 @@ extension GatewaySession {
         for leg in Leg.allCases {
             guard let pending = self[leg].pendingClose else { continue }
             let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+            let sourceIsDone = self[leg.other].endIsHandled || intake(from: leg.other) == .ignore
             if pending.at == .messageBoundary ? messagesAreThrough : isAtFrameBoundary {
                 write(pending, to: leg, now: now)
-            } else if self[leg.other].isDropped || intake(from: leg.other) == .ignore {
+            } else if pending.at == .frameBoundary, sourceIsDone {
                 // The frame that was begun will never be finished.
                 drop(leg)
             }
@@ -180,7 +186,7 @@ extension GatewaySession {
         self[leg].pingIsDue = false
         begin(outcomeSoFar, until: now + closeTimeout)
         stopFeeding(leg)
-        if pending.endsLeg { end(leg) }
+        if pending.endsLeg { end(leg) } else { completeIfAgreed(leg, now: now) }
     }
 
     /// A control frame of the gateway's own (RFC 6455 §5.5): masked on its way to the server.
@@ -202,9 +208,13 @@ extension GatewaySession {
     /// Time for the closing handshake is up: whoever waits is told what can still be told, then everything goes.
     mutating func cut(now: NIODeadline) {
         for leg in Leg.allCases where !self[leg].isDropped {
+            let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+            guard isAtFrameBoundary || self[leg].closeSent else {
+                drop(leg)
+                continue
+            }
             if let pending = self[leg].pendingClose {
-                let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
-                if isAtFrameBoundary { write(pending, to: leg, now: now) }
+                write(pending, to: leg, now: now)
             } else if self[leg].closeReceived, self[leg].takesFrames, let outcome {
                 // The other side never answered: its Close is answered here.
                 let code = CloseCode(rawValue: outcome.code)

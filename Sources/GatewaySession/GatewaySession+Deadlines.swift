@@ -6,7 +6,10 @@ extension GatewaySession {
     /// How long a compressor that nobody uses keeps its window.
     static var idleStateLifetime: TimeAmount { .seconds(5) }
 
-    var holdsIdleState: Bool { fromClient.zlib.holdsDeflater || fromServer.zlib.holdsDeflater }
+    var holdsIdleState: Bool {
+        fromClient.message == nil && fromClient.zlib.holdsDeflater
+            || fromServer.message == nil && fromServer.zlib.holdsDeflater
+    }
 
     /// A deadline may have passed. Being called early is harmless.
     public mutating func timeReached(now: NIODeadline) {
@@ -47,6 +50,7 @@ extension GatewaySession {
         self[leg].pingIsDue = false
         let payload = self[leg].keepAlive.ping(now: now)
         watchPongs()
+        noteNewDeadline()
         emit(.write(controlFrame(.ping, payload: payload, to: leg), to: leg))
     }
 }

@@ -20,14 +20,15 @@ public struct GatewaySession: ~Copyable {
     let maskKeys: any MaskKeySource
 
     private let startedAt: NIODeadline
+    /// When something came that was not the answer to the gateway's own ping.
     var lastActivity: NIODeadline
-    private var activityBefore: NIODeadline
     /// How the session is ending, from the first event that ends it.
     var outcome: SessionOutcome?
     /// When what is left is cut.
     var closeDeadline: NIODeadline?
     private var hasFinished = false
     private var deadlineIsNew = false
+    private var knowsOfIdleState = false
     private var actions = CircularBuffer<SessionAction>()
 
     /// - Parameters:
@@ -55,7 +56,6 @@ public struct GatewaySession: ~Copyable {
         server = LegState(keepAlive: keepAlive)
         startedAt = now
         lastActivity = now
-        activityBefore = now
     }
 
     var lifetimeEnd: NIODeadline { startedAt + TimeAmount(settings.maxLifetime) }
@@ -64,8 +64,6 @@ public struct GatewaySession: ~Copyable {
 
     /// Bytes came from that leg's peer.
     public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
-        activityBefore = lastActivity
-        lastActivity = now
         switch leg {
         case .client:
             client.keepAlive.received(now: now)
@@ -73,6 +71,10 @@ public struct GatewaySession: ~Copyable {
         case .server:
             server.keepAlive.received(now: now)
             fromServer.receive(bytes)
+        }
+        if self[leg].pingIsDue {
+            self[leg].pingIsDue = false
+            deadlineIsNew = true
         }
     }
 
@@ -121,30 +123,34 @@ public struct GatewaySession: ~Copyable {
             if let action = step(.client, now: now) { return action }
             if let action = step(.server, now: now) { return action }
             if !actions.isEmpty { continue }
-            settle(now: now)
-            if actions.isEmpty { return nil }
+            if needsSettling { settle(now: now) }
+            if actions.isEmpty {
+                watchIdleState()
+                return nil
+            }
         }
     }
 
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
     public func wantsRead(from leg: Leg) -> Bool {
-        let state = self[leg]
-        guard state.incoming == .open, !state.isDropped else { return false }
-        return leg == .client ? wantsRead(fromClient, server) : wantsRead(fromServer, client)
+        guard self[leg].incoming == .open, !self[leg].isDropped else { return false }
+        return leg == .client
+            ? wantsRead(fromClient, destinationIsWritable: server.isWritable)
+            : wantsRead(fromServer, destinationIsWritable: client.isWritable)
     }
 
-    private func wantsRead(_ direction: borrowing RelayDirection, _ destination: LegState) -> Bool {
+    private func wantsRead(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
         switch direction.intake {
         case .ignore: true
         case .awaitClose: direction.isDrained
-        case .relay: direction.isDrained && destination.isWritable
+        case .relay: direction.isDrained && destinationIsWritable
         }
     }
 
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
         if let closeDeadline { return closeDeadline }
-        var deadline = min(client.keepAlive.deadline, server.keepAlive.deadline)
+        var deadline = min(client.pingDeadline, server.pingDeadline)
         if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
         if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
         if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
@@ -175,12 +181,25 @@ public struct GatewaySession: ~Copyable {
 
     // MARK: Inside
 
+    /// Whether anything is due but moving bytes; on the way of a message there is not.
+    private var needsSettling: Bool {
+        outcome != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
+    }
+
     subscript(leg: Leg) -> LegState {
-        get { leg == .client ? client : server }
-        set { if leg == .client { client = newValue } else { server = newValue } }
+        _read { if leg == .client { yield client } else { yield server } }
+        _modify { if leg == .client { yield &client } else { yield &server } }
     }
 
     mutating func emit(_ action: SessionAction) { actions.append(action) }
+
+    mutating func noteNewDeadline() { deadlineIsNew = true }
+
+    private mutating func watchIdleState() {
+        let holds = holdsIdleState
+        if holds && !knowsOfIdleState { deadlineIsNew = true }
+        knowsOfIdleState = holds
+    }
 
     /// Notes how the session ends, and by when.
     mutating func begin(_ outcome: SessionOutcome, until deadline: NIODeadline) {
@@ -200,12 +219,14 @@ public struct GatewaySession: ~Copyable {
         let result: RelayStep
         switch source {
         case .client:
-            guard mayStep(fromClient, to: server) else { return nil }
-            result = fromClient.step(until: server.pendingClose?.at ?? .never)
+            guard mayStep(fromClient, destinationIsWritable: server.isWritable) else { return nil }
+            result = fromClient.step(until: server.closeStop)
+            if fromClient.takeIsActive() { lastActivity = now }
             if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
         case .server:
-            guard mayStep(fromServer, to: client) else { return nil }
-            result = fromServer.step(until: client.pendingClose?.at ?? .never)
+            guard mayStep(fromServer, destinationIsWritable: client.isWritable) else { return nil }
+            result = fromServer.step(until: client.closeStop)
+            if fromServer.takeIsActive() { lastActivity = now }
             if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
         }
         switch result {
@@ -217,7 +238,7 @@ public struct GatewaySession: ~Copyable {
             let isOurs = self[source].keepAlive.swallows(pong: payload)
             watchPongs()
             // The answer to the gateway's own ping is no traffic: it does not keep an idle connection open.
-            if isOurs { lastActivity = activityBefore }
+            if !isOurs { lastActivity = now }
             guard !isOurs, self[source.other].takesFrames else { return step(source, now: now) }
             return .write(frame, to: source.other)
         case .close(let frame, let payload):
@@ -228,11 +249,11 @@ public struct GatewaySession: ~Copyable {
         return nil
     }
 
-    private func mayStep(_ direction: borrowing RelayDirection, to destination: LegState) -> Bool {
+    private func mayStep(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
         switch direction.intake {
         case .ignore: false
         case .awaitClose: true
-        case .relay: destination.isWritable
+        case .relay: destinationIsWritable
         }
     }
 

@@ -11,9 +11,11 @@ struct KeepAlive {
     private let interval: TimeAmount
     private let timeout: TimeAmount
     private(set) var lastReceived: NIODeadline
-    /// When the ping that has no answer yet was sent.
+    /// When the last ping that has no answer yet was sent.
     private(set) var pingSentAt: NIODeadline?
     private var sent: UInt32 = 0
+    /// Pings whose pong may still come: where data came first, another ping may follow before it.
+    private var unanswered: UInt32 = 0
     /// The other peer's pings that this one has not answered yet.
     private var relayedPings = 0
 
@@ -56,22 +58,42 @@ struct KeepAlive {
     /// The payload of the ping that is sent now; never empty, as some parsers lose what follows an empty ping.
     mutating func ping(now: NIODeadline) -> ByteBuffer {
         sent &+= 1
+        unanswered &+= 1
         pingSentAt = now
         return payload
     }
 
+    private static let prefix = "sluice"
+
     private var payload: ByteBuffer {
-        var buffer = ByteBuffer(string: "sluice")
+        var buffer = ByteBuffer(string: Self.prefix)
         buffer.writeInteger(sent)
         return buffer
     }
 
-    var awaitsPong: Bool { pingSentAt != nil }
+    var awaitsPong: Bool { unanswered > 0 }
+
+    /// How many pings were sent after the one that this pong answers; nil when it answers none that is unanswered.
+    private func pingsSince(_ pong: ByteBuffer) -> UInt32? {
+        var pong = pong
+        guard pong.readString(length: Self.prefix.utf8.count) == Self.prefix, pong.readableBytes == 4,
+            let number = pong.readInteger(as: UInt32.self), sent &- number < unanswered
+        else { return nil }
+        return sent &- number
+    }
 
     /// Whether this pong answers the gateway's ping, and so must not reach the other peer.
     mutating func swallows(pong: ByteBuffer) -> Bool {
-        guard pingSentAt != nil, pong == payload || relayedPings == 0 else { return false }
-        pingSentAt = nil
+        guard unanswered > 0 else { return false }
+        if let later = pingsSince(pong) {
+            // A pong may answer the pings before it as well (RFC 6455 §5.5.3).
+            unanswered = later
+        } else if relayedPings == 0 {
+            unanswered &-= 1
+        } else {
+            return false
+        }
+        if unanswered == 0 { pingSentAt = nil }
         return true
     }
 }

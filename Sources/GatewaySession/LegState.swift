@@ -33,6 +33,12 @@ struct LegState {
         var endsLeg: Bool
     }
 
+    /// When the keep-alive is to be looked at again. A ping that is due already waits for a boundary, not for time.
+    var pingDeadline: NIODeadline { pingIsDue ? .distantFuture : keepAlive.deadline }
+
+    /// Where what goes to this leg has to pause, so that a Close can be written.
+    var closeStop: RelayStop { pendingClose?.at ?? .never }
+
     /// Whether frames may still be written to the peer.
     var takesFrames: Bool { !hasEndedWriting && !isDropped && !closeSent }
 }

@@ -77,7 +77,7 @@ extension RelayDirection {
                 if frame.fin { endMessage() }
                 continue
             }
-            if stop == .frameBoundary || stop == .messageBoundary && message == nil { return ended(.stopped) }
+            if stop == .frameBoundary { return ended(.stopped) }
             guard cursor < bytes.count else { return ended(.exhausted) }
 
             let head = UnsafeRawBufferPointer(rebasing: bytes[cursor...])
@@ -99,9 +99,12 @@ extension RelayDirection {
                 cursor += length
                 continue
             }
+            // Control frames still pass: the Close of a peer does not wait for the other's message.
+            if stop == .messageBoundary, message == nil { return ended(.stopped) }
             frameStart = cursor
             if let violation = begin(header) {
-                self.frame = nil
+                // Nothing of the frame goes on, so the destination stands between two frames.
+                frame = nil
                 return ended(.violation(violation))
             }
             if let message, message.treatment.isRewritten {

@@ -26,6 +26,8 @@ struct RelayDirection: ~Copyable {
     var relayedPings = 0
     var relayedPongs = 0
 
+    /// More than a pong that is handed up has arrived since the session last looked.
+    private var isActive = false
     private var input: ByteBuffer?
     /// `input` is the beginning of a header or control frame, and can't be read further yet.
     private var inputIsCut = false
@@ -65,6 +67,11 @@ struct RelayDirection: ~Copyable {
     /// Whether the source may end here without breaking anything off.
     var sourceIsBetweenMessages: Bool { isAtMessageBoundary && input == nil }
 
+    mutating func takeIsActive() -> Bool {
+        defer { isActive = false }
+        return isActive
+    }
+
     mutating func receive(_ bytes: ByteBuffer) {
         guard intake != .ignore, bytes.readableBytes > 0 else { return }
         guard input != nil else {
@@ -90,6 +97,8 @@ struct RelayDirection: ~Copyable {
         guard intake == .relay else { return }
         intake = .awaitClose
         if case .transcode? = deferred { deferred = nil }
+        // All of it has arrived, and only its end was still to be written.
+        if let transcoding, transcoding.phase != .payload { message = nil }
         transcoding = nil
         zlib.releaseAll()
         message?.treatment = .dropped
@@ -104,6 +113,7 @@ struct RelayDirection: ~Copyable {
             }
             guard intake != .ignore, let chunk = takeInput() else { return .needsInput }
             let scan = chunk.withUnsafeReadableBytes { bytes in self.scan(bytes, until: stop) }
+            if scan.consumed > 0 { isActive = true }
             if scan.consumed < chunk.readableBytes { keepRest(of: chunk, after: scan.consumed, event: scan.event) }
             switch scan.event {
             case .exhausted, .cut: break
@@ -195,6 +205,7 @@ struct RelayDirection: ~Copyable {
     }
 
     private mutating func performTranscoding() -> RelayStep? {
+        isActive = true
         var chunk = input
         input = nil
         let step = transcode(&chunk)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Gateway
 import GatewayConfig
 import GatewayDemo
+import NIOCore
 import NIOPosix
 
 #if canImport(FoundationEssentials)
@@ -38,14 +39,27 @@ struct Demo: AsyncParsableCommand {
             let certificate = try DemoCertificate.make(in: directory, now: Date())
             let backend = try await DemoBackend.start(group: MultiThreadedEventLoopGroup.singleton)
             configuration = DemoConfiguration.make(
-                port: port, adminPort: adminPort, backendPort: backend.port, certificate: certificate)
+                port: try await Self.known(port), adminPort: try await Self.known(adminPort), backendPort: backend.port,
+                certificate: certificate)
         } catch {
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
         try await Foreground.run(configuration, logger: StandardErrorLog.logger(configuration.log)) { gateway in
             print(Self.instructions(gateway.addresses))
+            // Whoever reads a pipe wants to know the address as well.
+            fflush(nil)
         }
+    }
+
+    /// A free port in place of 0: the page and the origins it may connect from name the port.
+    private static func known(_ port: Int) async throws -> Int {
+        guard port == 0 else { return port }
+        let group = MultiThreadedEventLoopGroup.singleton
+        let channel = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
+        let free = channel.localAddress?.port
+        try await channel.close()
+        return free ?? 0
     }
 
     private static func instructions(_ addresses: [(name: String, address: Address)]) -> String {

@@ -4,7 +4,6 @@ import GatewayConfig
 import Logging
 import UnixSignals
 
-
 /// A gateway that runs until it is told to stop.
 enum Foreground {
     /// Returns when a drain is done; exits with 3 when the gateway can't start.

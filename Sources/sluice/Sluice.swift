@@ -1,6 +1,6 @@
 import ArgumentParser
+import Dispatch
 import Gateway
-
 
 @main
 struct Sluice: AsyncParsableCommand {
@@ -13,7 +13,18 @@ struct Sluice: AsyncParsableCommand {
         version: "sluice \(Gateway.version)",
         subcommands: [Run.self, Check.self, Demo.self, Version.self])
 
-    static func main() async {
+    /// The main thread only waits. Were this function async, it would become dispatch's signal thread, which valgrind
+    /// can't run, and instruction counts come from valgrind.
+    static func main() {
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            await runCommand()
+            done.signal()
+        }
+        done.wait()
+    }
+
+    private static func runCommand() async {
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

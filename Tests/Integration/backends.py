@@ -56,6 +56,7 @@ class EchoServer:
 
     def _saw(self, path, fields):
         self.requests.append((path, [(name.lower(), value) for name, value in fields]))
+        return self.requests[-1]
 
     @property
     def last_fields(self):
@@ -65,8 +66,8 @@ class EchoServer:
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
         return fields
 
-    def _request_json(self):
-        path, fields = self.requests[-1]
+    def _request_json(self, request):
+        path, fields = request
         return json.dumps({"server": self.name, "path": path, "fields": fields})
 
 
@@ -80,14 +81,18 @@ class WebsocketsEcho(EchoServer):
             extensions = [ServerPerMessageDeflateFactory() if compression is True else compression]
 
         def process_request(connection, request):
-            self._saw(request.path, request.headers.raw_items())
+            connection.seen = self._saw(request.path, request.headers.raw_items())
 
         def process_response(connection, request, response):
             for name, value in response_fields:
                 response.headers[name] = value
 
+        def select_subprotocol(connection, offered):
+            return next((name for name in offered if name in subprotocols), None)
+
         options = dict(
-            extensions=extensions, compression=None, subprotocols=subprotocols, max_size=MESSAGE_LIMIT,
+            extensions=extensions, compression=None, subprotocols=subprotocols,
+            select_subprotocol=select_subprotocol if subprotocols else None, max_size=MESSAGE_LIMIT,
             process_request=process_request, process_response=process_response, ping_interval=None,
             close_timeout=2, ssl=tls)
         if unix is not None:
@@ -105,7 +110,7 @@ class WebsocketsEcho(EchoServer):
                     _, code, *reason = message.split(" ", 2)
                     await connection.close(int(code), reason[0] if reason else "")
                     break
-                await connection.send(self._request_json() if message == "request" else message)
+                await connection.send(self._request_json(connection.seen) if message == "request" else message)
         except websockets.exceptions.ConnectionClosedError:
             pass
         finally:
@@ -135,7 +140,7 @@ class AiohttpEcho(EchoServer):
         return self
 
     async def _handle(self, request):
-        self._saw(request.raw_path, ((k.decode("latin-1"), v.decode("latin-1")) for k, v in request.raw_headers))
+        seen = self._saw(request.raw_path, ((k.decode("latin-1"), v.decode("latin-1")) for k, v in request.raw_headers))
         socket = aiohttp.web.WebSocketResponse(
             max_msg_size=MESSAGE_LIMIT, compress=self._compression, protocols=self._subprotocols, autoping=False)
         for name, value in self._response_fields:
@@ -149,7 +154,8 @@ class AiohttpEcho(EchoServer):
                         _, code, *reason = message.data.split(" ", 2)
                         await socket.close(code=int(code), message=(reason[0] if reason else "").encode())
                         break
-                    await socket.send_str(self._request_json() if message.data == "request" else message.data)
+                    answer = self._request_json(seen) if message.data == "request" else message.data
+                    await socket.send_str(answer)
                 elif message.type == aiohttp.WSMsgType.BINARY:
                     await socket.send_bytes(message.data)
                 elif message.type == aiohttp.WSMsgType.PING:

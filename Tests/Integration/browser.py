@@ -1,5 +1,6 @@
 """Headless Chromium, driven over the DevTools protocol: https://chromedevtools.github.io/devtools-protocol/"""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ class Browser:
     def __init__(self, profile):
         self.messages = []
         self._number = 0
+        self._closing = contextlib.ExitStack()
         self._process = subprocess.Popen(
             [find(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--ignore-certificate-errors", "--no-first-run", "--disable-background-networking",
@@ -36,8 +38,8 @@ class Browser:
         if not self._address:
             self.close()
             raise AssertionError("Chromium did not start:\n" + "\n".join(self._output[-20:]))
-        self._connection = websockets.sync.client.connect(
-            self._address, max_size=None, proxy=None, compression=None, ping_interval=None)
+        self._connection = self._closing.enter_context(websockets.sync.client.connect(
+            self._address, max_size=None, proxy=None, compression=None, ping_interval=None))
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -99,3 +101,5 @@ class Browser:
             except Exception:
                 self._process.kill()
         self._process.wait(10)
+        self._process.stderr.close()
+        self._closing.close()

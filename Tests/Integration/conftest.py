@@ -64,7 +64,8 @@ def gateway(request, tmp_path):
     started = request.node.gateways = []
 
     def start(config, **options):
-        assert BINARY.exists(), f"{BINARY} is not there; build it with `swift build --product sluice`"
+        if not BINARY.exists():
+            pytest.exit(f"{BINARY} is not there; build it with `swift build --product sluice`", returncode=3)
         gateway = Gateway(config, tmp_path / f"gateway-{len(started)}", **options)
         started.append(gateway)
         return gateway.start()
@@ -141,7 +142,8 @@ class Wire:
 
 
 @pytest.fixture
-def wire(gateway):
+def wire(gateway, backend):
+    # Asking for both makes this the first to be torn down: neither waits for peers that say nothing any more.
     wire = Wire()
     yield wire
     wire.close()

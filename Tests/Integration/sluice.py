@@ -78,11 +78,12 @@ class Gateway:
         return self
 
     def _read_output(self):
-        for line in self.process.stdout:
-            with self._news:
-                self.output.append(line.rstrip("\n"))
-                self._note(line)
-                self._news.notify_all()
+        with self.process.stdout as stream:
+            for line in stream:
+                with self._news:
+                    self.output.append(line.rstrip("\n"))
+                    self._note(line)
+                    self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()

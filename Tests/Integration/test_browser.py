@@ -22,7 +22,7 @@ async function talk(url) {
     socket.onerror = () => fail(new Error('could not open ' + url));
   });
   const next = () => inbox.length ? inbox.shift() : new Promise(done => waiting.push(done));
-  const texts = ['', 'Hello', 'κόσμε 🜁', 'repeat '.repeat(20000)];
+  const texts = ['', 'Hello', 'κόσμε 🜁', Array.from({ length: 20000 }, (_, n) => n).join(' ')];
   const equal = [];
   for (const text of texts) {
     socket.send(text);
@@ -59,12 +59,12 @@ WORKER = TALK + """
 def demo(tmp_path_factory):
     running = Gateway(
         None, tmp_path_factory.mktemp("demo"), command=["demo", "--port", "0", "--admin-port", "0"])
-    running.start(expected=set())
-    line = running.wait_for_output(
-        lambda line: re.search(r"https://localhost:[1-9]\d*", line), "the address of the page", 30)
-    running.page = re.search(r"https://localhost:\d+", line).group()
-    yield running
     try:
+        running.start(expected=set())
+        line = running.wait_for_output(
+            lambda line: re.search(r"https://localhost:[1-9]\d*", line), "the address of the page", 30)
+        running.page = re.search(r"https://localhost:\d+", line).group()
+        yield running
         assert running.stop() == 0, running.tail()
     finally:
         running.kill()
@@ -74,9 +74,9 @@ def demo(tmp_path_factory):
 def browser(tmp_path_factory):
     if chromium.find() is None:
         pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    browser = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
+    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def page(demo, browser):
 
 
 def check(result):
+    assert result.startswith("{"), result
     result = json.loads(result)
     assert all(result["equal"]), result
     assert len(result["equal"]) == 10

@@ -3,12 +3,13 @@
 import re
 import socket
 import subprocess
+from shutil import copytree, ignore_patterns
 
 import pytest
 import yaml
 
 from raw import RawServer
-from sluice import command, configuration, proxied
+from sluice import REPOSITORY, command, configuration, proxied
 
 LINE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): error: (?P<message>.+)$", re.MULTILINE)
 
@@ -166,10 +167,6 @@ def test_check_opens_no_port(tmp_path):
 
 
 def test_the_example_configurations_are_accepted(tmp_path):
-    from shutil import copytree, ignore_patterns
-
-    from sluice import REPOSITORY
-
     copytree(REPOSITORY / "conf", tmp_path / "conf", ignore=ignore_patterns("tls"))
     copytree(REPOSITORY / "docker", tmp_path / "docker")
     made = subprocess.run(

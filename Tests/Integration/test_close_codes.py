@@ -11,7 +11,7 @@ KEY = b"\x01\x02\x03\x04"
 @pytest.fixture
 def relaying(gateway, wire):
     server = wire.server()
-    running = gateway(proxied(server.address, close_timeout="1s"))
+    running = gateway(proxied(server.address, close_timeout="300ms"))
     return lambda: (running, *wire.pair(running, server))
 
 

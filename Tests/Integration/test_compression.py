@@ -9,7 +9,10 @@ from raw import BINARY, CONTINUATION, PING, TEXT, Deflate
 from sluice import proxied
 
 EXTENSIONS = "Sec-WebSocket-Extensions"
-TEXTS = [b"Hello", b"Hello", b"", b'{"type":"move","x":1,"y":2}' * 40, os.urandom(700).hex().encode(), b"a" * 100_000]
+TEXTS = [
+    b"Hello", b"Hello", b"", b'{"type":"move","x":1,"y":2}' * 40, os.urandom(700).hex().encode(),
+    " ".join(map(str, range(20_000))).encode(),
+]
 
 
 def parameters(answer):
@@ -196,7 +199,7 @@ def test_terminate_with_the_upstream_on(gateway, backend, client_compresses):
     with websockets.sync.client.connect(
         running.url(), compression="deflate" if client_compresses else None, proxy=None
     ) as client:
-        for message in ("Hello", "Hello", "", b"\x00" * 70_000, "z" * 5000):
+        for message in ("Hello", "Hello", "", os.urandom(70_000), "abcdefgh" * 3000):
             client.send(message)
             assert client.recv(timeout=10) == message
     assert "permessage-deflate" in server.last_fields[EXTENSIONS.lower()]
@@ -246,7 +249,7 @@ def test_passthrough_with_real_peers(gateway, backend):
     running = gateway(proxied(server.address, compression="passthrough"))
     with websockets.sync.client.connect(running.url(), proxy=None) as client:
         assert [extension.name for extension in client.protocol.extensions] == ["permessage-deflate"]
-        for message in ("Hello", "Hello", "", b"\x00" * 70_000):
+        for message in ("Hello", "Hello", "", os.urandom(70_000), "abcdefgh" * 3000):
             client.send(message)
             assert client.recv(timeout=10) == message
 
@@ -254,7 +257,8 @@ def test_passthrough_with_real_peers(gateway, backend):
 def test_passthrough_leaves_out_what_is_never_accepted(gateway, wire):
     server = wire.server()
     running = gateway(proxied(server.address, compression="passthrough"))
-    wire.connect(running).send_upgrade("/", [(EXTENSIONS, "deflate-stream, x-webkit-deflate-frame, permessage-deflate")])
+    offer = "deflate-stream, x-webkit-deflate-frame, permessage-deflate"
+    wire.connect(running).send_upgrade("/", [(EXTENSIONS, offer)])
     offered = wire.accept(server).read_upgrade().get(EXTENSIONS)
     assert offered is not None and parameters(offered) == {}
 
@@ -322,7 +326,8 @@ def test_compressed_text_that_is_not_utf8_closes_with_1007(wire, compressing):
 ])
 def test_a_bomb_closes_with_1009_and_the_other_side_gets_1001(gateway, wire, compression, size):
     server = wire.server()
-    running = gateway(proxied(server.address, compression=compression, max_message_size=size))
+    running = gateway(proxied(
+        server.address, compression=compression, max_message_size=size, close_timeout="300ms"))
     client, peer = wire.pair(running, server, fields=[(EXTENSIONS, "permessage-deflate")])
     client.send_frame(BINARY, Deflate("permessage-deflate", "client").compress(bytes(4 * 1024 * 1024)), rsv=4)
     assert client.expect_close()[0] == 1009

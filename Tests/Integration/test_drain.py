@@ -1,9 +1,11 @@
 """SIGTERM: everyone is told, nobody is cut off in the middle of a message, and then it ends with 0."""
 
+import select
 import signal
 import time
 
 import pytest
+import websockets.sync.client
 
 from raw import CLOSE, CONTINUATION, TEXT, Ended
 from sluice import proxied
@@ -12,6 +14,12 @@ from waiting import eventually
 
 def draining(address, **drain):
     return proxied(address, sections={"drain": {"timeout": "10s", "spread": "0s", **drain}})
+
+
+def answer_and_close(server, code=1012):
+    """What a server does with a Close: it answers, and ends TCP first (RFC 6455 §7.1.1)."""
+    server.send_close(code)
+    server.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -25,7 +33,7 @@ def test_both_sides_get_the_code_and_the_gateway_exits_with_0(gateway, wire, num
         assert client.expect_close()[0] == code
         assert peer.expect_close()[0] == code
         client.send_close(code)
-        peer.send_close(code)
+        answer_and_close(peer, code)
     started = time.monotonic()
     assert running.wait() == 0
     assert time.monotonic() - started < 5, "it waited though everybody had answered"
@@ -48,7 +56,7 @@ def test_a_message_in_flight_is_delivered_first(gateway, wire):
     assert peer.expect_close()[0] == 1012
     assert client.expect_close()[0] == 1012
     client.send_close(1012)
-    peer.send_close(1012)
+    answer_and_close(peer)
     assert running.wait() == 0
 
 
@@ -68,7 +76,7 @@ def test_not_ready_and_nobody_new_during_a_drain(gateway, wire):
     else:
         assert response.status == 503 and response.get("retry-after")
     client.send_close(1012)
-    peer.send_close(1012)
+    answer_and_close(peer)
     assert running.wait() == 0
 
 
@@ -103,8 +111,6 @@ def test_the_closes_are_spread(gateway, wire):
     running.signal(signal.SIGTERM)
     started, times = time.monotonic(), []
     waiting = {client.sock: (client, peer) for client, peer in pairs}
-    import select
-
     while waiting:
         ready, _, _ = select.select(list(waiting), [], [], 10)
         assert ready, f"{len(waiting)} connections got no Close within 10 s"
@@ -114,15 +120,13 @@ def test_the_closes_are_spread(gateway, wire):
             times.append(time.monotonic() - started)
             client.send_close(1012)
             assert peer.expect_close()[0] == 1012
-            peer.send_close(1012)
+            answer_and_close(peer)
     assert max(times) - min(times) > 0.5, f"all Closes came together: {times}"
     assert max(times) < 4
     assert running.wait() == 0
 
 
 def test_a_real_server_and_client_end_cleanly(gateway, backend):
-    import websockets.sync.client
-
     server = backend()
     running = gateway(draining(server.address))
     with websockets.sync.client.connect(running.url(), proxy=None) as client:
@@ -155,5 +159,17 @@ def test_a_handshake_under_way_gets_an_answer(gateway, wire):
         assert client.expect_close()[0] == 1012
         client.send_close(1012)
         assert peer.read_frame().opcode == CLOSE
-        peer.send_close(1012)
+        answer_and_close(peer)
     assert running.wait() == 0
+
+
+def test_a_client_that_leaves_in_its_handshake_does_not_hold_the_drain(gateway, wire):
+    server = wire.server()
+    running = gateway(draining(server.address, timeout="60s"))
+    client = wire.connect(running)
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+    eventually(lambda: running.admin("/healthz")[0] == 200, "the gateway to be at work")
+    running.signal(signal.SIGTERM)
+    eventually(lambda: any(entry.get("message") == "draining" for entry in running.log()), "the drain to begin")
+    client.close()
+    assert running.wait(5) == 0

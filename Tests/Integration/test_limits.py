@@ -1,5 +1,6 @@
 """Caps, sizes and times. Durations are short, and what is waited for is the event, not the clock."""
 
+import select
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate
 from sluice import proxied
 from test_refusals import check_refusal
+from waiting import eventually
 
 
 def over_the_cap(response):
@@ -53,14 +55,21 @@ def test_a_refused_handshake_gives_its_place_back(gateway, wire):
         peer.read_upgrade()
         peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
         assert client.read_response().status == 403
+        assert client.expect_end() == "eof"
 
 
 def test_a_client_that_leaves_during_the_handshake_gives_its_place_back(gateway, wire):
     server = wire.server()
     running = gateway(proxied(server.address, max_connections=1))
-    for _ in range(3):
+
+    def admitted():
+        """A client and the server's end of it, or nothing when the one before still has its place."""
         client = wire.connect(running).send_upgrade("/")
-        peer = wire.accept(server)
+        readable, _, _ = select.select([server.sock, client.sock], [], [], 10)
+        return server.sock in readable and (client, wire.accept(server))
+
+    for _ in range(3):
+        client, peer = eventually(admitted, "a place to be free")
         peer.read_upgrade()
         client.reset()
         peer.expect_end()

@@ -306,17 +306,13 @@ def test_an_end_of_tcp_between_frames_is_passed_on_without_a_close(gateway, wire
     peer.expect_end()
 
 
-def test_hundred_connections_at_once_do_not_mix(gateway, backend):
+def test_hundred_connections_at_once_do_not_mix(gateway, backend, wire):
     running = gateway(proxied(backend().address))
-    clients = [websockets.sync.client.connect(running.url(f"/{n}"), proxy=None) for n in range(100)]
-    try:
-        for number, client in enumerate(clients):
-            client.send(f"I am {number}")
-        for number, client in enumerate(clients):
-            assert client.recv(timeout=10) == f"I am {number}"
-            client.send("request")
-        for number, client in enumerate(clients):
-            assert json.loads(client.recv(timeout=10))["path"] == f"/{number}"
-    finally:
-        for client in clients:
-            client.close()
+    clients = [wire.open(running, f"/{number}") for number in range(100)]
+    for number, client in enumerate(clients):
+        client.send_frame(TEXT, f"I am {number}")
+    for number, client in enumerate(clients):
+        assert client.read_message()[1] == f"I am {number}".encode()
+        client.send_frame(TEXT, "request")
+    for number, client in enumerate(clients):
+        assert json.loads(client.read_message()[1])["path"] == f"/{number}"

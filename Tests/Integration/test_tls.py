@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import websockets.sync.client
 
+from certificates import Authority
 from raw import TEXT
 from sluice import proxied
 
@@ -56,8 +57,6 @@ def test_minimum_version(gateway, backend, wire, authority, site, minimum, versi
 
 
 def test_a_client_certificate_is_wanted_and_verified(gateway, backend, wire, authority, site, tmp_path):
-    from certificates import Authority
-
     running = gateway(proxied(
         backend().address, sections={"listeners": listener(site, client_ca=str(authority.file))}))
 
@@ -102,7 +101,7 @@ def test_a_stale_unix_socket_is_replaced(gateway, backend, tmp_path):
 
 def test_a_close_notify_without_a_close_frame_ends_the_other_side_in_order(gateway, wire, site, trusting):
     server = wire.server()
-    running = gateway(proxied(server.address, sections={"listeners": listener(site)}))
+    running = gateway(proxied(server.address, close_timeout="500ms", sections={"listeners": listener(site)}))
     client, peer = wire.pair(running, server, listener="tls", tls=trusting)
     client.send_frame(TEXT, "last words")
     client.finish_sending()

@@ -1,11 +1,13 @@
 """Which server gets a connection, and what happens when it does not want it."""
 
 import json
+import ssl
 from collections import Counter
 
 import pytest
 import websockets.sync.client
 
+from certificates import Authority
 from raw import TEXT
 from sluice import configuration, proxied
 from test_refusals import check_refusal, closed_port
@@ -134,13 +136,16 @@ def test_a_silent_server_is_given_up_at_connect_timeout_or_response_timeout(gate
     check_refusal(wire.request(running), 504)
 
 
-def test_a_server_over_tls_is_verified(gateway, stage, backend, wire, authority, site):
-    import ssl
-
+def serving(files):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(site.certificate, site.private_key)
-    server = backend(name="secure", tls=context)
-    good = gateway(proxied(server.address, upstream={"tls": {"server_name": "localhost", "ca": str(authority.file)}}))
+    context.load_cert_chain(files.certificate, files.private_key)
+    return context
+
+
+def test_a_server_over_tls_is_verified(gateway, backend, wire, authority):
+    server = backend(name="secure", tls=serving(authority.issue("backend", ["backend.internal"])))
+    good = gateway(proxied(
+        server.address, upstream={"tls": {"server_name": "backend.internal", "ca": str(authority.file)}}))
     assert who(wire.open(good)) == "secure"
     wrong_name = gateway(proxied(
         server.address, upstream={"tls": {"server_name": "other.example", "ca": str(authority.file)}}))
@@ -151,13 +156,7 @@ def test_a_server_over_tls_is_verified(gateway, stage, backend, wire, authority,
 
 
 def test_an_untrusted_server_gives_502(gateway, backend, wire, site, tmp_path):
-    import ssl
-
-    from certificates import Authority
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(site.certificate, site.private_key)
-    server = backend(tls=context)
+    server = backend(tls=serving(site))
     stranger = Authority(tmp_path / "stranger", "Stranger")
     running = gateway(proxied(
         server.address, upstream={"tls": {"server_name": "localhost", "ca": str(stranger.file)}}))

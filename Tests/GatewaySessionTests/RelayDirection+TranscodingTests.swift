@@ -1,0 +1,226 @@
+import GatewayConfig
+import GatewaySession
+import PerMessageDeflate
+import Testing
+
+@Suite struct RelayDirectionTranscodingTests {
+    private func exchange(_ pairing: CompressionPairing, split: Split, fragments: [Int]) {
+        let settings = SessionSettings.quiet.with { $0.compression.windowBits = 15 }
+        let pair = SimulatedPair(settings: settings, extensions: pairing.extensions, split: split)
+        for message in SampleMessages.all {
+            pair.client.send(message, compressed: pairing.client != nil, fragments: fragments)
+            pair.server.send(message, compressed: pairing.server != nil, fragments: fragments)
+        }
+        pair.run()
+        #expect(pair.server.messages == SampleMessages.all)
+        #expect(pair.client.messages == SampleMessages.all)
+        pair.client.send(close: 1000)
+        pair.run()
+        pair.expectFinished(SessionOutcome(closer: .client, code: 1000, reason: ""))
+    }
+
+    @Test(
+        "every message arrives whole and in order, whatever each leg agreed on",
+        arguments: CompressionPairing.compressing, [Split.whole, .random(seed: 4)])
+    func carriesMessages(pairing: CompressionPairing, split: Split) {
+        exchange(pairing, split: split, fragments: [])
+        exchange(pairing, split: split, fragments: [0, 3, 700])
+    }
+
+    @Test("every window from 8 to 15 bits", arguments: CompressionPairing.windows)
+    func carriesEveryWindow(pairing: CompressionPairing) {
+        exchange(pairing, split: .whole, fragments: [])
+    }
+
+    @Test("compressed messages may come byte by byte", arguments: CompressionPairing.compressing)
+    func carriesBytes(pairing: CompressionPairing) {
+        let pair = SimulatedPair(extensions: pairing.extensions, split: .bytes)
+        let messages = SampleMessages.all.filter { $0.payload.count < 2500 }
+        for message in messages {
+            pair.client.send(message, compressed: pairing.client != nil, fragments: [1, 5])
+            pair.server.send(message, compressed: pairing.server != nil, fragments: [1, 5])
+        }
+        pair.run()
+        #expect(pair.server.messages == messages)
+        #expect(pair.client.messages == messages)
+        pair.expectSound()
+    }
+
+    @Test("a message shorter than the threshold goes uncompressed, at the threshold it is compressed")
+    func keepsToThreshold() {
+        for (size, compressed) in [(0, false), (127, false), (128, true), (129, true)] {
+            let pair = SimulatedPair(extensions: CompressionPairing.clientOnly.extensions)
+            let bytes = pair.server.send(.binary(.some(size)))
+            pair.run()
+            #expect(pair.client.frames.map(\.reserved) == [compressed ? 4 : 0], "\(size) bytes")
+            if !compressed { #expect(pair.clientLink.writes == [bytes]) }
+            #expect(pair.client.messages.map(\.payload) == [.some(size)])
+            pair.expectSound()
+        }
+    }
+
+    @Test("a fragmented message is compressed, as its length is not known when it begins")
+    func compressesFragments() {
+        let pair = SimulatedPair(extensions: CompressionPairing.clientOnly.extensions)
+        pair.server.send([.text("a", fin: false), .continuation("b")])
+        pair.run()
+        #expect(pair.client.frames.map(\.reserved) == [4])
+        #expect(pair.client.messages == [SimulatedMessage(isText: true, payload: [0x61, 0x62])])
+        pair.expectSound()
+    }
+
+    @Test("a peer that agreed on compression and sends a message plain is taken at its word")
+    func leavesPlainMessages() {
+        for pairing in [CompressionPairing.same, .unlike] {
+            let pair = SimulatedPair(extensions: pairing.extensions)
+            let bytes = pair.server.send(.binary(.some(5000)))
+            pair.run()
+            #expect(pair.clientLink.writes == [bytes])
+            pair.expectSound()
+        }
+    }
+
+    @Test(
+        "small messages stay one frame, long ones leave as fragments of at most 64 KiB and little more",
+        arguments: [CompressionPairing.clientOnly, .serverOnly, .unlike])
+    func streamsLongMessages(pairing: CompressionPairing) {
+        var generator = SeededGenerator(seed: 9)
+        for size in [60_000, 300_000] {
+            let message = SimulatedMessage(isText: false, payload: generator.bytes(size))
+            for leg in Leg.allCases {
+                let pair = SimulatedPair(extensions: pairing.extensions)
+                let parameters = leg == .client ? pairing.client : pairing.server
+                pair.peer(leg).send(message, compressed: parameters != nil)
+                pair.run()
+                let frames = pair.peer(leg.other).frames
+                #expect(pair.peer(leg.other).messages == [message])
+                #expect(frames.allSatisfy { $0.payload.count <= 64 * 1024 + 64 })
+                #expect(frames.count == (size + 65_535) / 65_536)
+                #expect(frames.map(\.opcode) == [2] + Array(repeating: 0, count: frames.count - 1))
+                #expect(pair[leg.other].writes.count == frames.count, "every write is a whole frame")
+                pair.expectSound()
+            }
+        }
+    }
+
+    @Test(
+        "control frames between the fragments of a rewritten message pass at once",
+        arguments: CompressionPairing.compressing)
+    func passesControlFramesBetweenFragments(pairing: CompressionPairing) {
+        let message = SimulatedMessage(isText: true, payload: sampleText(1000))
+        for leg in Leg.allCases {
+            for split in [Split.whole, .bytes] {
+                let pair = SimulatedPair(extensions: pairing.extensions, split: split)
+                let isCompressed = (leg == .client ? pairing.client : pairing.server) != nil
+                let frames = pair.peer(leg).frames(of: message, compressed: isCompressed, fragments: [50, 60])
+                pair.peer(leg).send([frames[0], .ping("one"), frames[1], .pong("two")])
+                pair.run()
+                let other = pair.peer(leg.other)
+                #expect(other.texts(of: SimulatedFrame.ping) == ["one"])
+                #expect(other.texts(of: SimulatedFrame.pong) == ["two"])
+                #expect(pair.peer(leg).texts(of: SimulatedFrame.pong) == ["one"])
+                pair.peer(leg).send(frames[2])
+                pair.run()
+                #expect(other.messages == [message])
+                pair.expectSound()
+            }
+        }
+    }
+
+    @Test("a bomb is stopped at the size limit, and held back while its receiver does not read")
+    func stopsBombs() {
+        let settings = SessionSettings.quiet.with {
+            $0.maxMessageSize = 2_000_000
+            $0.compression.maxRatio = 0
+        }
+        for pairing in [CompressionPairing.clientOnly, .unlike] {
+            let pair = SimulatedPair(settings: settings, extensions: pairing.extensions)
+            let bomb = SimulatedMessage(isText: false, payload: .some(3_000_000))
+            pair.client.send(bomb, compressed: true)
+            pair.serverLink.isHeld = true
+            pair.deliver(from: .client)
+            #expect(pair.serverLink.pending.count <= SimulatedPair.highWatermark + 65_600)
+            #expect(!pair.wantsRead(.client) || pairing.server != nil)
+            while !pair.serverLink.pending.isEmpty {
+                let before = pair.serverLink.pending.count
+                pair.release(.server, 50_000)
+                #expect(pair.serverLink.pending.count <= max(before, SimulatedPair.highWatermark + 65_600 + 131))
+            }
+            pair.serverLink.isHeld = false
+            pair.run()
+            #expect(pair.client.close?.code == 1009)
+            #expect(pair.server.close?.code == 1001)
+            #expect(pair.server.messages == [])
+            #expect(pair.server.bytesReceived < 2_100_000)
+            pair.expectSound()
+        }
+    }
+
+    @Test("a bomb is stopped by its ratio", arguments: [CompressionPairing.clientOnly, .unlike, .same])
+    func stopsRatio(pairing: CompressionPairing) {
+        let settings = SessionSettings.quiet.with { $0.compression.maxRatio = 200 }
+        let pair = SimulatedPair(settings: settings, extensions: pairing.extensions)
+        // 60,000 bytes of one letter are under the size at which ratios begin to matter.
+        let small = SimulatedMessage(isText: false, payload: .some(60_000))
+        pair.client.send(small, compressed: true)
+        pair.run()
+        #expect(pair.server.messages == [small])
+        pair.client.send(SimulatedMessage(isText: false, payload: .some(1_000_000)), compressed: true)
+        pair.run()
+        #expect(
+            pair.client.close == SimulatedClose(1009, "message inflates to more than 200 times its size, limit 200"))
+        #expect(pair.server.close?.code == 1001)
+        #expect(pair.server.messages == [small])
+        pair.expectSound()
+    }
+
+    @Test(
+        "the limit counts what a message inflates to", arguments: [CompressionPairing.clientOnly, .unlike, .same],
+        Split.all)
+    func limitsInflatedSize(pairing: CompressionPairing, split: Split) {
+        let pair = SimulatedPair(
+            settings: .quiet.with { $0.maxMessageSize = 5000 }, extensions: pairing.extensions, split: split)
+        let fits = SimulatedMessage(isText: true, payload: sampleText(5000))
+        pair.client.send(fits, compressed: true)
+        pair.run()
+        #expect(pair.server.messages == [fits])
+        pair.client.send(SimulatedMessage(isText: true, payload: sampleText(5001)), compressed: true)
+        pair.run()
+        #expect(pair.client.close?.code == 1009)
+        #expect(pair.server.messages == [fits])
+        #expect(pair.server.close?.code == 1001 || pair.server.end == .drop && pair.server.isInsideFrame)
+        pair.expectSound()
+    }
+
+    @Test(
+        "memory short: no new compressor, so messages go uncompressed",
+        arguments: [CompressionPairing.clientOnly, .unlike])
+    func goesWithoutMemory(pairing: CompressionPairing) {
+        let pair = SimulatedPair(extensions: pairing.extensions, memoryLimit: 1000)
+        let message = SimulatedMessage(isText: true, payload: sampleText(1000))
+        pair.server.send(message, compressed: pairing.server != nil)
+        pair.client.send(message, compressed: true)
+        pair.run()
+        #expect(pair.client.messages == [message])
+        #expect(pair.client.frames.map(\.reserved) == [0])
+        #expect(pair.server.messages == [message])
+        pair.expectSound()
+    }
+
+    @Test("a rewritten message is counted before and after")
+    func countsCompression() {
+        let pair = SimulatedPair(extensions: CompressionPairing.clientOnly.extensions)
+        let message = SimulatedMessage(isText: true, payload: sampleText(3000))
+        pair.server.send(message)
+        pair.client.send(message, compressed: true)
+        pair.run()
+        let down = pair.traffic.fromServer
+        #expect(down.messagesDeflated == 1 && down.deflatedFrom == 3000 && down.payloadBytes == 3000)
+        #expect(down.deflatedTo == pair.client.frames[0].payload.count)
+        #expect(down.messagesInflated == 0)
+        let up = pair.traffic.fromClient
+        #expect(up.messagesInflated == 1 && up.inflatedTo == 3000 && up.payloadBytes == 3000)
+        #expect(up.inflatedFrom < 3000 && up.inflatedFrom > 100)
+        #expect(up.textMessages == 1 && up.messagesDeflated == 0)
+    }
+}
