@@ -22,6 +22,8 @@ enum HTTP1Head {
         let (authority, path) = try target(head.uri, host: host)
         var request = HTTPRequest(method: method, scheme: scheme, authority: authority, path: path)
         for (name, value) in head.headers where name.lowercased() != "host" {
+            // HTTP/1.0 can't switch protocols: there the field is to be ignored (RFC 9110 §7.8).
+            if head.version == .http1_0, name.lowercased() == "upgrade" { continue }
             guard let name = HTTPField.Name(name) else { throw .badRequest("field name is not a token") }
             guard HTTPField.isValidValue(value) else {
                 throw .badRequest("value of \(name.rawName) has a character that no field value may have")

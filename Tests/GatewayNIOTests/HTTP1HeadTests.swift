@@ -102,6 +102,13 @@ struct HTTP1HeadTests {
         #expect(try request(version: .http1_0, headers: []).authority == "")
     }
 
+    @Test("HTTP 1.0 can't switch protocols: its Upgrade is ignored")
+    func upgradeOfHTTP10() throws {
+        let fields = [("Host", "a"), ("Upgrade", "websocket"), ("Connection", "Upgrade")]
+        #expect(try request(version: .http1_0, headers: fields).headerFields[.upgrade] == nil)
+        #expect(try request(version: .http1_1, headers: fields).headerFields[.upgrade] == "websocket")
+    }
+
     @Test("other versions of HTTP are refused", arguments: [(0, 9), (1, 2), (2, 0), (9, 9)])
     func versions(major: Int, minor: Int) {
         #expect(
