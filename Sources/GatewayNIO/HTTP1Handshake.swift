@@ -102,9 +102,9 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
             case .refuse(let refusal, let route): refuse(refusal, route: route)
             case .redirect(let status, let location):
                 answer(HTTP1Answer(redirectTo: location, status: status, requestID: requestID))
-            case .respond(let response):
+            case .respond(let response, let edits):
                 answer(
-                    HTTP1Answer(response, edits: .init(), requestID: requestID), isHead: head.method == .HEAD)
+                    HTTP1Answer(response, edits: edits, requestID: requestID), isHead: head.method == .HEAD)
             case .proxy(let decision): state = .admitted(decision)
             }
         } catch {

@@ -20,7 +20,7 @@ struct GatewayRequest {
 enum RequestDecision {
     case refuse(Refusal, route: Int?)
     case redirect(status: Int, location: String)
-    case respond(FixedResponse)
+    case respond(FixedResponse, edits: HeaderEdits)
     case proxy(ProxyDecision)
 
     static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
@@ -35,7 +35,7 @@ enum RequestDecision {
         let upstreamName: String
         switch route.action {
         case .redirect(let status, let location): return .redirect(status: status, location: location)
-        case .respond(let response): return .respond(response)
+        case .respond(let response): return .respond(response, edits: route.responseHeaders)
         case .upstream(let name): upstreamName = name
         }
 

@@ -72,7 +72,7 @@ public struct PrometheusText: Sendable {
                     }
             })
         write(
-            "bytes_total", .counter, "Bytes on the clients' legs after the handshake.",
+            "bytes_total", .counter, "Message payload, decompressed, as it passes.",
             routes.flatMap { name, route in
                 [("from_client", route.bytes.fromClient), ("to_client", route.bytes.toClient)]
                     .map { direction, value -> Sample in
@@ -124,7 +124,7 @@ public struct PrometheusText: Sendable {
     private mutating func writeHandshakes() {
         guard !routes.isEmpty else { return }
         let name = "handshake_seconds"
-        header(name, .summary, "Time from the first byte of a handshake to the 101.")
+        header(name, .summary, "Time from accepting a connection to its 101.")
         for (route, snapshot) in routes {
             let times = snapshot.handshakeSeconds
             sample(name, ([("route", route), ("quantile", "0.5")], "\(times.p50)"))
