@@ -50,13 +50,37 @@ public final class GatewayServer: Sendable {
         self.runtime = runtime
         self.loops = loops
         self.listeners = listeners
-        refreshes = runtime.upstreams.values.filter(\.needsResolving).map { upstream in
-            Task { [logger = runtime.logger] in
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: upstream.configuration.dnsRefresh)
-                    if !Task.isCancelled { await Self.resolve(upstream, logger: logger) }
-                }
+        let logger = runtime.logger
+        let lookups = runtime.upstreams.values.filter(\.needsResolving).map { upstream in
+            Self.every(upstream.configuration.dnsRefresh) { await Self.resolve(upstream, logger: logger) }
+        }
+        let renewals = listeners.compactMap { listener in
+            listener.tls.map { tls in
+                Self.every(RenewedTLS.interval) { await Self.renew(tls, of: listener.configuration, logger: logger) }
             }
+        }
+        refreshes = lookups + renewals
+    }
+
+    private static func every(_ interval: Duration, _ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: interval)
+                if !Task.isCancelled { await work() }
+            }
+        }
+    }
+
+    private static func renew(_ tls: RenewedTLS, of listener: ListenerConfiguration, logger: Logger) async {
+        switch try? await NIOThreadPool.singleton.runIfActive({ tls.renew() }) {
+        case .renewed:
+            logger.info("certificates renewed", metadata: ["listener": "\(listener.name)"])
+        case .refused(let reason):
+            logger.error(
+                "certificates changed and can't be used; those before stay",
+                metadata: ["listener": "\(listener.name)", "reason": "\(reason)"])
+        case .unchanged, nil:
+            break
         }
     }
 

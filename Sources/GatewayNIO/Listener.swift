@@ -19,6 +19,8 @@ struct Listener {
     private static let reusePort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
 
     let configuration: ListenerConfiguration
+    /// nil: cleartext.
+    let tls: RenewedTLS?
     private let channels: [any Channel]
 
     /// What the address has become: the port is known where 0 was asked for.
@@ -26,7 +28,7 @@ struct Listener {
 
     /// - Throws: what the system says of the address, or NIOSSL of a certificate.
     static func bind(_ configuration: ListenerConfiguration, loops: [LoopHandle]) async throws -> Listener {
-        let tls = try configuration.tls.map { try TLSContexts($0, protocols: configuration.protocols) }
+        let tls = try configuration.tls.map { try RenewedTLS($0, protocols: configuration.protocols) }
         let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
             channel.eventLoop.makeCompletedFuture {
                 guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
@@ -43,7 +45,8 @@ struct Listener {
             let channel = try await bootstrap(
                 ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer
             ).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-            return Listener(configuration: configuration, channels: [channel], boundAddress: configuration.address)
+            return Listener(
+                configuration: configuration, tls: tls, channels: [channel], boundAddress: configuration.address)
         case .tcp(let host, var port):
             var channels: [any Channel] = []
             do {
@@ -59,7 +62,7 @@ struct Listener {
                 throw error
             }
             return Listener(
-                configuration: configuration, channels: channels, boundAddress: .tcp(host: host, port: port))
+                configuration: configuration, tls: tls, channels: channels, boundAddress: .tcp(host: host, port: port))
         }
     }
 

@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+from shutil import copy
 
 import pytest
 import websockets.sync.client
@@ -9,6 +10,7 @@ import websockets.sync.client
 from certificates import Authority
 from raw import TEXT
 from sluice import proxied
+from waiting import eventually
 
 
 def listener(*certificates, **tls):
@@ -37,6 +39,35 @@ def test_the_certificate_is_chosen_by_server_name(gateway, wire, authority):
     assert subject(running, "a.second.example") == "second"
     assert subject(running, "unknown.example") == "first"
     assert subject(running, None) == "first"
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(gateway, wire, authority, tmp_path):
+    def install(issued):
+        # As certificate clients do: written beside it, then moved over it.
+        for source, target in ((issued.certificate, "site.pem"), (issued.private_key, "site.key")):
+            copy(source, tmp_path / "new")
+            (tmp_path / "new").rename(tmp_path / target)
+
+    server = wire.server()
+    install(authority.issue("before", ["localhost"]))
+    files = {"certificate": str(tmp_path / "site.pem"), "private_key": str(tmp_path / "site.key")}
+    running = gateway(proxied(server.address, sections={"listeners": [
+        {"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [files]}}]}))
+    trusting = ssl.create_default_context(cafile=str(authority.file))
+    client, peer = wire.pair(running, server, listener="tls", tls=trusting)
+    assert subject(running, "localhost") == "before"
+    install(authority.issue("after", ["localhost"]))
+    eventually(lambda: subject(running, "localhost") == "after", "the renewed certificate to be shown")
+
+    def refusals():
+        return sum("can't be used" in line for line in running.output)
+
+    before = refusals()
+    (tmp_path / "site.key").write_text("no key")
+    eventually(lambda: refusals() > before, "an error about the key in the log")
+    assert subject(running, "localhost") == "after"
+    client.send_frame(TEXT, "still here")
+    assert peer.read_message()[1] == b"still here"
 
 
 @pytest.mark.parametrize("minimum, version, accepted", [

@@ -1,0 +1,82 @@
+import GatewayConfig
+import NIOSSL
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A listener's TLS that follows its files: new handshakes get the certificates that are there now, connections that
+/// are open keep theirs.
+final class RenewedTLS: Sendable {
+    /// How often the files are looked at.
+    static let interval = Duration.seconds(2)
+
+    private struct State {
+        var contexts: TLSContexts
+        /// What the files looked like when they were last read, whether or not they could be used.
+        var stamps: [FileStamp?]
+    }
+
+    private let tls: ListenerTLS
+    private let protocols: [ApplicationProtocol]
+    private let state: Mutex<State>
+
+    /// - Throws: what NIOSSL says of a certificate or key.
+    init(_ tls: ListenerTLS, protocols: [ApplicationProtocol]) throws {
+        self.tls = tls
+        self.protocols = protocols
+        let stamps = Self.stamps(of: tls)
+        state = Mutex(State(contexts: try TLSContexts(tls, protocols: protocols), stamps: stamps))
+    }
+
+    func makeHandler() -> NIOSSLServerHandler { state.withLock { $0.contexts }.makeHandler() }
+
+    /// What became of a look at the files.
+    enum Renewal {
+        case unchanged
+        case renewed
+        /// They changed, but can't be used; those read before stay. Told once a change: a certificate and its key are
+        /// seldom replaced in the same moment.
+        case refused(String)
+    }
+
+    /// Looks whether a file has changed, and reads them all if so. Blocks.
+    func renew() -> Renewal {
+        let stamps = Self.stamps(of: tls)
+        guard state.withLock({ $0.stamps != stamps }) else { return .unchanged }
+        do {
+            let contexts = try TLSContexts(tls, protocols: protocols)
+            state.withLock { $0 = State(contexts: contexts, stamps: stamps) }
+            return .renewed
+        } catch {
+            state.withLock { $0.stamps = stamps }
+            return .refused("\(error)")
+        }
+    }
+
+    private static func stamps(of tls: ListenerTLS) -> [FileStamp?] {
+        (tls.certificates.flatMap { [$0.certificate, $0.privateKey] } + (tls.clientCA.map { [$0] } ?? []))
+            .map(FileStamp.init)
+    }
+}
+
+/// By what a file is known to have changed, a link's target included.
+private struct FileStamp: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// nil: not there.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        seconds = Int(status.st_mtim.tv_sec)
+        nanoseconds = Int(status.st_mtim.tv_nsec)
+    }
+}
