@@ -56,7 +56,7 @@ enum RequestDecision {
         case .success(let permit):
             let negotiation = NegotiationPlan(
                 settings: route.session.compression, clientOffers: upgrade.extensionOffers,
-                allowance: .now(runtime.compressionMemory, settings: route.session.compression))
+                allowance: CompressionAllowance(runtime.compressionMemory, settings: route.session.compression))
             return .proxy(
                 ProxyDecision(
                     upgrade: upgrade, route: route, routeIndex: index, upstream: upstream, permit: permit,
@@ -100,18 +100,6 @@ extension Refusal {
         case .unsupportedVersion: self = .unsupportedVersion
         case .obsoleteKey1Key2: self = .obsoleteHandshake
         }
-    }
-}
-
-extension CompressionAllowance {
-    /// Past the limit new sockets get no context takeover, and when nothing is left, no compression.
-    static func now(_ memory: CompressionMemory, settings: CompressionSettings) -> CompressionAllowance {
-        let left = memory.limit - memory.used
-        let inflater = Inflater.memory(windowBits: 15)
-        let whole =
-            inflater + Deflater.memory(windowBits: settings.windowBits, memoryLevel: settings.memoryLevel)
-        if left >= whole { return .full }
-        return left >= inflater ? .noContextTakeover : .none
     }
 }
 

@@ -2,14 +2,6 @@ public import GatewayConfig
 public import PerMessageDeflate
 public import WebSocketCore
 
-/// How much of zlib's memory a new connection may count on.
-public enum CompressionAllowance: Equatable, Sendable {
-    case full
-    /// Compression, but no state kept between messages.
-    case noContextTakeover
-    case none
-}
-
 /// Which extensions are offered to the server, and what follows from its answer: RFC 6455 §9.1 on both legs,
 /// RFC 7692 §5 and §7 on each.
 public struct NegotiationPlan: Sendable {

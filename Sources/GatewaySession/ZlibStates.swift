@@ -11,6 +11,8 @@ struct ZlibStates: ~Copyable {
     private let memoryLevel: Int
     private var inflater: Inflater?
     private var deflater: Deflater?
+    /// Room for the inflater is set aside, whether or not a message has needed it yet.
+    private var hasPromise = false
 
     init(pool: ZlibPool, compression: DirectionCompression, settings: CompressionSettings) {
         self.pool = pool
@@ -21,6 +23,10 @@ struct ZlibStates: ~Copyable {
                 takeover: half.takeover && settings.contextTakeover)
         }
         memoryLevel = settings.memoryLevel
+        if let incoming, incoming.takeover {
+            pool.promiseInflater(windowBits: incoming.windowBits)
+            hasPromise = true
+        }
     }
 
     /// Bytes of zlib state held.
@@ -40,7 +46,10 @@ struct ZlibStates: ~Copyable {
     mutating func readyInflater() -> ProtocolViolation? {
         guard inflater == nil, let incoming else { return nil }
         do {
-            inflater = try pool.takeInflater(windowBits: incoming.windowBits)
+            inflater =
+                incoming.takeover
+                ? try Inflater(windowBits: incoming.windowBits)
+                : try pool.takeInflater(windowBits: incoming.windowBits)
             return nil
         } catch {
             return ProtocolViolation(
@@ -67,12 +76,15 @@ struct ZlibStates: ~Copyable {
     }
 
     private mutating func releaseInflater() {
-        if let inflater = inflater.take() { pool.give(back: inflater) }
+        guard let inflater = inflater.take(), !hasPromise else { return }
+        pool.give(back: inflater)
     }
 
     mutating func releaseAll() {
         releaseDeflater()
         releaseInflater()
+        if hasPromise, let incoming { pool.endPromise(windowBits: incoming.windowBits) }
+        hasPromise = false
     }
 
     // MARK: Work on a message being rewritten

@@ -40,14 +40,15 @@ public struct Inflater: ~Copyable {
         try self.init(windowBits: windowBits, account: nil)
     }
 
-    /// - Parameter account: where `memory(windowBits:)` is taken, to be released with the stream. Beyond the limit too:
-    ///   a peer that was promised compression cannot be told otherwise.
+    /// - Parameter account: where `memory(windowBits:)` is reserved, to be released with the stream.
     init(windowBits: Int, account: CompressionMemory?) throws(ZlibError) {
         guard (8...15).contains(windowBits) else {
             throw .parameterOutOfRange("window to inflate with is \(windowBits) bits, expected 8 to 15")
         }
         let kind = ZlibStream.Kind.inflate(windowBits: windowBits)
-        account?.take(kind.memory)
+        if let account, !account.reserve(kind.memory) {
+            throw .overMemoryLimit(needed: kind.memory, limit: account.limit)
+        }
         stream = try ZlibStream(kind, account: account)
     }
 

@@ -31,12 +31,30 @@ public final class ZlibPool {
         }
     }
 
-    /// An idle decompressor, or a new one, over the account's limit if need be: the peer's message is on its way.
+    /// An idle decompressor, or a new one, for one message of a connection that keeps none.
     ///
-    /// - Throws: as ``Inflater/init(windowBits:)``.
+    /// - Throws: `ZlibError.overMemoryLimit` when the account has no room for a new one, and as
+    ///   ``Inflater/init(windowBits:)``.
     public func takeInflater(windowBits: Int) throws(ZlibError) -> Inflater {
         if let stream = idle[.inflate(windowBits: windowBits)]?.popLast() { return Inflater(reusing: stream) }
-        return try Inflater(windowBits: windowBits, account: memory)
+        do {
+            return try Inflater(windowBits: windowBits, account: memory)
+        } catch .overMemoryLimit where !idle.isEmpty {
+            trim()
+            return try Inflater(windowBits: windowBits, account: memory)
+        }
+    }
+
+    /// Counts a decompressor that a connection will keep between messages, before it needs one: a peer that was told it
+    /// may refer to earlier messages can't be told otherwise later. Past the limit too, so ask ``CompressionMemory``
+    /// first. The stream itself is ``Inflater/init(windowBits:)``, which counts nothing.
+    public func promiseInflater(windowBits: Int) {
+        memory.take(Inflater.memory(windowBits: windowBits))
+    }
+
+    /// The connection is over.
+    public func endPromise(windowBits: Int) {
+        memory.release(Inflater.memory(windowBits: windowBits))
     }
 
     /// Resets a compressor and keeps it, or frees it when there are enough.

@@ -45,7 +45,7 @@ struct Simulation {
         }
         pair = SimulatedPair(
             settings: settings, extensions: pairing.extensions, split: .random(seed: seed),
-            memoryLimit: generator.chance(10) ? 50_000 : 1 << 30)
+            memoryLimit: generator.chance(10) ? 100_000 : 1 << 30)
         pair.overreads = generator.chance(30) ? 3 : 0
         self.generator = generator
         summary = "\(pairing.testDescription), \(ending) by the \(ender)"

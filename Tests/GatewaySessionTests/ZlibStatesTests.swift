@@ -35,6 +35,26 @@ import Testing
         func trim() { pool.trim() }
     }
 
+    @Test("an inflater that will be kept is counted from the start, and never refused")
+    func promise() {
+        let states = Holder(incoming: .init(windowBits: 15, takeover: true), limit: 1)
+        #expect(states.memory == 0)
+        #expect(states.account.used == Inflater.memory(windowBits: 15))
+        #expect(states.readyInflater())
+        states.messageEnded()
+        #expect(states.memory == Inflater.memory(windowBits: 15))
+        #expect(states.account.used == Inflater.memory(windowBits: 15))
+        states.releaseAll()
+        #expect(states.memory == 0 && states.account.used == 0)
+    }
+
+    @Test("an inflater for one message is refused when there is no room for it")
+    func noRoom() {
+        let states = Holder(incoming: .init(windowBits: 15, takeover: false), limit: 1)
+        #expect(!states.readyInflater())
+        #expect(states.account.used == 0)
+    }
+
     @Test("nothing is held until a message needs it, and nothing is kept without context takeover")
     func holdsForMessage() {
         let states = Holder(

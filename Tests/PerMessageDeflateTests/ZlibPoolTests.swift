@@ -75,7 +75,7 @@ struct ZlibPoolTests {
         #expect(output == Array("Hello".utf8))
     }
 
-    @Test("refuses a compressor over the limit, but not a decompressor")
+    @Test("refuses what would go over the limit")
     func limit() throws {
         let memory = CompressionMemory(limit: Self.deflaterMemory)
         let pool = ZlibPool(memory: memory)
@@ -84,12 +84,25 @@ struct ZlibPoolTests {
             let another = try pool.takeDeflater(windowBits: 12, memoryLevel: 5)
             _ = consume another
         }
-        let inflater = try pool.takeInflater(windowBits: 15)
-        #expect(memory.used == Self.deflaterMemory + Self.inflaterMemory)
-        // Over the limit nothing is kept idle.
-        pool.give(back: inflater)
+        #expect(throws: ZlibError.overMemoryLimit(needed: Self.inflaterMemory, limit: Self.deflaterMemory)) {
+            let inflater = try pool.takeInflater(windowBits: 15)
+            _ = consume inflater
+        }
         #expect(memory.used == Self.deflaterMemory)
         pool.give(back: deflater)
+    }
+
+    @Test("counts a promise as long as it holds, past the limit too")
+    func promise() throws {
+        let memory = CompressionMemory(limit: 1)
+        let pool = ZlibPool(memory: memory)
+        pool.promiseInflater(windowBits: 15)
+        #expect(memory.used == Self.inflaterMemory)
+        let inflater = try Inflater(windowBits: 15)
+        #expect(memory.used == Self.inflaterMemory)
+        _ = consume inflater
+        pool.endPromise(windowBits: 15)
+        #expect(memory.used == 0)
     }
 
     @Test("frees what is idle for a compressor with other parameters")
