@@ -370,3 +370,25 @@ def test_past_compression_memory_new_connections_get_no_takeover_or_no_compressi
         assert answer is None or "server_no_context_takeover" in answer, answer
         round_trip(client, [b"Hello", b"Hello " * 40, b"Hello"])
     assert running.route()["active"] == 4
+
+
+def test_compression_memory_runs_out_step_by_step(gateway, backend, wire):
+    # 96 KiB: what one connection with context takeover needs (39 to inflate, 38 to compress) and an eighth beside it.
+    running = gateway(proxied(backend().address, sections={"limits": {"compression_memory": "96KiB"}}))
+    offer = [(EXTENSIONS, "permessage-deflate")]
+    first = wire.open(running, fields=offer)
+    assert "server_no_context_takeover" not in parameters(first.response.get(EXTENSIONS))
+    second = wire.open(running, fields=offer)
+    agreed = parameters(second.response.get(EXTENSIONS))
+    assert {"server_no_context_takeover", "client_no_context_takeover"} <= agreed.keys()
+    first.close()
+    running.eventually(lambda stats: stats["routes"]["all"]["active"] == 1, "the first connection to be gone")
+    third = wire.open(running, fields=offer)
+    assert "server_no_context_takeover" not in parameters(third.response.get(EXTENSIONS))
+    for client in (second, third):
+        round_trip(client)
+
+    none = gateway(proxied(backend().address, sections={"limits": {"compression_memory": "16KiB"}}))
+    client = wire.open(none, fields=offer)
+    assert client.response.get(EXTENSIONS) is None
+    round_trip(client)
