@@ -35,7 +35,10 @@ struct Simulation {
         pairing = pairings[Int.random(in: 0..<pairings.count, using: &generator)]
         ending = Ending.allCases[Int.random(in: 0..<Ending.allCases.count, using: &generator)]
         ender = generator.chance(50) ? .client : .server
+        // Then no compressor finds room, and both sides' inflaters do.
+        let isShortOfMemory = generator.chance(10)
         let settings = SessionSettings.quiet.with {
+            if isShortOfMemory { $0.compression.memoryLevel = 9 }
             $0.compression.windowBits = Int.random(in: 9...15, using: &generator)
             $0.compression.contextTakeover = generator.chance(70)
             $0.compression.threshold = [0, 1, 128].randomElement(using: &generator) ?? 0
@@ -45,7 +48,7 @@ struct Simulation {
         }
         pair = SimulatedPair(
             settings: settings, extensions: pairing.extensions, split: .random(seed: seed),
-            memoryLimit: generator.chance(10) ? 100_000 : 1 << 30)
+            memoryLimit: isShortOfMemory ? 100_000 : 1 << 30)
         pair.overreads = generator.chance(30) ? 3 : 0
         self.generator = generator
         summary = "\(pairing.testDescription), \(ending) by the \(ender)"
