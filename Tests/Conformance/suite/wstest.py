@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
 
@@ -33,7 +34,7 @@ class Stalled(Exception):
 def command():
     """The words to run wstest with."""
     if os.environ.get("SLUICE_WSTEST"):
-        return os.environ["SLUICE_WSTEST"].split()
+        return shlex.split(os.environ["SLUICE_WSTEST"])
     path = peers.REPOSITORY / ".conformance" / "python2" / "bin" / "wstest"
     if not path.exists():
         raise Failure(f"{path} is not there; Tests/Conformance/prepare installs it")
