@@ -10,7 +10,7 @@ CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-integration build format lint boundaries bench clean certificates
+.PHONY: help demo test test-unit test-integration build format lint boundaries bench conformance clean certificates
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
+	@echo "make conformance       the Autobahn TestSuite through the gateway; ARGS=--quick takes three minutes"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -62,8 +63,14 @@ bench:
 	swift build $(RELEASE) --product sluice
 	Benchmarks/run $(ARGS)
 
+conformance:
+	@scripts/prerequisites build conformance
+	@Tests/Conformance/prepare
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	Tests/Conformance/run $(ARGS)
+
 certificates:
 	@scripts/certificates
 
 clean:
-	rm -rf .build .venv Benchmarks/build
+	rm -rf .build .venv .conformance Benchmarks/build

@@ -1,0 +1,1 @@
+"""Runs the Autobahn TestSuite through the gateway, and judges what it found."""

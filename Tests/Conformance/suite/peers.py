@@ -1,0 +1,101 @@
+"""The processes of a run: the gateway, and the server behind it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.children import Failure, running, tail, wait_until
+from harness.process_tree import accepts
+from harness.tools import free_port
+
+from .plan import MODES
+
+FOLDER = Path(__file__).resolve().parent
+REPOSITORY = FOLDER.parents[2]
+START_SECONDS = 30
+
+
+def binary():
+    path = Path(os.environ.get("SLUICE_BINARY") or REPOSITORY / ".build" / "release" / "sluice").resolve()
+    if not path.is_file():
+        raise Failure(f"{path} is not there; build it with `make build`, or name one with SLUICE_BINARY=PATH")
+    return path
+
+
+@contextlib.contextmanager
+def trusting_server(folder):
+    """Gives the port of a server that checks nothing."""
+    log = folder / "server.log"
+    command = [sys.executable, FOLDER / "trusting_server.py"]
+    with running(command, log, stdout=subprocess.PIPE, text=True) as child:
+        word, _, port = child.stdout.readline().partition(" ")
+        if word != "listening":
+            raise Failure(f"the trusting server did not start:\n{tail(log)}")
+        yield int(port)
+
+
+@contextlib.contextmanager
+def testee_server(folder, wstest):
+    """Gives the port of the suite's own echo server."""
+    with wstest_server(folder, wstest, "testeeserver", lambda url: ["-w", url]) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def wstest_server(folder, wstest, mode, options):
+    port = free_port()
+    log = folder / "server.log"
+    command = [*wstest, "-m", mode, "-u", "0", *options(f"ws://127.0.0.1:{port}")]
+    with open(log, "ab") as output:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with running(command, log, stdout=output, cwd=folder, env=environment) as child:
+            wait_until(lambda: accepts(port), START_SECONDS, child, f"wstest -m {mode}", log)
+            yield port
+
+
+def configuration(mode, server_port, certificates):
+    compression = MODES[mode]
+    return {
+        "listeners": [
+            {"name": "ws", "address": "127.0.0.1:0"},
+            {"name": "wss", "address": "127.0.0.1:0", "tls": {"certificates": [
+                {"certificate": str(certificates / "cert.pem"), "private_key": str(certificates / "key.pem")}]}},
+        ],
+        "routes": [{
+            "name": mode, "upstream": "server", "compression": compression,
+            # The suite's servers answer 400 to a Host with another port than theirs.
+            "request_headers": {"set": {"Host": f"127.0.0.1:{server_port}"}},
+        }],
+        "upstreams": [{"name": "server", "servers": [{"address": f"127.0.0.1:{server_port}"}]}],
+        "log": {"level": "info", "format": "json"},
+        "drain": {"timeout": "1s", "spread": "0s"},
+    }
+
+
+def listening(log):
+    """The ports of the listeners that the log has named so far, by their names."""
+    ports = {}
+    with contextlib.suppress(OSError):
+        for line in log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                if entry["message"] == "listening":
+                    ports[entry["listener"]] = int(entry["address"].rpartition(":")[2])
+    return ports
+
+
+@contextlib.contextmanager
+def gateway(folder, mode, server_port, certificates):
+    """Gives the ports of a gateway's listeners, `ws` and `wss`. JSON is YAML: the configuration is written as it is."""
+    file = folder / "sluice.yaml"
+    file.write_text(json.dumps(configuration(mode, server_port, certificates), indent=2) + "\n")
+    log = folder / "gateway.log"
+    command = [binary(), "run", "--config", file]
+    with running(command, log, stdout=subprocess.DEVNULL, cwd=folder) as child:
+        wait_until(lambda: len(listening(log)) == 2, START_SECONDS, child, "sluice", log)
+        yield listening(log)
+        if child.poll() is not None:
+            raise Failure(f"sluice ended by itself with status {child.returncode}:\n{tail(log)}")
