@@ -166,12 +166,14 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Ends the writing half and waits for the client's end: closing with unread input would reset the connection,
-    /// and could take the answer with it.
+    /// and could take the answer with it. What still comes is thrown away before the parser, which would keep all that
+    /// follows an upgrade.
     private func linger() {
         giveUpDecision()
         state = .lingering
         timer?.cancel()
         guard let context else { return }
+        try? context.pipeline.syncOperations.addHandler(InputDiscard(), position: .before(decoder))
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(in: Self.lingerTime) { this.value.context?.close(promise: nil) }
         context.close(mode: .output, promise: nil)
@@ -221,10 +223,10 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.handshakeCompleted = event { isTLSReady = true }
         guard case ChannelEvent.inputClosed = event else { return }
-        switch state {
-        case .reading, .lingering: context.close(promise: nil)
-        default: break
-        }
+        // A client that ends its side before the 101 has left: it could neither speak nor answer a Close. Its place
+        // and the server's are not to wait for the server's answer.
+        if case .relaying = state { return }
+        context.close(promise: nil)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
