@@ -100,6 +100,8 @@ BAD_101 = {
     "two lengths on a refusal": lambda peer: b"HTTP/1.1 403 No\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
     "a length beside chunked on a refusal": lambda peer:
         b"HTTP/1.1 403 No\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+    "a status below 100": lambda peer: b"HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n",
+    "the status 000": lambda peer: b"HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n",
 }
 
 
