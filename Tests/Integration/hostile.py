@@ -67,9 +67,10 @@ class Neighbour:
                 f"round {self.rounds}: expected {sent[0]} {sent[1][:80]!r} of {name}, got {frame!r:.200}")
         assert not receiver.buffer, f"round {self.rounds}: more than {name} sent: {bytes(receiver.buffer[:80])!r}"
 
-    def check(self):
-        """Waits until every pair has exchanged messages that were sent after this call."""
-        until = self.rounds + 2
+    def check(self, rounds=2):
+        """Waits for so many more rounds; with two, every pair has exchanged messages that were sent after this call.
+        With none, only looks whether anything has been noticed so far."""
+        until = self.rounds + rounds
         eventually(
             lambda: self._failure or self.rounds >= until, f"the neighbour to reach round {until}", 2 * DEADLINE)
         if self._failure:

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from hostile import PAIRS
-from raw import BINARY, CLOSE, PING, TEXT, accept_for, close_payload, encode_frame
-from sluice import PeakMemory, proxied
+from hostile import PAIRS, Neighbour, beside
+from raw import BINARY, CLOSE, PING, TEXT, RawServer, accept_for, close_payload, encode_frame
+from sluice import Gateway, PeakMemory, proxied
 from test_refusals import check_refusal
 
 DEFLATE = ("Sec-WebSocket-Extensions", "permessage-deflate")
@@ -16,9 +16,9 @@ def one_server(server, upstream=(), **options):
     return proxied(server.address, upstream={"retries": 0, **dict(upstream)}, **options)
 
 
-def handshake(running, wire, server, fields=()):
+def handshake(running, wire, server, fields=(), path="/"):
     """(client, server's end) with the upgrade sent and read, and not yet answered."""
-    client = wire.connect(running).send_upgrade("/", fields)
+    client = wire.connect(running).send_upgrade(path, fields)
     peer = wire.accept(server)
     peer.read_upgrade()
     return client, peer
@@ -37,6 +37,43 @@ def gone(running):
         lambda stats: stats["connections"]["active"] == PAIRS
         and all(server["active"] == 0 for server in stats["upstreams"]["backend"]["servers"].values()),
         "only the neighbour's connections")
+
+
+class Endured:
+    """A gateway before one server that misbehaves, for all the cases that need no other."""
+
+    MODES = {"terminate": {"mode": "terminate", "upstream": "on"}, "passthrough": {"mode": "passthrough"}}
+
+    def __init__(self, directory):
+        self.server, neighbours = RawServer(), RawServer()
+        config = one_server(self.server)
+        for name, mode in self.MODES.items():
+            route = {"name": name, "match": {"path": f"/{name}"}, "upstream": "backend", "compression": mode}
+            config["routes"].append(route)
+        self.gateway = Gateway(beside(config, neighbours.address), directory).start()
+        self.neighbour = Neighbour(self.gateway, neighbours)
+
+    def end(self):
+        try:
+            self.neighbour.finish()
+            assert self.gateway.stop() == 0
+        finally:
+            self.gateway.kill()
+            self.server.close()
+
+
+@pytest.fixture(scope="module")
+def one_endured(tmp_path_factory):
+    endured = Endured(tmp_path_factory.mktemp("endured"))
+    yield endured
+    endured.end()
+
+
+@pytest.fixture
+def endured(one_endured, request):
+    request.node.gateways = [one_endured.gateway]
+    yield one_endured
+    one_endured.neighbour.check(rounds=0)
 
 
 def line(text):
@@ -113,15 +150,13 @@ def send_all(peer, data):
 
 
 @pytest.mark.parametrize("answer", BAD_101, ids=str)
-def test_an_answer_that_is_no_handshake_gives_502(attacked, wire, answer):
-    server = wire.server()
-    running = attacked(one_server(server))
-    client, peer = handshake(running, wire, server)
+def test_an_answer_that_is_no_handshake_gives_502(endured, wire, answer):
+    client, peer = handshake(endured.gateway, wire, endured.server)
     send_all(peer, BAD_101[answer](peer))
     check_refusal(client.read_response(), 502)
     assert client.expect_end() == "eof"
     peer.read_to_end()
-    gone(running)
+    gone(endured.gateway)
 
 
 OFFERED = {
@@ -136,17 +171,14 @@ OFFERED = {
 }
 
 
-@pytest.mark.parametrize("mode", [{"mode": "terminate", "upstream": "on"}, {"mode": "passthrough"}],
-                         ids=["terminate", "passthrough"])
+@pytest.mark.parametrize("mode", Endured.MODES)
 @pytest.mark.parametrize("answer", OFFERED, ids=str)
-def test_an_answer_to_the_offer_of_compression_that_breaks_rfc_7692_gives_502(attacked, wire, answer, mode):
-    server = wire.server()
-    running = attacked(one_server(server, compression=mode))
-    client, peer = handshake(running, wire, server, [DEFLATE])
+def test_an_answer_to_the_offer_of_compression_that_breaks_rfc_7692_gives_502(endured, wire, answer, mode):
+    client, peer = handshake(endured.gateway, wire, endured.server, [DEFLATE], f"/{mode}")
     assert "permessage-deflate" in peer.request.get("sec-websocket-extensions")
     peer.accept_upgrade([("Sec-WebSocket-Extensions", OFFERED[answer])])
     check_refusal(client.read_response(), 502)
-    gone(running)
+    gone(endured.gateway)
 
 
 BEFORE_A_101 = {
@@ -267,11 +299,9 @@ BEHIND_A_101 = {
 
 @pytest.mark.parametrize("length", [None, b"Content-Length", b"Transfer-Encoding"], ids=str)
 @pytest.mark.parametrize("behind", BEHIND_A_101, ids=str)
-def test_what_is_no_frame_behind_a_101_closes_with_1002_and_1001(attacked, wire, behind, length):
+def test_what_is_no_frame_behind_a_101_closes_with_1002_and_1001(endured, wire, behind, length):
     """A 101 has no body, whatever its fields say (RFC 9112 §6.3): what follows is frames."""
-    server = wire.server()
-    running = attacked(one_server(server))
-    client, peer = handshake(running, wire, server)
+    client, peer = handshake(endured.gateway, wire, endured.server)
     data = BEHIND_A_101[behind]
     lines = {None: [], b"Content-Length": [b"Content-Length: %d" % len(data)],
              b"Transfer-Encoding": [b"Transfer-Encoding: chunked"]}[length]
@@ -283,6 +313,9 @@ def test_what_is_no_frame_behind_a_101_closes_with_1002_and_1001(attacked, wire,
     assert (frame.opcode, frame.close[0]) == (CLOSE, 1001)
     frame = peer.read_frame()
     assert (frame.opcode, frame.close[0]) == (CLOSE, 1002)
+    client.close()
+    peer.close()
+    gone(endured.gateway)
 
 
 def test_a_close_in_the_segment_of_the_101_passes(attacked, wire):
