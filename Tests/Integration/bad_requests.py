@@ -167,6 +167,8 @@ OVERSIZED = {
     "a long cookie of many lines": request(b"Cookie: a=b; c=d\r\n" * 1000),
     "many fields": request(b"".join(b"X-%d: a\r\n" % number for number in range(3000))),
     "many empty fields": request(b"X:\r\n" * 5000),
+    # Five are there already.
+    "257 fields": request(b"X: a\r\n" * 252),
 }
 CASES = {
     **{name: (data, 400, {}) for name, data in MALFORMED.items()},

@@ -129,6 +129,7 @@ BAD_101 = {
     "a control character in a value": line(b"X-A: a\x01b"),
     "a field of 100 kB": line(b"X-A: " + b"a" * 100_000),
     "fields of 4 MB": lambda peer: switching(peer, *[b"X-A: " + b"a" * 1000] * 4000),
+    "257 fields": lambda peer: switching(peer, *[b"X: a"] * 254),
     "a TLS alert": lambda peer: b"\x15\x03\x03\x00\x02\x02\x28",
     "a frame of HTTP/2": lambda peer: b"\0\0\0\4\0\0\0\0\0",
     "SSH": lambda peer: b"SSH-2.0-OpenSSH_9.0\r\n",
