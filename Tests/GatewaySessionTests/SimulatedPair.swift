@@ -172,7 +172,7 @@ final class SimulatedPair {
 
     func setWritable(_ leg: Leg, _ isWritable: Bool) {
         self[leg].isWritable = isWritable
-        session.writabilityChanged(leg, isWritable: isWritable)
+        session.writabilityChanged(leg, isWritable: isWritable, now: now)
         pump()
     }
 
@@ -264,7 +264,7 @@ final class SimulatedPair {
         self[leg].pending += bytes
         if self[leg].isWritable, self[leg].pending.count > Self.highWatermark {
             self[leg].isWritable = false
-            session.writabilityChanged(leg, isWritable: false)
+            session.writabilityChanged(leg, isWritable: false, now: now)
         }
     }
 
