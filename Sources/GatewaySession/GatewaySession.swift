@@ -182,6 +182,10 @@ public struct GatewaySession: ~Copyable {
         return traffic
     }
 
+    /// Bytes from that leg's peer that are held now, as they came or rewritten: those that the other leg could not take
+    /// yet, and the beginning of a header or of a message being rewritten.
+    public func heldBytes(from leg: Leg) -> Int { leg == .client ? fromClient.heldBytes : fromServer.heldBytes }
+
     /// Bytes of zlib state held now.
     public var zlibMemory: Int { fromClient.zlib.memory + fromServer.zlib.memory }
 

@@ -98,6 +98,7 @@ final class SimulatedPair {
     var isFinished: Bool { outcome != nil }
     var zlibMemory: Int { session.zlibMemory }
     var nextDeadline: NIODeadline { session.nextDeadline }
+    func heldBytes(from leg: Leg) -> Int { session.heldBytes(from: leg) }
     func wantsRead(_ leg: Leg) -> Bool { session.wantsRead(from: leg) }
 
     // MARK: Moving bytes
