@@ -68,6 +68,11 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.counters.handshaking.add()
+        startTimer(context)
+    }
+
+    private func startTimer(_ context: ChannelHandlerContext) {
+        timer?.cancel()
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let timeout = TimeAmount(loop.runtime.configuration.limits.handshakeTimeout)
         timer = context.eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
@@ -261,7 +266,8 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
     func refused(_ head: HTTPResponseHead, by handshake: UpstreamHandshake, address: Address) {
         guard case .connecting(let decision, let attempt) = state, let context else { return handshake.giveUp() }
         state = .relayingRefusal(decision, attempt, handshake)
-        timer?.cancel()
+        // A server that never ends its response, or a client that never reads it, may not hold both connections.
+        startTimer(context)
         loop.runtime.telemetry.rejected("upstream_refused")
         logger.info(
             "server refused",

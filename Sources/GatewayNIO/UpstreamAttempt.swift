@@ -156,6 +156,11 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         let server = current.permit.server
         let address = upstream.configuration.servers[server].address
         guard head.status == .switchingProtocols else {
+            // Interim responses have been passed over; a status below 100 is none, and could not be passed on.
+            guard head.status.code >= 200 else {
+                return refuseAnswer(
+                    of: handshake, current.permit, "status is \(head.status.code), expected 100 to 599")
+            }
             upstream.selector.succeeded(server: server)
             delegate?.refused(head, by: handshake, address: address)
             return
@@ -172,16 +177,21 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
                     handshake: handshake, permit: current.permit, address: address, fields: fields,
                     subprotocol: subprotocol, extensions: extensions))
         } catch {
-            handshake.giveUp()
-            logger.warning(
-                "server answered with a bad handshake",
-                metadata: [
-                    "upstream": "\(upstream.configuration.name)", "server": "\(address)", "reason": "\(error)",
-                ])
-            current.permit.release()
-            self.current = nil
-            fail(.badAnswer("\(error)"))
+            refuseAnswer(of: handshake, current.permit, "\(error)")
         }
+    }
+
+    private func refuseAnswer(of handshake: UpstreamHandshake, _ permit: ServerPermit, _ reason: String) {
+        handshake.giveUp()
+        logger.warning(
+            "server answered with a bad handshake",
+            metadata: [
+                "upstream": "\(upstream.configuration.name)",
+                "server": "\(upstream.configuration.servers[permit.server].address)", "reason": "\(reason)",
+            ])
+        permit.release()
+        current = nil
+        fail(.badAnswer(reason))
     }
 
     func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer) {
