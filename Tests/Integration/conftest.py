@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
+from hostile import Neighbour, beside  # noqa: E402
 from raw import RawServer  # noqa: E402
 from sluice import BINARY, Gateway  # noqa: E402
 
@@ -147,3 +148,21 @@ def wire(gateway, backend):
     wire = Wire()
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def attacked(gateway, wire):
+    """`attacked(config)` starts a gateway, and on it a healthy neighbour that must not notice anything until the test
+    is over; `.neighbour.check()` asks it in between."""
+    neighbours = []
+
+    def start(config, **options):
+        server = RawServer()
+        running = gateway(beside(config, server.address), **options)
+        running.neighbour = Neighbour(running, server)
+        neighbours.append(running.neighbour)
+        return running
+
+    yield start
+    for neighbour in neighbours:
+        neighbour.finish()

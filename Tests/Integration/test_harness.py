@@ -8,6 +8,7 @@ import pytest
 import websockets.sync.client
 
 import raw
+from hostile import Neighbour
 from raw import BINARY, CLOSE, PING, PONG, TEXT, Deflate, Ended, RawServer
 
 
@@ -93,3 +94,27 @@ def test_the_end_of_a_connection_is_told_from_a_reset():
         assert caught.value.how == expected
         client.close()
     server.close()
+
+
+class Directly:
+    """In the place of a gateway: nothing between client and server."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def connect(self):
+        return connect(self.server)
+
+
+@pytest.mark.parametrize("harm", [
+    lambda client, server: client.sock.shutdown(socket.SHUT_RDWR),
+    lambda client, server: client.send_frame(TEXT, "client 1 says something more"),
+    lambda client, server: server.send_frame(PING, b"is anybody there"),
+], ids=["ended", "repeated", "a ping"])
+def test_the_healthy_neighbour_notices(harm):
+    server = RawServer()
+    neighbour = Neighbour(Directly(server), server)
+    neighbour.check()
+    harm(*neighbour._pairs[1])
+    with pytest.raises(AssertionError, match="the neighbour noticed"):
+        neighbour.finish()
