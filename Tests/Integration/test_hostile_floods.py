@@ -187,3 +187,22 @@ def test_a_peer_that_never_reads(flooded_gateway, flooded, mode, sender):
     one.reset()
     other.reset()
     flooded_gateway.settled()
+
+
+@pytest.mark.parametrize("sender", SIDES)
+def test_a_reset_frees_the_other_side_that_could_not_send(flooded_gateway, flooded, sender):
+    """Both sides send and read nothing, until neither can go on; then one is gone. What the other still sends has
+    nowhere to go, and yet has to be taken: it may read only when it is through."""
+    one, other = sides(flooded(), sender)
+    for peer in (one, other):
+        sent = fill(peer, peer.frame(BINARY, bytes(60_000)))
+        assert sent < STUCK, f"expected both sides to be held back, {sent} bytes were taken"
+    one.reset()
+    rest = other.frame(BINARY, bytes(60_000))
+    try:
+        sent = fill(other, rest, limit=STUCK, patience=5.0)
+    except OSError:
+        sent = STUCK  # the connection was ended, which frees it just as well
+    assert sent >= STUCK, f"expected the gateway to take what it can't hand on, it took {sent} bytes and no more"
+    other.read_to_end()
+    flooded_gateway.settled()
