@@ -65,7 +65,7 @@ extension GatewaySession {
     }
 
     /// That leg takes nothing more; of the other one only the Close is still of interest.
-    private mutating func stopFeeding(_ leg: Leg) {
+    mutating func stopFeeding(_ leg: Leg) {
         if leg == .client { fromServer.awaitClose() } else { fromClient.awaitClose() }
     }
 

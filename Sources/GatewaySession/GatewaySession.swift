@@ -95,6 +95,8 @@ public struct GatewaySession: ~Copyable {
         }
         self[leg].hasEndedWriting = true
         self[leg].pendingClose = nil
+        // What is meant for it is thrown away at once: a peer that reads only once it could send would wait for ever.
+        stopFeeding(leg)
     }
 
     /// That leg's transport has passed its high watermark (false), or fallen below its low one (true).
