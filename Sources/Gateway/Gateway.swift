@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     private let server: GatewayServer
     private let admin: AdminServer?
     private let isDraining: DrainSwitch
+    private let memoryReturn: Task<Void, Never>
 
     /// Opens the listeners and the admin endpoint.
     ///
@@ -83,6 +84,8 @@ public final class Gateway: Sendable {
         self.server = server
         self.admin = admin
         self.isDraining = isDraining
+        let admission = server.runtime.admission
+        memoryReturn = Task { await MemoryReturn.run { admission.activeConnections } }
     }
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.
@@ -93,6 +96,7 @@ public final class Gateway: Sendable {
     /// Ends every connection as `drain` in the configuration says, then stops. Returns when all is closed.
     public func drain() async {
         isDraining.turnOn()
+        memoryReturn.cancel()
         await server.drain()
         await admin?.stop()
         try? await group.shutdownGracefully()

@@ -60,7 +60,7 @@ final class SessionDriver {
     func readComplete() { flush() }
 
     func writabilityChanged(_ leg: Leg, isWritable: Bool) {
-        session.writabilityChanged(leg, isWritable: isWritable)
+        session.writabilityChanged(leg, isWritable: isWritable, now: .now())
         if isWritable {
             pump()
             flush()
@@ -116,14 +116,14 @@ final class SessionDriver {
         let now = NIODeadline.now()
         repeat {
             mustPumpAgain = false
-            while let action = session.nextAction(now: now) { perform(action) }
+            while let action = session.nextAction(now: now) { perform(action, now: now) }
         } while mustPumpAgain
         isPumping = false
         count()
         if session.takeDeadlineIsNew() { schedule() }
     }
 
-    private func perform(_ action: SessionAction) {
+    private func perform(_ action: SessionAction, now: NIODeadline) {
         switch action {
         case .write(let bytes, let leg):
             guard let context = self[leg].context else { return }
@@ -132,7 +132,7 @@ final class SessionDriver {
             if size >= Self.flushThreshold {
                 self[leg].unflushed = 0
                 context.flush()
-                session.writabilityChanged(leg, isWritable: context.channel.isWritable)
+                session.writabilityChanged(leg, isWritable: context.channel.isWritable, now: now)
             } else {
                 self[leg].unflushed = size
             }

@@ -8,6 +8,12 @@ import NIOPosix
 import NIOSSL
 import WebSocketCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
     let handshake: UpstreamHandshake
@@ -111,6 +117,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
                     if attempt.current?.permit.server == server { attempt.current?.channel = channel }
                 case .failure(let error):
                     guard !attempt.isOver else { return }
+                    if (error as? IOError)?.isLackOfResources == true { return attempt.lacksResources(error) }
                     let rest = addresses.dropFirst()
                     if rest.isEmpty {
                         attempt.serverFailed(server, .connectFailed, "\(error)")
@@ -147,6 +154,16 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         current = nil
         lastRefusal = refusal
         tryNext()
+    }
+
+    /// No server is to blame, and the next one could not be reached either.
+    private func lacksResources(_ error: any Error) {
+        logger.warning(
+            "no resources for a connection to a server",
+            metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(error)"])
+        current?.permit.release()
+        current = nil
+        fail(.outOfResources)
     }
 
     // MARK: UpstreamHandshakeDelegate
@@ -223,5 +240,12 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         current.permit.release()
         self.current = nil
         fail(.responseTimeout)
+    }
+}
+
+extension IOError {
+    /// Whether this machine is short of something: file descriptors, memory, or ports of its own.
+    fileprivate var isLackOfResources: Bool {
+        [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(errnoCode)
     }
 }

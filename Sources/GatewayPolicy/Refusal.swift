@@ -26,6 +26,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case routeMaxConnectionsPerIP
     /// Every server that is left has its `max_connections`.
     case serverMaxConnections
+    /// The gateway has no file descriptor, port or memory left for a connection to a server.
+    case outOfResources
     /// `limits.max_handshakes_per_second`.
     case handshakeRate
     /// The gateway is on its way out.
@@ -56,7 +58,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .headerTooLarge: 431
         case .noServer, .connectFailed, .badAnswer: 502
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
-            .serverMaxConnections, .draining:
+            .serverMaxConnections, .outOfResources, .draining:
             503
         case .responseTimeout: 504
         }
@@ -76,6 +78,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .routeMaxConnections: "route_max_connections"
         case .routeMaxConnectionsPerIP: "route_max_connections_per_ip"
         case .serverMaxConnections: "server_max_connections"
+        case .outOfResources: "out_of_resources"
         case .handshakeRate: "handshake_rate"
         case .draining: "draining"
         case .headerTooLarge: "header_too_large"
@@ -90,8 +93,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Every ``key``.
     public static let allKeys: [String] = [
         noRoute, notWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin, maxConnections,
-        maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections, handshakeRate,
-        draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""), responseTimeout,
+        maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections, outOfResources,
+        handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""),
+        responseTimeout,
     ].map(\.key)
 
     /// One line of plain text without its line end. Says nothing about the servers behind.
@@ -108,6 +112,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .routeMaxConnections: "this route has as many connections as it may have; try again later"
         case .routeMaxConnectionsPerIP: "your address has as many connections here as it may have; close one first"
         case .serverMaxConnections: "the servers have as many connections as they may have; try again later"
+        case .outOfResources: "the gateway has no room for more connections; try again later"
         case .handshakeRate: "too many handshakes a second; try again later"
         case .draining: "the gateway is shutting down; connect again"
         case .headerTooLarge: "the request's header fields are too large"
@@ -127,7 +132,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .unsupportedVersion, .obsoleteHandshake: [.secWebSocketVersion: "13"]
         case .handshakeRate, .draining: [.retryAfter: "1"]
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
-            .serverMaxConnections:
+            .serverMaxConnections, .outOfResources:
             [.retryAfter: "5"]
         default: [:]
         }

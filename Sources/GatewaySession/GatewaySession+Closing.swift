@@ -60,15 +60,23 @@ extension GatewaySession {
         self[leg].pendingClose = nil
         if leg == .client { fromClient.ignoreRest() } else { fromServer.ignoreRest() }
         stopFeeding(leg)
+        hurryCloses()
         emit(.drop(leg))
     }
 
     /// That leg takes nothing more; of the other one only the Close is still of interest.
-    private mutating func stopFeeding(_ leg: Leg) {
+    mutating func stopFeeding(_ leg: Leg) {
         if leg == .client { fromServer.awaitClose() } else { fromClient.awaitClose() }
     }
 
+    /// How long the Close to a peer that broke a rule waits for the other side's.
+    private static var answerTime: TimeAmount { .milliseconds(250) }
+
     /// A peer broke a rule: it gets the code, the other side 1001.
+    ///
+    /// The other side still has an answer to make to what came before the violation, and a Close to answer ours with;
+    /// what it sends until then, within `answerTime`, is delivered, as an endpoint would have sent it before it read on.
+    /// The offender is not read any more (RFC 6455 §7.1.7).
     mutating func violated(by leg: Leg, _ violation: ProtocolViolation, now: NIODeadline) {
         begin(
             SessionOutcome(closer: .gateway, code: violation.closeCode.rawValue, reason: violation.reason),
@@ -79,14 +87,17 @@ extension GatewaySession {
             end(leg)
             return
         }
-        self[leg].pendingClose = .init(
-            payload: ClosePayload(code: violation.closeCode, reason: violation.reason), at: .frameBoundary,
-            endsLeg: true)
         sayGoodbye(to: leg.other, code: .goingAway, reason: "the other side broke a rule")
+        let otherMayAnswer = intake(from: leg.other) == .relay && self[leg.other].incoming != .lost
+        self[leg].pendingClose = .init(
+            payload: ClosePayload(code: violation.closeCode, reason: violation.reason),
+            at: otherMayAnswer ? .never : .frameBoundary, endsLeg: true)
+        if otherMayAnswer { answersDue = min(now + Self.answerTime, closeDeadline ?? .distantFuture) }
     }
 
     /// One side is through, and no longer sends what a Close might wait for: it goes out between two frames.
-    private mutating func hurryCloses() {
+    mutating func hurryCloses() {
+        answersDue = nil
         for leg in Leg.allCases where self[leg].pendingClose != nil { self[leg].pendingClose?.at = .frameBoundary }
     }
 
@@ -165,11 +176,16 @@ extension GatewaySession {
             guard let pending = self[leg].pendingClose else { continue }
             let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
             let sourceIsDone = self[leg.other].endIsHandled || intake(from: leg.other) == .ignore
-            if pending.at == .messageBoundary ? messagesAreThrough : isAtFrameBoundary {
+            switch pending.at {
+            case .never:
+                break
+            case .messageBoundary where messagesAreThrough, .frameBoundary where isAtFrameBoundary:
                 write(pending, to: leg, now: now)
-            } else if pending.at == .frameBoundary, sourceIsDone {
+            case .frameBoundary where sourceIsDone:
                 // The frame that was begun will never be finished.
                 drop(leg)
+            case .messageBoundary, .frameBoundary:
+                break
             }
         }
     }

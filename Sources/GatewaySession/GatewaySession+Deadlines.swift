@@ -14,7 +14,11 @@ extension GatewaySession {
     /// A deadline may have passed. Being called early is harmless.
     public mutating func timeReached(now: NIODeadline) {
         if let closeDeadline {
-            if now >= closeDeadline { cut(now: now) }
+            if now >= closeDeadline {
+                cut(now: now)
+            } else if let answersDue, now >= answersDue {
+                hurryCloses()
+            }
             return
         }
         if settings.maxLifetime > .zero, now >= lifetimeEnd {
@@ -30,6 +34,12 @@ extension GatewaySession {
             return
         }
         for leg in Leg.allCases {
+            if self[leg].isStalled(now: now) {
+                vanished(leg, why: "\(leg == .client ? "client" : "server") stopped reading", now: now)
+                return
+            }
+            // While it is not read, its silence says nothing.
+            if !wantsRead(from: leg) { self[leg].keepAlive.received(now: now) }
             switch self[leg].keepAlive.verdict(now: now) {
             case .quiet: self[leg].pingIsDue = false
             case .ping: self[leg].pingIsDue = true

@@ -26,6 +26,8 @@ public struct GatewaySession: ~Copyable {
     var outcome: SessionOutcome?
     /// When what is left is cut.
     var closeDeadline: NIODeadline?
+    /// Until when the Close to a peer that broke a rule waits for what the other side has begun.
+    var answersDue: NIODeadline?
     private var hasFinished = false
     private var deadlineIsNew = false
     private var knowsOfIdleState = false
@@ -93,11 +95,17 @@ public struct GatewaySession: ~Copyable {
         }
         self[leg].hasEndedWriting = true
         self[leg].pendingClose = nil
+        // What is meant for it is thrown away at once: a peer that reads only once it could send would wait for ever.
+        stopFeeding(leg)
     }
 
     /// That leg's transport has passed its high watermark (false), or fallen below its low one (true).
-    public mutating func writabilityChanged(_ leg: Leg, isWritable: Bool) {
-        self[leg].isWritable = isWritable
+    public mutating func writabilityChanged(_ leg: Leg, isWritable: Bool, now: NIODeadline) {
+        if isWritable {
+            self[leg].unwritableSince = nil
+        } else if self[leg].unwritableSince == nil {
+            self[leg].unwritableSince = now
+        }
     }
 
     /// Ends the session on the gateway's own account: both peers get this Close once the messages in flight have
@@ -149,8 +157,8 @@ public struct GatewaySession: ~Copyable {
 
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
-        if let closeDeadline { return closeDeadline }
-        var deadline = min(client.pingDeadline, server.pingDeadline)
+        if let closeDeadline { return min(closeDeadline, answersDue ?? .distantFuture) }
+        var deadline = min(client.keepAliveDeadline, server.keepAliveDeadline)
         if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
         if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
         if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
@@ -175,6 +183,10 @@ public struct GatewaySession: ~Copyable {
         }
         return traffic
     }
+
+    /// Bytes from that leg's peer that are held now, as they came or rewritten: those that the other leg could not take
+    /// yet, and the beginning of a header or of a message being rewritten.
+    public func heldBytes(from leg: Leg) -> Int { leg == .client ? fromClient.heldBytes : fromServer.heldBytes }
 
     /// Bytes of zlib state held now.
     public var zlibMemory: Int { fromClient.zlib.memory + fromServer.zlib.memory }

@@ -55,6 +55,12 @@ struct KeepAlive {
         return lastReceived + interval
     }
 
+    /// When a peer that has taken nothing since `start` counts as gone: no ping can reach it, so it gets as long as one
+    /// that is quiet.
+    func stallDeadline(since start: NIODeadline) -> NIODeadline {
+        interval > .zero ? start + interval + timeout : .distantFuture
+    }
+
     /// The payload of the ping that is sent now; never empty, as some parsers lose what follows an empty ping.
     mutating func ping(now: NIODeadline) -> ByteBuffer {
         sent &+= 1

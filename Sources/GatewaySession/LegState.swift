@@ -11,7 +11,9 @@ struct LegState {
         case lost
     }
 
-    var isWritable = true
+    var isWritable: Bool { unwritableSince == nil }
+    /// Since when the transport is past its high watermark.
+    var unwritableSince: NIODeadline?
     var incoming = Incoming.open
     /// The end of what comes in has been acted upon.
     var endIsHandled = false
@@ -28,13 +30,23 @@ struct LegState {
 
     struct PendingClose {
         var payload: ClosePayload
+        /// Where it may be written; `.never` while the other side finishes what it has begun.
         var at: RelayStop
         /// The peer broke a rule: nothing more is expected from it, the writing half ends behind the Close.
         var endsLeg: Bool
     }
 
     /// When the keep-alive is to be looked at again. A ping that is due already waits for a boundary, not for time.
-    var pingDeadline: NIODeadline { pingIsDue ? .distantFuture : keepAlive.deadline }
+    var keepAliveDeadline: NIODeadline {
+        min(
+            pingIsDue ? .distantFuture : keepAlive.deadline,
+            unwritableSince.map { keepAlive.stallDeadline(since: $0) } ?? .distantFuture)
+    }
+
+    /// Whether the peer has taken nothing for so long that it counts as gone, whatever it sends.
+    func isStalled(now: NIODeadline) -> Bool {
+        unwritableSince.map { now >= keepAlive.stallDeadline(since: $0) } ?? false
+    }
 
     /// Where what goes to this leg has to pause, so that a Close can be written.
     var closeStop: RelayStop { pendingClose?.at ?? .never }

@@ -58,6 +58,13 @@ struct RelayDirection: ~Copyable {
     /// Whether nothing that arrived is waiting to be dealt with.
     var isDrained: Bool { deferred == nil && (input == nil || inputIsCut) }
 
+    /// Bytes that arrived, or were inflated or compressed from those, and are still to be passed on.
+    var heldBytes: Int {
+        let arrived = (input?.readableBytes ?? 0) + waiting.reduce(0) { $0 + $1.readableBytes }
+        guard let transcoding else { return arrived }
+        return arrived + transcoding.plain.readableBytes + transcoding.gathered.readableBytes
+    }
+
     /// Whether the destination stands between two frames. A rewritten message is sent in whole frames.
     var isAtFrameBoundary: Bool { frame == nil || message?.treatment.isRewritten ?? true }
 

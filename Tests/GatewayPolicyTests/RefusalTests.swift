@@ -17,6 +17,7 @@ struct RefusalTests {
             (.routeMaxConnections, 503, "route_max_connections", [.retryAfter: "5"]),
             (.routeMaxConnectionsPerIP, 503, "route_max_connections_per_ip", [.retryAfter: "5"]),
             (.serverMaxConnections, 503, "server_max_connections", [.retryAfter: "5"]),
+            (.outOfResources, 503, "out_of_resources", [.retryAfter: "5"]),
             (.handshakeRate, 429, "handshake_rate", [.retryAfter: "1"]),
             (.draining, 503, "draining", [.retryAfter: "1"]),
             (.headerTooLarge, 431, "header_too_large", [:]),
@@ -37,7 +38,7 @@ struct RefusalTests {
 
     @Test func everyKeyIsThereOnce() {
         #expect(Set(Refusal.allKeys).count == Refusal.allKeys.count)
-        #expect(Refusal.allKeys.count == 19)
+        #expect(Refusal.allKeys.count == 20)
     }
 
     @Test func aReasonStaysOneBoundedLine() {

@@ -254,6 +254,63 @@ import Testing
 
     // MARK: Rules broken while something else goes on
 
+    @Test("the answer to what came before a violation is delivered before the Close", arguments: Leg.allCases)
+    func deliversAnswerBeforeClose(leg: Leg) {
+        let pair = SimulatedPair()
+        let other = pair.peer(leg.other)
+        other.answersClose = false
+        pair.peer(leg).send(text: "valid")
+        pair.peer(leg).send(SimulatedFrame(reserved: 1, opcode: 1, payload: .some(5)))
+        pair.peer(leg).send(text: "not looked at")
+        pair.run()
+        #expect(other.texts(of: SimulatedFrame.text) == ["valid"])
+        #expect(other.close?.code == 1001)
+        #expect(pair.peer(leg).close == nil)
+        other.send(text: "answer")
+        other.send(close: 1001)
+        other.ends = true
+        pair.run()
+        #expect(pair.peer(leg).texts(of: SimulatedFrame.text) == ["answer"])
+        #expect(pair.peer(leg).close?.code == 1002)
+        pair.expectSound()
+        #expect(pair.isFinished)
+    }
+
+    @Test("the Close to who broke a rule waits 250 ms at most", arguments: Leg.allCases)
+    func waitsForAnswersNoLonger(leg: Leg) {
+        let pair = SimulatedPair()
+        let other = pair.peer(leg.other)
+        other.answersClose = false
+        pair.peer(leg).send(SimulatedFrame(reserved: 1, opcode: 1, payload: .some(5)))
+        pair.run()
+        pair.advance(by: .milliseconds(249))
+        #expect(pair.peer(leg).close == nil)
+        pair.advance(by: .milliseconds(1))
+        #expect(pair.peer(leg).close?.code == 1002)
+        other.send(text: "too late")
+        pair.run()
+        #expect(pair.peer(leg).messages == [])
+        pair.expectSound()
+    }
+
+    @Test(
+        "the Close to who broke a rule goes at once where the other side can say nothing more", arguments: Leg.allCases)
+    func waitsForNobodyGone(leg: Leg) {
+        let pair = SimulatedPair()
+        pair.peer(leg.other).answersClose = false
+        pair.peer(leg.other).endsTransport = false
+        // The frame that is cut by the violation can't be finished, so the other side is dropped.
+        let broken: [UInt8] = [0x68, 0x69, 0xFF]
+        let bytes = pair.peer(leg).send(SimulatedFrame(opcode: 1, payload: broken, claimedLength: 100))
+        pair.peer(leg).outbox.removeLast()
+        pair.run()
+        pair.peer(leg).outbox += bytes.suffix(1)
+        pair.run()
+        #expect(pair.peer(leg.other).end == .drop)
+        #expect(pair.peer(leg).close?.code == 1007)
+        pair.expectSound()
+    }
+
     @Test("a Close waits for the frame that is on its way to the one who broke a rule")
     func waitsForFrame() {
         let pair = SimulatedPair()
@@ -267,6 +324,7 @@ import Testing
         pair.client.send(.continuation("nothing to continue"))
         pair.run()
         #expect(pair.server.close?.code == 1001)
+        pair.advance(by: .milliseconds(250))
         #expect(pair.client.close == nil)
         pair.server.outbox += rest
         pair.server.send(text: "not to be seen")

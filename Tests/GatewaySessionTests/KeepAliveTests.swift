@@ -165,4 +165,51 @@ import Testing
         pair.advance(by: .seconds(11))
         #expect(pair.peer(leg).end == .drop)
     }
+
+    @Test("a peer that takes nothing any more counts as gone, though it sends", arguments: Leg.allCases)
+    func endsStalled(leg: Leg) {
+        let pair = SimulatedPair(settings: Self.settings)
+        // A stall that ends in time is none.
+        pair.setWritable(leg, false)
+        pair.advance(by: .seconds(39))
+        pair.setWritable(leg, true)
+        pair.setWritable(leg, false)
+        for _ in 0..<39 {
+            pair.advance(by: .seconds(1))
+            pair.peer(leg).send(text: "still here")
+            pair.run()
+        }
+        #expect(pair.peer(leg).end == nil)
+        pair.advance(by: .seconds(1))
+        #expect(pair.peer(leg).end == .drop)
+        let (code, why): (UInt16, String) =
+            leg == .client ? (1001, "client stopped reading") : (1011, "server stopped reading")
+        #expect(pair.peer(leg.other).close == SimulatedClose(code, why))
+        pair.expectFinished(
+            SessionOutcome(closer: leg == .client ? .client : .server, code: 1006, reason: why))
+    }
+
+    @Test("a peer that is not read, as the other takes nothing, is not blamed for its silence", arguments: Leg.allCases)
+    func sparesUnreadLeg(leg: Leg) {
+        let pair = SimulatedPair(settings: Self.settings)
+        pair.advance(by: .seconds(25))
+        pair.setWritable(leg, false)
+        // Its ping goes out 5 s later, and 10 s after that its pong is still unread.
+        pair.advance(by: .seconds(39))
+        #expect(!pair.isFinished)
+        pair.setWritable(leg, true)
+        pair.run()
+        pair.advance(by: .seconds(300))
+        #expect(!pair.isFinished)
+        pair.expectSound()
+    }
+
+    @Test("without pings a peer may take nothing for as long as it likes")
+    func allowsStallWithoutPings() {
+        let pair = SimulatedPair()
+        pair.setWritable(.client, false)
+        pair.advance(by: .hours(1))
+        #expect(!pair.isFinished)
+        #expect(pair.nextDeadline == .distantFuture)
+    }
 }

@@ -98,6 +98,7 @@ final class SimulatedPair {
     var isFinished: Bool { outcome != nil }
     var zlibMemory: Int { session.zlibMemory }
     var nextDeadline: NIODeadline { session.nextDeadline }
+    func heldBytes(from leg: Leg) -> Int { session.heldBytes(from: leg) }
     func wantsRead(_ leg: Leg) -> Bool { session.wantsRead(from: leg) }
 
     // MARK: Moving bytes
@@ -172,7 +173,7 @@ final class SimulatedPair {
 
     func setWritable(_ leg: Leg, _ isWritable: Bool) {
         self[leg].isWritable = isWritable
-        session.writabilityChanged(leg, isWritable: isWritable)
+        session.writabilityChanged(leg, isWritable: isWritable, now: now)
         pump()
     }
 
@@ -264,7 +265,7 @@ final class SimulatedPair {
         self[leg].pending += bytes
         if self[leg].isWritable, self[leg].pending.count > Self.highWatermark {
             self[leg].isWritable = false
-            session.writabilityChanged(leg, isWritable: false)
+            session.writabilityChanged(leg, isWritable: false, now: now)
         }
     }
 

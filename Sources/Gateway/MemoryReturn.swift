@@ -1,0 +1,46 @@
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Gives the memory of connections that have ended back to the system.
+///
+/// glibc keeps what was freed in its arenas, and after a mass disconnect that is tens of KiB a connection which the next
+/// thousands may never need. Trimming costs milliseconds, so it happens off the event loops, and only once many
+/// connections have gone.
+struct MemoryReturn {
+    /// How often to look.
+    static let interval = Duration.seconds(5)
+    /// Fewer than these are not worth it.
+    private static let leastEnded = 256
+
+    /// The most connections there were since memory was last given back.
+    private var peak = 0
+
+    /// Whether a quarter of the connections there were, and no fewer than 256, have gone since it last said so.
+    mutating func isDue(connections: Int) -> Bool {
+        peak = max(peak, connections)
+        guard peak - connections >= max(Self.leastEnded, peak / 4) else { return false }
+        peak = connections
+        return true
+    }
+
+    /// Looks every ``interval`` until the task is cancelled.
+    static func run(connections: @Sendable () -> Int) async {
+        var memory = MemoryReturn()
+        while (try? await Task.sleep(for: interval)) != nil {
+            guard memory.isDue(connections: connections()) else { continue }
+            try? await NIOThreadPool.singleton.runIfActive { trim() }
+        }
+    }
+
+    /// Looked up by name: Swift's Glibc module leaves malloc.h out, and other C libraries have no such function.
+    private static func trim() {
+        typealias Trim = @convention(c) (Int) -> CInt
+        guard let symbol = dlsym(nil, "malloc_trim") else { return }
+        _ = unsafeBitCast(symbol, to: Trim.self)(0)
+    }
+}
