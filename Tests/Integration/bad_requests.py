@@ -88,6 +88,10 @@ HOSTS = {
     "a Host with a path": request(host=b"Host: localhost/x\r\n"),
     "a Host with a user": request(host=b"Host: user@localhost\r\n"),
     "a Host with a space": request(host=b"Host: local host\r\n"),
+    "a Host with two colons": request(host=b"Host: localhost:80:80\r\n"),
+    "a Host whose port is no number": request(host=b"Host: localhost:http\r\n"),
+    "a Host with a bracket that closes nothing": request(host=b"Host: local]host\r\n"),
+    "a Host with a bracket that is not closed": request(host=b"Host: [::1\r\n"),
     "a Host beyond ASCII": request(host="Host: höst\r\n".encode()),
 }
 TARGETS = {
