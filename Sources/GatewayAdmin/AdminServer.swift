@@ -72,7 +72,8 @@ private final class AdminHandler: ChannelInboundHandler {
 
     private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let answer = AdminRequest(
-            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization")
+            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization"),
+            host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin")
         ).answer(from: source, token: token)
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
