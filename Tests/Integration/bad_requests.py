@@ -149,7 +149,8 @@ WRONG_VERSIONS = {
        for text in ("0", "7", "8", "12", "14", "255", "013", "13.0", "+13", "-13", "thirteen", "13, 8", "8, 13", "")},
     "version 13 twice": request(b"Sec-WebSocket-Version: 13\r\n"),
     "draft 7": b"GET / HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"7")
-               + b"Sec-WebSocket-Origin: http://localhost\r\nSec-WebSocket-Extensions: deflate-stream\r\n\r\n" + SMUGGLED,
+               + b"Sec-WebSocket-Origin: http://localhost\r\n"
+               + b"Sec-WebSocket-Extensions: deflate-stream\r\n\r\n" + SMUGGLED,
     "hixie-75": b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" + HOST
                 + b"Origin: http://localhost\r\n\r\n" + SMUGGLED,
     "hixie-76": b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" + HOST
