@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from aftermath import (  # noqa: F401
-    Attacked, attacked, is_frame_boundary, read_until_close, shared_gateway)
+    Attacked, attacked, is_frame_boundary, read_until_close, shared_gateway, sides)
 from delivery import wait_until_read
 from raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, Deflate, Ended, close_payload
 from sluice import PeakMemory
@@ -15,10 +15,6 @@ SIDES = ["client", "server"]
 MIB = 1024 * 1024
 # What the other side is told when a peer is gone.
 GONE = {"client": 1001, "server": 1011}
-
-
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
 
 
 def medium(peer):
