@@ -1,5 +1,6 @@
 """Peers that break off, fall silent or do not let go: what the other side sees, and that nothing stays behind."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -206,4 +207,32 @@ def test_a_peer_that_dies_inside_a_frame(pinging_gateway, wire, silent):
     seen, close = read_until_close(dead)
     assert close is None and seen[0] & 0x0F == PING, f"expected a ping to who is dead, got {seen[:20]!r} and {close}"
     alive.close()
+    pinging_gateway.settled()
+
+
+def keep_sending(peer, data, stop, pace=0.0):
+    try:
+        while not stop.wait(pace):
+            peer.send(data)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("deaf", SIDES)
+def test_a_peer_that_sends_and_never_reads(pinging_gateway, wire, deaf):
+    """What it sends is a sign of life, and yet it is given up once it has taken nothing for too long."""
+    dead, alive = sides(pinging_gateway.pair(wire), deaf)
+    stop = threading.Event()
+    with ThreadPoolExecutor(3) as beside:
+        answer = beside.submit(read_until_close, alive)
+        beside.submit(keep_sending, alive, alive.frame(BINARY, bytes(60_000)), stop)
+        beside.submit(keep_sending, dead, dead.frame(TEXT, "I am alive"), stop, pace=0.02)
+        try:
+            before, close = answer.result(10)
+        finally:
+            stop.set()
+    assert close and close[0] == GONE[deaf], f"expected Close {GONE[deaf]} to who reads, got {close}"
+    assert before.startswith(dead.frame(TEXT, "I am alive")), "expected what came before its end"
+    alive.close()
+    dead.close()
     pinging_gateway.settled()
