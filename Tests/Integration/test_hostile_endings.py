@@ -1,12 +1,13 @@
 """Peers that break off, fall silent or do not let go: what the other side sees, and that nothing stays behind."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from aftermath import (  # noqa: F401
-    Attacked, attacked, is_frame_boundary, read_until_close, shared_gateway)
+    Attacked, attacked, is_frame_boundary, read_until_close, shared_gateway, sides)
 from delivery import wait_until_read
 from raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, Deflate, Ended, close_payload
 from sluice import PeakMemory
@@ -15,10 +16,6 @@ SIDES = ["client", "server"]
 MIB = 1024 * 1024
 # What the other side is told when a peer is gone.
 GONE = {"client": 1001, "server": 1011}
-
-
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
 
 
 def medium(peer):
@@ -210,4 +207,32 @@ def test_a_peer_that_dies_inside_a_frame(pinging_gateway, wire, silent):
     seen, close = read_until_close(dead)
     assert close is None and seen[0] & 0x0F == PING, f"expected a ping to who is dead, got {seen[:20]!r} and {close}"
     alive.close()
+    pinging_gateway.settled()
+
+
+def keep_sending(peer, data, stop, pace=0.0):
+    try:
+        while not stop.wait(pace):
+            peer.send(data)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("deaf", SIDES)
+def test_a_peer_that_sends_and_never_reads(pinging_gateway, wire, deaf):
+    """What it sends is a sign of life, and yet it is given up once it has taken nothing for too long."""
+    dead, alive = sides(pinging_gateway.pair(wire), deaf)
+    stop = threading.Event()
+    with ThreadPoolExecutor(3) as beside:
+        answer = beside.submit(read_until_close, alive)
+        beside.submit(keep_sending, alive, alive.frame(BINARY, bytes(60_000)), stop)
+        beside.submit(keep_sending, dead, dead.frame(TEXT, "I am alive"), stop, pace=0.02)
+        try:
+            before, close = answer.result(10)
+        finally:
+            stop.set()
+    assert close and close[0] == GONE[deaf], f"expected Close {GONE[deaf]} to who reads, got {close}"
+    assert before.startswith(dead.frame(TEXT, "I am alive")), "expected what came before its end"
+    alive.close()
+    dead.close()
     pinging_gateway.settled()

@@ -4,7 +4,7 @@ repeat or go unanswered, and connections that break off at every point of a fram
 import pytest
 
 from aftermath import (  # noqa: F401
-    EXTENSIONS, MODES, attacked, expect_refused, read_until_close, shared_gateway)
+    EXTENSIONS, MODES, attacked, expect_refused, read_until_close, shared_gateway, sides)
 from delivery import DELIVERIES, byte_by_byte, split_at_random, whole
 from raw import CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate, close_payload
 
@@ -35,10 +35,6 @@ BROKEN_UTF8 = {
 # A word of the fast path for ASCII, and characters of every length in front.
 FRONTS = [b"", b"0123456789abcdef", "aé€😀".encode()]
 RIGHT_UTF8 = "\0 ~ \x7f\x80 ߿ࠀ \ud7ff\ue000 �￿ 𐀀 \U0010ffff κόσμε 😀".encode()
-
-
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
 
 
 def compresses(mode, role):
@@ -73,14 +69,15 @@ def test_text_that_is_not_utf8(attacked, mode, sender, name):  # noqa: F811
             deliver = DELIVERIES[(number + (cut is None)) % 3]
             guilty, innocent = sides(attacked(mode), sender)
             deliver(guilty, text_frames(guilty, codec(mode, guilty), text, cut))
-            expect_refused(guilty, 1007)
             before, close = read_until_close(innocent)
             if close is None:
                 # Part of the frame had gone on before the rest of it came, so there is no place for a Close.
                 assert before and not (deliver is whole and cut is None), "expected Close 1001 to the other side"
             else:
                 assert close[0] == 1001, f"expected Close 1001 to the other side, got {close}"
+                innocent.send_close(1001)
             innocent.close()
+            expect_refused(guilty, 1007)
 
 
 def read_plain(receiver, deflate):
