@@ -10,7 +10,7 @@ from aftermath import (  # noqa: F401
     EXTENSIONS, attack, expect_broken, on_each_compressed_leg, shared_gateway, sides)
 from deflate_bits import Bits
 from delivery import DELIVERIES, whole
-from raw import BINARY, CONTINUATION, PING, PONG, TEXT, Deflate
+from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate
 
 
 def compressed(text):
@@ -103,7 +103,7 @@ def test_unusual_data_that_inflates(attack, mode, sender, name):  # noqa: F811
 
 
 @on_each_compressed_leg
-@pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG])
+@pytest.mark.parametrize("opcode", [CONTINUATION, CLOSE, PING, PONG])
 def test_rsv1_where_no_message_begins(attack, mode, sender, opcode):  # noqa: F811
     codec = Deflate("permessage-deflate", "client")
     data = codec.compress(SOME_TEXT)
