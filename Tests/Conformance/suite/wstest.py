@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import time
 
@@ -20,6 +21,9 @@ LONG_STALL_SECONDS = 500
 LONG_GROUPS = ("9", "12", "13")
 # Cases that hang are taken out and the rest is run again, so often.
 HANGING_CASES = 3
+# For results of the fuzzing server that come after its reports, and for it to write them again.
+LATE_SECONDS = 10
+REPORT_SECONDS = 120
 
 
 class Stalled(Exception):
@@ -130,11 +134,43 @@ def fuzzing_server(folder, run, wstest, excluded):
         yield port
 
 
-def run_testee_client(folder, run, wstest, url):
-    """The suite's echo client, sent to a fuzzing server by way of `url`; gives the cases' results."""
+def run_testee_client(folder, run, wstest, url, fuzzer_port):
+    """The suite's echo client, sent to the fuzzing server by way of `url`; gives the cases' results."""
     server_log = folder / "server.log"
     # The name becomes part of a request target.
     name = run.name.replace("/", "-")
     with wstest_client(folder, wstest, "-m", "testeeclient", "-w", url, "-i", name) as (child, log):
         follow(child, log, lambda: last_match(server_log, r"Running test case ID (\S+) "))
-    return results(folder, server_log)
+    return settled_results(folder, server_log, name, fuzzer_port)
+
+
+def settled_results(folder, server_log, name, fuzzer_port):
+    """The results, once the fuzzing server knows them all. The testee asks for the reports as soon as its own side of
+    the last case has ended; the server's may then still be open, and would be missing in them."""
+    found = results(folder, server_log)
+    late = [case for case, result in found.items() if result is None]
+    if late:
+        limit = time.monotonic() + LATE_SECONDS
+        for case in late:
+            ask_fuzzing_server(fuzzer_port, f"/getCaseStatus?agent={name}&casetuple={case}", limit)
+        ask_fuzzing_server(fuzzer_port, f"/updateReports?agent={name}", time.monotonic() + REPORT_SECONDS)
+        found = results(folder, server_log)
+    return found
+
+
+def ask_fuzzing_server(port, target, limit):
+    """Opens a WebSocket to the fuzzing server, not through the gateway, and waits until `limit` for its first frame:
+    it comes when what was asked for is done."""
+    seconds = limit - time.monotonic()
+    if seconds <= 0:
+        return
+    request = (f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    with contextlib.suppress(TimeoutError), socket.create_connection(("127.0.0.1", port), seconds) as connection:
+        connection.sendall(request.encode())
+        received = b""
+        while not received.partition(b"\r\n\r\n")[2]:
+            piece = connection.recv(4096)
+            if not piece:
+                break
+            received += piece
