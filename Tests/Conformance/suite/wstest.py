@@ -13,6 +13,7 @@ import time
 from harness.children import Failure, running, tail
 
 from . import peers
+from .peer import ended
 
 # Without a sign of life for so long, a case hangs; wstest itself would wait for ever. In the groups that send much
 # data the suite gives a case up to 480 seconds and ends it then.
@@ -55,13 +56,19 @@ def patience(case):
     return LONG_STALL_SECONDS if case and case.split(".")[0] in LONG_GROUPS else STALL_SECONDS
 
 
-def follow(child, log, current_case):
-    """Waits for the child's end; raises `Stalled` when its log has not grown for longer than the case may take."""
+def follow(child, log, current_case, others):
+    """Waits for the child's end. Fails when it ends in an error, or one of `others`, the peers it needs, ends before
+    it; raises `Stalled` when its log has not grown for longer than the case may take."""
     size, since = -1, time.monotonic()
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            if child.wait(0.25) != 0:
-                raise Failure(f"wstest ended with status {child.returncode}:\n{tail(log)}")
+            child.wait(0.25)
+        # First: when one of these has gone, what wstest makes of that says less.
+        for peer in others:
+            peer.check(current_case())
+        if child.returncode is not None:
+            if child.returncode != 0:
+                raise ended("wstest", child.returncode, log, current_case())
             return
         now = log.stat().st_size
         if now != size:
@@ -80,19 +87,23 @@ def last_match(log, pattern):
 def chosen_cases(log):
     """The cases that a fuzzer says it will run, in its order."""
     line = last_match(log, r"(?m)^Cases = (\[.*\])$")
-    if line is None:
-        raise Failure(f"wstest named no cases:\n{tail(log)}")
-    return [str(case) for case in ast.literal_eval(line)]
+    cases = [str(case) for case in ast.literal_eval(line)] if line else []
+    if not cases:
+        raise Failure(f"wstest named no cases to run; the end of {log}:\n{tail(log)}")
+    return cases
 
 
 def results(reports, log):
     """Each case's entry in the report: `behavior`, `behaviorClose` and more. A case without one has None."""
+    cases = chosen_cases(log)
     index = reports / "index.json"
     if not index.is_file():
-        raise Failure(f"wstest wrote no {index}:\n{tail(log)}")
+        raise Failure(f"wstest wrote no {index}; the end of {log}:\n{tail(log)}")
     agents = json.loads(index.read_text())
     found = next(iter(agents.values()), {})
-    return {case: found.get(case) for case in chosen_cases(log)}
+    if not any(case in found for case in cases):
+        raise Failure(f"no results for any of {len(cases)} cases in {index}; the end of {log}:\n{tail(log)}")
+    return {case: found.get(case) for case in cases}
 
 
 def specification(folder, run, excluded, **more):
@@ -117,31 +128,33 @@ def agent(run):
     return run.name.replace("/", " ")
 
 
-def fuzz_servers(folder, run, wstest, url, excluded):
+def current_case(log):
+    """The case that a fuzzer says it has begun last."""
+    return last_match(log, r"Running test case ID (\S+) ")
+
+
+def fuzz_servers(folder, run, wstest, url, excluded, others):
     """The fuzzer as a client of `url`; gives the cases' results."""
     spec = specification(folder, run, excluded, servers=[{"agent": agent(run), "url": url}])
     with wstest_client(folder, wstest, "-m", "fuzzingclient", "-s", str(spec)) as (child, log):
-        follow(child, log, lambda: last_match(log, r"Running test case ID (\S+) "))
+        follow(child, log, lambda: current_case(log), others)
     return results(folder, log)
 
 
-@contextlib.contextmanager
 def fuzzing_server(folder, run, wstest, excluded):
-    """The fuzzer as a server; gives its port."""
+    """The fuzzer as a server."""
     def options(url):
         return ["-s", str(specification(folder, run, excluded, url=url))]
-    with peers.wstest_server(folder, wstest, "fuzzingserver", options) as port:
-        yield port
+    return peers.wstest_server(folder, wstest, "fuzzingserver", options)
 
 
-def run_testee_client(folder, run, wstest, url, fuzzer_port):
+def run_testee_client(folder, run, wstest, url, fuzzer, others):
     """The suite's echo client, sent to the fuzzing server by way of `url`; gives the cases' results."""
-    server_log = folder / "server.log"
     # The name becomes part of a request target.
     name = run.name.replace("/", "-")
     with wstest_client(folder, wstest, "-m", "testeeclient", "-w", url, "-i", name) as (child, log):
-        follow(child, log, lambda: last_match(server_log, r"Running test case ID (\S+) "))
-    return settled_results(folder, server_log, name, fuzzer_port)
+        follow(child, log, lambda: current_case(fuzzer.log), others)
+    return settled_results(folder, fuzzer.log, name, fuzzer.ports["ws"])
 
 
 def settled_results(folder, server_log, name, fuzzer_port):
