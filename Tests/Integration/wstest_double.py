@@ -22,6 +22,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CASES = ["1.1.1", "3.2"]
+UPGRADE = (b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 
 
 def option(name):
@@ -51,8 +53,7 @@ def fuzzer(behaviour):
         # By way of the gateway, as the fuzzer would reach it.
         url = urlsplit(specification["servers"][0]["url"])
         with socket.create_connection((url.hostname, url.port)) as connection:
-            connection.sendall(f"GET / HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {url.netloc}\r\n".encode() + UPGRADE)
             signal.pause()
     if behaviour == "waits":
         signal.pause()
