@@ -71,13 +71,20 @@ def rank(outcome):
 
 
 def table(rows):
-    """`rows`: (run name, results, seconds). Markdown, one line a run, one column an outcome that occurred."""
-    columns = sorted({outcome for _, results, _ in rows for outcome in count(results)}, key=lambda o: (rank(o), o))
-    lines = ["| Run | Cases | " + " | ".join(columns) + " | Seconds |", "|---|" + "---:|" * (len(columns) + 2)]
-    for name, results, seconds in rows:
-        counts = count(results)
-        cells = [str(counts[column]) for column in columns]
-        lines.append(f"| {name} | {len(results)} | " + " | ".join(cells) + f" | {seconds:.0f} |")
+    """`rows`: (run name, results or None for a run that failed, number of differences, seconds). Markdown, one line a
+    run, one column an outcome that occurred."""
+    columns = sorted({outcome for _, results, _, _ in rows for outcome in count(results or {})},
+                     key=lambda outcome: (rank(outcome), outcome))
+    lines = ["| Run | Cases | " + "".join(f"{column} | " for column in columns) + "Seconds | Verdict |",
+             "|---|" + "---:|" * (len(columns) + 2) + "---|"]
+    for name, results, differences, seconds in rows:
+        if results is None:
+            cells, verdict = ["–"] * (len(columns) + 1), "no results"
+        else:
+            counts = count(results)
+            cells = [str(len(results)), *(str(counts[column]) for column in columns)]
+            verdict = f"{differences} other than expected" if differences else "as expected"
+        lines.append(f"| {name} | {' | '.join(cells)} | {seconds:.0f} | {verdict} |")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from harness.children import Failure, running, tail, wait_until
 from harness.process_tree import accepts
 from harness.tools import free_port
 
+from .peer import Peer
 from .plan import MODES
 
 FOLDER = Path(__file__).resolve().parent
@@ -27,21 +28,19 @@ def binary():
 
 @contextlib.contextmanager
 def trusting_server(folder):
-    """Gives the port of a server that checks nothing."""
+    """A server that checks nothing."""
     log = folder / "server.log"
     command = [sys.executable, FOLDER / "trusting_server.py"]
     with running(command, log, stdout=subprocess.PIPE, text=True) as child:
         word, _, port = child.stdout.readline().partition(" ")
         if word != "listening":
             raise Failure(f"the trusting server did not start:\n{tail(log)}")
-        yield int(port)
+        yield Peer("the trusting server", child, log, {"ws": int(port)})
 
 
-@contextlib.contextmanager
 def testee_server(folder, wstest):
-    """Gives the port of the suite's own echo server."""
-    with wstest_server(folder, wstest, "testeeserver", lambda url: ["-w", url]) as port:
-        yield port
+    """The suite's own echo server."""
+    return wstest_server(folder, wstest, "testeeserver", lambda url: ["-w", url])
 
 
 @contextlib.contextmanager
@@ -53,7 +52,7 @@ def wstest_server(folder, wstest, mode, options):
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with running(command, log, stdout=output, cwd=folder, env=environment) as child:
             wait_until(lambda: accepts(port), START_SECONDS, child, f"wstest -m {mode}", log)
-            yield port
+            yield Peer(f"wstest -m {mode}", child, log, {"ws": port})
 
 
 def configuration(mode, server_port, certificates):
@@ -75,11 +74,11 @@ def configuration(mode, server_port, certificates):
     }
 
 
-def listening(log):
-    """The ports of the listeners that the log has named so far, by their names."""
+def listening(log, begin):
+    """The ports of the listeners that the log has named since `begin`, by their names."""
     ports = {}
     with contextlib.suppress(OSError):
-        for line in log.read_text(errors="replace").splitlines():
+        for line in log.read_bytes()[begin:].decode(errors="replace").splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 if entry["message"] == "listening":
@@ -89,13 +88,13 @@ def listening(log):
 
 @contextlib.contextmanager
 def gateway(folder, mode, server_port, certificates):
-    """Gives the ports of a gateway's listeners, `ws` and `wss`. JSON is YAML: the configuration is written as it is."""
+    """A gateway with the listeners `ws` and `wss`. JSON is YAML: the configuration is written as it is."""
     file = folder / "sluice.yaml"
     file.write_text(json.dumps(configuration(mode, server_port, certificates), indent=2) + "\n")
     log = folder / "gateway.log"
     command = [binary(), "run", "--config", file]
+    # Where a run is repeated without a case that hangs, the log has an earlier gateway's lines as well.
+    begin = log.stat().st_size if log.exists() else 0
     with running(command, log, stdout=subprocess.DEVNULL, cwd=folder) as child:
-        wait_until(lambda: len(listening(log)) == 2, START_SECONDS, child, "sluice", log)
-        yield listening(log)
-        if child.poll() is not None:
-            raise Failure(f"sluice ended by itself with status {child.returncode}:\n{tail(log)}")
+        wait_until(lambda: len(listening(log, begin)) == 2, START_SECONDS, child, "sluice", log)
+        yield Peer("sluice", child, log, listening(log, begin))
