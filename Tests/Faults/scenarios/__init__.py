@@ -1,8 +1,9 @@
 """The faults, in the order in which they are run."""
 
 from .cut import cut
+from .descriptors import descriptors
 from .resets import resets
 from .servers import freeze, kill
 from .storm import storm
 
-FAULTS = {"kill": kill, "freeze": freeze, "cut": cut, "storm": storm, "resets": resets}
+FAULTS = {"kill": kill, "freeze": freeze, "cut": cut, "descriptors": descriptors, "storm": storm, "resets": resets}
