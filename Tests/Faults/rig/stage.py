@@ -90,7 +90,7 @@ class Stage:
         hold(1)
         self.fleet.quiet(10)
         self.fleet.end("close")
-        self._wait_for_active(0)
+        self.wait_for_active(0)
         hold(0.5)
         self.before = {"memory": self.gateway.memory(), "descriptors": self.gateway.descriptors()}
         self.gateway.peak = 0
@@ -131,7 +131,7 @@ class Stage:
         self.check(not lost, "no other connection to end",
                    f"{len(lost)}: " + "; ".join(f"{end['number']} on {end['server']}: {end['how']}" for end in lost[:5]))
 
-    def _wait_for_active(self, expected, seconds=15):
+    def wait_for_active(self, expected, seconds=15):
         def active():
             return self.gateway.stats()["connections"]["active"]
         value, _ = eventually(lambda: active() == expected, seconds)
@@ -144,7 +144,7 @@ class Stage:
         if unanswered:
             self.account.faults["unanswered"] += unanswered
         self.check(unanswered == 0, "an answer to every message on an open connection", f"{unanswered} unanswered")
-        self._wait_for_active(self.fleet.status()["open"])
+        self.wait_for_active(self.fleet.status()["open"])
 
     def wait_for_use(self, server, seconds=40):
         """Opens a few connections at a time until one leads to this server; gives the seconds it took."""
@@ -168,7 +168,7 @@ class Stage:
         hows = self.fleet.end("close")
         self.check(set(hows) <= {"closed"}, "each Close to be answered with 1000", dict(hows))
         self._count_messages()
-        self._wait_for_active(0)
+        self.wait_for_active(0)
         for server in self.servers:
             self.eventually(lambda s=server: s.report()["open"] == 0, 10, f"no connection left at {server.name}")
         for name, expected, found in (
