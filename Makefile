@@ -10,7 +10,7 @@ CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-integration build format lint boundaries bench conformance clean certificates
+.PHONY: help demo test test-unit test-integration build format lint boundaries bench conformance faults clean certificates
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -23,6 +23,7 @@ help:
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
 	@echo "make conformance       the Autobahn TestSuite through the gateway; ARGS=--quick takes three minutes"
+	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -68,6 +69,11 @@ conformance:
 	@Tests/Conformance/prepare
 	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Tests/Conformance/run $(ARGS)
+
+faults:
+	@scripts/prerequisites build faults
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	Tests/Faults/run $(ARGS)
 
 certificates:
 	@scripts/certificates

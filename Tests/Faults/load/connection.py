@@ -12,7 +12,8 @@ from . import stamps
 from .frames import (
     BINARY, CLOSE, CONTINUATION, PING, TEXT, BadFrame, Deflate, MessageReader, accept_for, close_payload, encode_frame)
 
-CONNECTING, SECURING, UPGRADING, OPEN, CLOSING, ENDED = "connecting", "securing", "upgrading", "open", "closing", "ended"
+CONNECTING, SECURING, UPGRADING = "connecting", "securing", "upgrading"
+OPEN, CLOSING, ENDED = "open", "closing", "ended"
 _BIND_ADDRESS_NO_PORT = 24
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 _EXTENSIONS = "Sec-WebSocket-Extensions"
@@ -181,12 +182,11 @@ class Connection:
     def _message(self, opcode, payload, compressed):
         if compressed:
             payload = self._deflate.decompress(payload)
-        fault = stamps.fault_in(payload, self.text, self.number, stamps.TO_CLIENT, self.received)
+        self.received, fault = stamps.judged(payload, self.text, self.number, stamps.TO_CLIENT, self.received)
         if fault is None and (opcode == TEXT) != self.text:
             fault = "corrupt", f"connection {self.number}: opcode {opcode}"
         if fault is not None:
             self.loop.fault(*fault)
-        self.received += 1
         self.loop.checked += 1
 
     # Sending

@@ -151,6 +151,10 @@ class Loop:
 
     # For commands
 
+    def closing_now(self):
+        """Connections that have seen or sent a Close and wait for the end of TCP."""
+        return sum(connection.state == CLOSING for _, connection in self.deadlines.values())
+
     def outstanding(self, without=()):
         """Messages that wait for their answers, apart from those to some servers."""
         return sum(c.outstanding for c in self.open.values() if c.server not in without)

@@ -43,25 +43,33 @@ def body_of(payload, text):
     return payload[SMALLEST_TEXT if text else SMALLEST_BINARY :]
 
 
-def fault_in(payload, text, connection, direction, sequence):
-    """None when the message is the one expected next; otherwise (kind, what was expected and what arrived). Kinds:
-    `corrupt`, `stray` (of another connection or direction), `duplicate`, `lost` (one or more are missing)."""
+def judged(payload, text, connection, direction, sequence):
+    """The number to expect after this message, and None when it is the one that was expected now; otherwise (kind,
+    what was expected and what arrived). Kinds: `corrupt`, `stray` (of another connection or direction), `duplicate`,
+    `lost` (one or more are missing before it)."""
+    fault, number = _compared(payload, text, connection, direction, sequence)
+    return (sequence if fault and fault[0] == "duplicate" else number + 1), fault
+
+
+def _compared(payload, text, connection, direction, sequence):
+    """The fault, and the number that the message has or should have had."""
     size = SMALLEST_TEXT if text else SMALLEST_BINARY
     try:
         stamp = bytes.fromhex(payload[:size].decode("ascii")) if text else payload[:size]
         found, numbered, length, checksum = _STAMP.unpack(stamp)
     except (ValueError, struct.error):
-        return "corrupt", f"expected a stamp, got {len(payload)} bytes: {payload[:40]!r}"
+        return ("corrupt", f"expected a stamp, got {len(payload)} bytes: {payload[:40]!r}"), sequence
     if length != len(payload):
-        return "corrupt", f"expected {length} bytes as the stamp says, got {len(payload)}"
+        return ("corrupt", f"expected {length} bytes as the stamp says, got {len(payload)}"), sequence
     actual = zlib.crc32(payload[size:], zlib.crc32(stamp[:12]))
     if checksum != actual:
-        return "corrupt", f"expected checksum {checksum:08x} over {length} bytes, got {actual:08x}"
+        return ("corrupt", f"expected checksum {checksum:08x} over {length} bytes, got {actual:08x}"), sequence
     if found != connection or numbered >> 31 != direction:
-        return "stray", (f"expected connection {connection}, direction {direction}, "
-                         f"got {found}, direction {numbered >> 31}")
+        return ("stray", f"expected connection {connection}, direction {direction}, "
+                         f"got {found}, direction {numbered >> 31}"), sequence
     number = numbered & 0x7FFFFFFF
     if number != sequence:
         kind = "duplicate" if number < sequence else "lost"
-        return kind, f"connection {connection}, direction {direction}: expected message {sequence}, got {number}"
-    return None
+        return (kind, f"connection {connection}, direction {direction}: expected message {sequence}, "
+                      f"got {number}"), number
+    return None, number

@@ -95,8 +95,8 @@ class Worker:
 
     def do_status(self):
         loop = self.loop
-        return {"open": len(loop.open), "servers": loop.by_server, "checked": loop.checked, "sent": loop.sent,
-                "faults": loop.faults, "samples": loop.samples}
+        return {"open": len(loop.open), "closing": loop.closing_now(), "servers": loop.by_server,
+                "checked": loop.checked, "sent": loop.sent, "faults": loop.faults, "samples": loop.samples}
 
     def do_ends(self):
         ends, self.loop.ends = self.loop.ends, []

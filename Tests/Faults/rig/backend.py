@@ -1,5 +1,6 @@
 """An echo server that verifies every stamped message and answers with one of its own. Runs as a process of its own:
-`backend.py NAME ADDRESS PORT`; prints `listening PORT`, then answers each line `status` with a line of JSON."""
+`backend.py NAME ADDRESS PORT [SABOTAGE]`; prints `listening PORT`, then answers each line `status` with a line of
+JSON."""
 
 import ctypes
 import json
@@ -18,6 +19,7 @@ from load.frames import (  # noqa: E402
     BINARY, CLOSE, PING, TEXT, BadFrame, MessageReader, accept_for, encode_frame)
 
 _PR_SET_PDEATHSIG = 1
+_SABOTAGED = 500  # one message of so many
 _OUT_LIMIT = 1 << 18  # unsent bytes above which a session is not read
 
 
@@ -76,15 +78,27 @@ class Session:
             self.end("bad frame")
 
     def answer(self, payload, text):
-        fault = stamps.fault_in(payload, text, self.number, stamps.TO_SERVER, self.received)
+        self.received, fault = stamps.judged(payload, text, self.number, stamps.TO_SERVER, self.received)
         if fault is not None:
             self.server.fault(*fault)
-        self.received += 1
         self.server.checked += 1
         body = stamps.body_of(payload, text)
         message = stamps.stamped(self.number, stamps.TO_CLIENT, self.sent, body, text)
         self.sent += 1
-        self.send(encode_frame(TEXT if text else BINARY, message))
+        frame = encode_frame(TEXT if text else BINARY, message)
+        if self.server.sabotage and self.server.checked % _SABOTAGED == 0:
+            frame = self.sabotaged(frame)
+        self.send(frame)
+
+    def sabotaged(self, frame):
+        """What one answer of many becomes, to see that the clients notice."""
+        kind = self.server.sabotage
+        if kind == "corrupt":
+            return frame[:-1] + bytes([frame[-1] ^ 1])
+        if kind == "end":
+            self.is_closing, self.how = True, "sabotage"
+            return b""
+        return {"duplicate": frame * 2, "lose": b""}[kind]
 
     def send(self, data):
         self.out += data
@@ -117,8 +131,8 @@ class Session:
 
 
 class Server:
-    def __init__(self, name, address, port):
-        self.name = name
+    def __init__(self, name, address, port, sabotage=None):
+        self.name, self.sabotage = name, sabotage
         self.listening = socket.create_server((address, port), backlog=4096)
         self.listening.setblocking(False)
         self.epoll = select.epoll()
@@ -166,4 +180,4 @@ class Server:
 if __name__ == "__main__":
     # A stopped process heeds no SIGTERM: when the script is killed, this one must go in any state.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    Server(sys.argv[1], sys.argv[2], int(sys.argv[3])).run()
+    Server(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]).run()

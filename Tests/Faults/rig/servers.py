@@ -15,6 +15,8 @@ PROGRAM = Path(__file__).resolve().parent / "backend.py"
 class Server:
     """One echo server. `prefix`: a command to run it by, such as one that gives it a network of its own."""
 
+    sabotage = None  # what servers do to some of their answers, to see that it is noticed
+
     def __init__(self, folder, name, address="127.0.0.1", prefix=()):
         self.name, self.address = name, address
         self._log, self._prefix = folder / f"{name}.log", list(prefix)
@@ -24,8 +26,8 @@ class Server:
 
     def start(self, listen=None):
         self.talk = Conversation(
-            [*self._prefix, sys.executable, PROGRAM, self.name, listen or self.address, self._port], self._log,
-            self.name)
+            [*self._prefix, sys.executable, PROGRAM, self.name, listen or self.address, self._port,
+             *([self.sabotage] if self.sabotage else [])], self._log, self.name)
         word, _, port = self.talk.hear(15).partition(" ")
         if word != "listening":
             raise Failure(f"{self.name}: expected `listening PORT`, got {word!r}")

@@ -12,6 +12,7 @@ from .servers import Server
 
 # What may stay in the gateway's process when all connections are gone: freed memory that the allocator keeps.
 KEPT_MIB = 24
+CLOSE_SECONDS = 15
 KEPT_SHARE = 0.25  # or so much of what the load had added, if that is more
 
 
@@ -123,13 +124,15 @@ class Stage:
         """Looks at the connections that ended by themselves: `allowed` gives a reason for which an end is as it may be,
         or None. Every other end is a loss."""
         lost = []
+        # A Close counts as an end when TCP has ended, too.
+        eventually(lambda: self.fleet.status()["closing"] == 0, CLOSE_SECONDS)
         for end in self.fleet.ends():
             self.account.ends[end["how"]] += 1
             if allowed(end) is None:
                 lost.append(end)
         self.account.others_lost += len(lost)
-        self.check(not lost, "no other connection to end",
-                   f"{len(lost)}: " + "; ".join(f"{end['number']} on {end['server']}: {end['how']}" for end in lost[:5]))
+        some = "; ".join(f"{end['number']} on {end['server']}: {end['how']}" for end in lost[:5])
+        self.check(not lost, "no other connection to end", f"{len(lost)}: {some}")
 
     def wait_for_active(self, expected, seconds=15):
         def active():

@@ -6,8 +6,8 @@ VICTIM = 1
 
 
 def went_with(server):
-    """Ends that a dead server's clients may see: 1011; or the end of TCP as it came, which the gateway passes on when it
-    falls between two messages; or a cut where a frame had begun, in which no Close can be written."""
+    """Ends that a dead server's clients may see: 1011; or the end of TCP as it came, which the gateway passes on when
+    it falls between two messages; or a cut where a frame had begun, in which no Close can be written."""
     allowed = {"close 1011", "eof", "eof inside a frame", "reset inside a frame"}
     return lambda end: "its server died" if end["server"] == server and end["how"] in allowed else None
 
