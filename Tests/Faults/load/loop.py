@@ -6,7 +6,7 @@ import ssl
 import time
 from collections import Counter, deque
 
-from .connection import CLOSING, OPEN, Connection
+from .connection import CLOSING, OPEN
 from .stamps import Bodies
 
 # Payload lengths, and how many of a hundred messages have them.

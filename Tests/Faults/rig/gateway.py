@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -111,14 +110,3 @@ class Gateway:
         while not self._done.wait(0.2):
             with contextlib.suppress(OSError):
                 self.peak = max(self.peak, self.memory())
-
-
-def eventually(check, seconds):
-    """Waits until `check()` is true; gives its last value, and the seconds that it took."""
-    begin = time.monotonic()
-    while True:
-        value = check()
-        passed = time.monotonic() - begin
-        if value or passed > seconds:
-            return value, passed
-        time.sleep(0.05)

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from harness.children import Failure
@@ -112,8 +111,3 @@ class ProxiedServer(Server):
 
 def severable_server(folder, name, namespaces):
     return (NamespacedServer if namespaces else ProxiedServer)(folder, name)
-
-
-def hold(seconds):
-    """Lets a fault last: the one place where time itself is what is asked for."""
-    time.sleep(seconds)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from .account import MIB, say
 from .fleet import Fleet
-from .gateway import Gateway, configuration, eventually
-from .network import hold
+from .gateway import Gateway, configuration
 from .servers import Server
+from .waiting import eventually, hold
 
 # What may stay in the gateway's process when all connections are gone: freed memory that the allocator keeps.
 KEPT_MIB = 24

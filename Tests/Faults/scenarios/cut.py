@@ -1,7 +1,8 @@
 """A server's network goes silent: first for a moment, then for longer than the timeouts."""
 
-from rig.network import can_make_namespaces, hold, severable_server
+from rig.network import can_make_namespaces, severable_server
 from rig.stage import Stage
+from rig.waiting import hold
 
 from .servers import given_up
 
