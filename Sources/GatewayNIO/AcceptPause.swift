@@ -9,7 +9,8 @@ public import NIOCore
 public final class AcceptPause: ChannelInboundHandler {
     public typealias InboundIn = any Channel
 
-    static let length = TimeAmount.milliseconds(100)
+    /// Short, as one more client of the queue is served for each try while a descriptor is free now and then.
+    static let length = TimeAmount.milliseconds(10)
 
     private let listener: String
     private let logger: Logger
