@@ -10,7 +10,7 @@ CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance
+.PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
 .PHONY: clean certificates
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
 	@echo "make conformance       the whole Autobahn TestSuite through the gateway, in every mode"
+	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -75,6 +76,11 @@ conformance:
 	@Tests/Conformance/prepare
 	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Tests/Conformance/run $(ARGS)
+
+faults:
+	@scripts/prerequisites build faults
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	Tests/Faults/run $(ARGS)
 
 certificates:
 	@scripts/certificates

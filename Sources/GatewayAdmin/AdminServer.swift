@@ -15,13 +15,16 @@ public final class AdminServer: Sendable {
         self.boundAddress = boundAddress
     }
 
+    /// - Parameter listening: sets up the listening socket's own pipeline.
     /// - Throws: what the system says of the address.
     public static func start(
-        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup
+        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
+        listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> AdminServer {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 128)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer(listening)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations

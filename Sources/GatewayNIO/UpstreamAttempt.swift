@@ -245,7 +245,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
 extension IOError {
     /// Whether this machine is short of something: file descriptors, memory, or ports of its own.
-    fileprivate var isLackOfResources: Bool {
+    var isLackOfResources: Bool {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(errnoCode)
     }
 }
