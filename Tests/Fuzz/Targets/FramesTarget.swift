@@ -47,7 +47,6 @@ enum FramesTarget {
         reader.maximumSize = choices.awaitsClose ? .max : choices.settings.maxMessageSize
         reader.append(stream)
 
-        try checkHeader(at: 0, of: stream)
         try checkHeader(at: reader.frameStart, of: stream)
         try checkText(stream, seed: seed)
         let whole = try relay(stream, choices, pieces: nil)

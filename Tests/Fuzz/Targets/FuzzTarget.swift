@@ -1,7 +1,7 @@
 /// What is fuzzed. Each target is a function of bytes that throws where an invariant does not hold, so that libFuzzer
 /// and an ordinary test can run the same one.
 enum FuzzTarget: String, CaseIterable, Sendable {
-    case frames, extensions, inflater
+    case frames, extensions, inflater, session
 
     /// - Throws: `BrokenInvariant`.
     func check(_ bytes: UnsafeRawBufferPointer) throws {
@@ -9,6 +9,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .frames: try FramesTarget.check(bytes)
         case .extensions: try ExtensionsTarget.check(bytes)
         case .inflater: try InflaterTarget.check(bytes)
+        case .session: try SessionTarget.check(bytes)
         }
     }
 }

@@ -1,7 +1,8 @@
 import CZlib
 
-/// Inflates messages as RFC 7692 §7.2.2 says, by other means than the code under test: each message at once, always with
-/// the widest window, and after a block with BFINAL set in a stream made anew, with what was put out as its dictionary.
+/// Inflates messages as RFC 7692 §7.2.2 says, by other means than the code under test: all of a message's payload at once,
+/// always with the widest window, and after a block with BFINAL set in a stream made anew, with what was put out so far
+/// as its dictionary.
 final class ReferenceInflater {
     enum Result: Equatable {
         case whole([UInt8])
@@ -19,9 +20,10 @@ final class ReferenceInflater {
 
     static let budget = 128 * 1024
     private static let window = 32 * 1024
+    private static let pieceSize = 16 * 1024
 
     private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    private let space = UnsafeMutableRawBufferPointer.allocate(byteCount: budget, alignment: 16)
+    private let space = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceSize, alignment: 16)
     /// The end of what was put out so far.
     private var history: [UInt8] = []
     /// Nothing was read since a message began or a final block ended.
@@ -59,13 +61,15 @@ final class ReferenceInflater {
     /// False when the bytes are no DEFLATE data.
     private func feed(_ bytes: [UInt8], into output: inout [UInt8]) -> Bool {
         var used = 0
-        while used < bytes.count, output.count < Self.budget {
-            var produced: [UInt8] = []
-            let (code, consumed) = call(stream, bytes[used...], produced: &produced, atMost: Self.budget - output.count)
+        var isFull = false
+        while used < bytes.count || isFull, output.count < Self.budget {
+            let before = output.count
+            let (code, consumed) = call(stream, bytes[used...], into: &output)
             used += consumed
             if consumed > 0 { isFresh = false }
-            output += produced
-            history = (history + produced).suffix(Self.window)
+            isFull = output.count - before == Self.pieceSize
+            history += output[before...]
+            if history.count > Self.window { history.removeFirst(history.count - Self.window) }
             switch code {
             case Z_STREAM_END:
                 inflateReset(stream)
@@ -81,15 +85,15 @@ final class ReferenceInflater {
     }
 
     private func call(
-        _ stream: UnsafeMutablePointer<z_stream>, _ bytes: ArraySlice<UInt8>, produced: inout [UInt8], atMost limit: Int
+        _ stream: UnsafeMutablePointer<z_stream>, _ bytes: ArraySlice<UInt8>, into output: inout [UInt8]
     ) -> (code: Int32, consumed: Int) {
         bytes.withUnsafeBufferPointer { input in
             stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
             stream.pointee.avail_in = UInt32(input.count)
             stream.pointee.next_out = space.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            stream.pointee.avail_out = UInt32(limit)
+            stream.pointee.avail_out = UInt32(Self.pieceSize)
             let code = CZlib.inflate(stream, Z_SYNC_FLUSH)
-            produced = Array(space.prefix(limit - Int(stream.pointee.avail_out)))
+            output += UnsafeRawBufferPointer(rebasing: space[..<(Self.pieceSize - Int(stream.pointee.avail_out))])
             return (code, input.count - Int(stream.pointee.avail_in))
         }
     }
@@ -102,7 +106,7 @@ final class ReferenceInflater {
         guard inflateCopy(copy, stream) == Z_OK else { return false }
         defer { inflateEnd(copy) }
         var produced: [UInt8] = []
-        let (code, consumed) = call(copy, [0x01, 0x00, 0x00, 0xFF, 0xFF], produced: &produced, atMost: Self.budget)
+        let (code, consumed) = call(copy, [0x01, 0x00, 0x00, 0xFF, 0xFF], into: &produced)
         return code == Z_STREAM_END && consumed == 5 && produced.isEmpty
     }
 }

@@ -114,9 +114,8 @@ struct WireReader {
     private mutating func readPayload() -> Bool {
         guard var frame else { return false }
         let count = min(frame.left, bytes.count - understood)
-        for index in 0..<count {
-            message?.payload.append(bytes[understood + index] ^ frame.key[(frame.position + index) % 4])
-        }
+        let piece = unmasked(bytes[understood..<(understood + count)], frame.key, at: frame.position)
+        message?.payload += piece
         understood += count
         payloadBytes += count
         frame.left -= count
@@ -133,6 +132,13 @@ struct WireReader {
             self.message = nil
         }
         return true
+    }
+
+    private func unmasked(_ piece: ArraySlice<UInt8>, _ key: [UInt8], at position: Int) -> ArraySlice<UInt8> {
+        guard isMasked else { return piece }
+        var piece = piece
+        for index in piece.indices { piece[index] ^= key[(position + index - piece.startIndex) % 4] }
+        return piece
     }
 
     private mutating func readControl(_ opcode: UInt8, _ payload: [UInt8], endsAt next: Int) -> Bool {
