@@ -8,7 +8,7 @@ import WebSocketCore
 /// every action as it comes.
 final class SessionHarness {
     /// What lies between the gateway and a peer.
-    struct Link {
+    final class Link {
         var outbox: [UInt8] = []
         var sent = 0
         var isWritable = true
@@ -32,10 +32,10 @@ final class SessionHarness {
     private(set) var outcome: SessionOutcome?
     /// The codes of the Closes that the gateway was told to send.
     private(set) var ordered: Set<Int> = []
-    private var client: SessionPeer
-    private var server: SessionPeer
-    private var clientLink = Link()
-    private var serverLink = Link()
+    private let client: SessionPeer
+    private let server: SessionPeer
+    private let clientLink = Link()
+    private let serverLink = Link()
     private var wakeAt = NIODeadline.distantFuture
     private var longestRead = 0
     private var ownPingBytes = 0
@@ -60,15 +60,10 @@ final class SessionHarness {
         schedule()
     }
 
-    subscript(peer leg: Leg) -> SessionPeer {
-        _read { if leg == .client { yield client } else { yield server } }
-        _modify { if leg == .client { yield &client } else { yield &server } }
-    }
+    // Classes, as an accessor that yields a value would allocate at each use.
+    subscript(peer leg: Leg) -> SessionPeer { leg == .client ? client : server }
 
-    subscript(leg: Leg) -> Link {
-        _read { if leg == .client { yield clientLink } else { yield serverLink } }
-        _modify { if leg == .client { yield &clientLink } else { yield &serverLink } }
-    }
+    subscript(leg: Leg) -> Link { leg == .client ? clientLink : serverLink }
 
     // MARK: Events
 

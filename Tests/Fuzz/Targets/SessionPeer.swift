@@ -2,7 +2,7 @@ import PerMessageDeflate
 
 /// One peer of a fuzzed session: what has come from it, what has gone to it, and what both mean by the letter of the
 /// RFCs.
-struct SessionPeer {
+final class SessionPeer {
     /// A message as the applications see it.
     enum Plain: Equatable {
         case message(isText: Bool, payload: [UInt8])
@@ -50,14 +50,14 @@ struct SessionPeer {
         sinkForgets = isClient ? serverForgets : clientForgets
     }
 
-    mutating func sends(_ bytes: some Sequence<UInt8>) {
+    func sends(_ bytes: some Sequence<UInt8>) {
         source.append(bytes)
         while sent.count < source.messages.count {
             sent.append(plain(of: source.messages[sent.count], sourceInflater, forgets: sourceForgets, limits))
         }
     }
 
-    mutating func receives(_ bytes: some Sequence<UInt8>) {
+    func receives(_ bytes: some Sequence<UInt8>) {
         sink.append(bytes)
         while received.count < sink.messages.count {
             received.append(plain(of: sink.messages[received.count], sinkInflater, forgets: sinkForgets, nil))

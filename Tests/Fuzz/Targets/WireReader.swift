@@ -45,7 +45,7 @@ struct WireReader {
     private var bytes: [UInt8] = []
     private var size = 0
     private var scanned = 0
-    private var frame: (left: Int, fin: Bool, key: [UInt8], position: Int)?
+    private var frame: (left: Int, fin: Bool, key: UInt32, position: Int)?
 
     init(isMasked: Bool) { self.isMasked = isMasked }
 
@@ -67,7 +67,7 @@ struct WireReader {
         let first = bytes[understood]
         let opcode = first & 0xF
         let isControl = opcode >= 8
-        guard [0, 1, 2, 8, 9, 10].contains(opcode) else { return fail(1002) }
+        guard opcode & 7 <= 2 else { return fail(1002) }
         let fin = first >= 0x80
         if isControl && !fin { return fail(1002) }
         guard left >= 2 else { return false }
@@ -89,11 +89,12 @@ struct WireReader {
         let rsv1 = first & 0x40 != 0
         if rsv1 && (!allowsCompression || opcode == 0 || isControl) { return fail(1002) }
         if !isControl && (opcode == 0) != (message != nil) { return fail(1002) }
-        let key = hasKey ? Array(bytes[(understood + headerLength - 4)..<(understood + headerLength)]) : [0, 0, 0, 0]
+        var key: UInt32 = 0
+        for index in 0..<(hasKey ? 4 : 0) { key = key << 8 | UInt32(bytes[understood + headerLength - 4 + index]) }
         if isControl {
             guard left >= headerLength + length else { return false }
             let start = understood + headerLength
-            let payload = (0..<length).map { bytes[start + $0] ^ key[$0 % 4] }
+            let payload = Array(unmasked(bytes[start..<(start + length)], key, at: 0))
             return readControl(opcode, payload, endsAt: start + length)
         }
         understood += headerLength
@@ -134,10 +135,13 @@ struct WireReader {
         return true
     }
 
-    private func unmasked(_ piece: ArraySlice<UInt8>, _ key: [UInt8], at position: Int) -> ArraySlice<UInt8> {
+    private func unmasked(_ piece: ArraySlice<UInt8>, _ key: UInt32, at position: Int) -> ArraySlice<UInt8> {
         guard isMasked else { return piece }
         var piece = piece
-        for index in piece.indices { piece[index] ^= key[(position + index - piece.startIndex) % 4] }
+        for index in piece.indices {
+            let turn = UInt32((position + index - piece.startIndex) % 4)
+            piece[index] ^= UInt8(truncatingIfNeeded: key >> (24 - 8 * turn))
+        }
         return piece
     }
 
@@ -146,7 +150,7 @@ struct WireReader {
             if payload.count == 1 { return fail(1002) }
             if payload.count >= 2 {
                 let code = Int(payload[0]) * 256 + Int(payload[1])
-                let isAllowed = code >= 1000 && code <= 1014 && ![1004, 1005, 1006].contains(code)
+                let isAllowed = code >= 1000 && code <= 1014 && !(1004...1006).contains(code)
                 guard isAllowed || code >= 3000 && code <= 4999 else { return fail(1002) }
                 var scanned = 0
                 guard UTF8Reference.scan(Array(payload.dropFirst(2)), from: &scanned) == 0 else { return fail(1007) }
@@ -183,7 +187,7 @@ enum UTF8Reference {
             }
             let highest = (lowest + 1) << UInt32(6 * missing) - 1
             lowest <<= UInt32(6 * missing)
-            let shortest: UInt32 = [0, 0, 0x80, 0x800, 0x10000][length]
+            let shortest: UInt32 = length == 4 ? 0x10000 : length == 3 ? 0x800 : length == 2 ? 0x80 : 0
             if highest < shortest || lowest > 0x10FFFF || lowest >= 0xD800 && highest <= 0xDFFF { return nil }
             guard missing == 0 else { return text.count - position }
             position += length
