@@ -1,15 +1,17 @@
 /// What is fuzzed. Each target is a function of bytes that throws where an invariant does not hold, so that libFuzzer
 /// and an ordinary test can run the same one.
 enum FuzzTarget: String, CaseIterable, Sendable {
-    case frames, extensions, inflater, session
+    case frames, extensions, handshake, inflater, session, configuration
 
     /// - Throws: `BrokenInvariant`.
     func check(_ bytes: UnsafeRawBufferPointer) throws {
         switch self {
         case .frames: try FramesTarget.check(bytes)
         case .extensions: try ExtensionsTarget.check(bytes)
+        case .handshake: try HandshakeTarget.check(bytes)
         case .inflater: try InflaterTarget.check(bytes)
         case .session: try SessionTarget.check(bytes)
+        case .configuration: try ConfigurationTarget.check(bytes)
         }
     }
 }
