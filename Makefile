@@ -10,7 +10,7 @@ CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-integration build format lint boundaries bench conformance clean certificates
+.PHONY: help demo test test-unit test-integration build format lint boundaries bench conformance fuzz clean certificates
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -23,6 +23,7 @@ help:
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
 	@echo "make conformance       the Autobahn TestSuite through the gateway; ARGS=--quick takes three minutes"
+	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -69,8 +70,12 @@ conformance:
 	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Tests/Conformance/run $(ARGS)
 
+fuzz:
+	@scripts/prerequisites build
+	Tests/Fuzz/run $(ARGS)
+
 certificates:
 	@scripts/certificates
 
 clean:
-	rm -rf .build .venv .conformance Benchmarks/build
+	rm -rf .build .build-fuzz .build-fuzz-coverage .venv .conformance Benchmarks/build

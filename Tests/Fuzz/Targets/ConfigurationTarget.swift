@@ -33,7 +33,8 @@ enum ConfigurationTarget {
         let lines = lengths(of: text)
         for issue in errors {
             try require(
-                issue.line >= 1 && issue.line <= lines.count, "an error on line \(issue.line) of \(lines.count): \(issue)")
+                issue.line >= 1 && issue.line <= lines.count,
+                "an error on line \(issue.line) of \(lines.count): \(issue)")
             let columns = lines[issue.line - 1] + 1
             try require(
                 issue.column >= 1 && issue.column <= columns,

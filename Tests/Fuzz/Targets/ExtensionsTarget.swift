@@ -1,7 +1,8 @@
 import GatewayConfig
+import WebSocketCore
+
 @testable import GatewaySession
 @testable import PerMessageDeflate
-import WebSocketCore
 
 /// `Sec-WebSocket-Extensions`: `ExtensionHeader`, `DeflateOffer`, `DeflateNegotiation` and `NegotiationPlan`.
 ///
@@ -100,7 +101,9 @@ enum ExtensionsTarget {
         try require(answers.allSatisfy { $0.name == "permessage-deflate" }, "the server's \(answers) was taken")
         try require((agreed.server == nil) == answers.isEmpty, "server agreed on \(String(describing: agreed.server))")
         if let server = agreed.server, let answer = answers.first {
-            let fits = plan.serverOffers.compactMap { DeflateOffer.parse($0) }.contains { fault(of: answer, to: $0) == nil }
+            let fits = plan.serverOffers.compactMap { DeflateOffer.parse($0) }.contains {
+                fault(of: answer, to: $0) == nil
+            }
             try require(fits, "\(answer) fits none of \(plan.serverOffers.headerValue)")
             try checkKept(server, answer)
         }
@@ -133,7 +136,9 @@ enum ExtensionsTarget {
             guard seen.updateValue(parameter.value, forKey: parameter.name) == nil else { return "a parameter twice" }
             let isWindow = parameter.name.hasSuffix("_max_window_bits")
             guard isWindow == (parameter.value != nil) else { return "a value where none is, or none" }
-            if isWindow, !["8", "9", "10", "11", "12", "13", "14", "15"].contains(parameter.value) { return "a window" }
+            if isWindow, !["8", "9", "10", "11", "12", "13", "14", "15"].contains(parameter.value) {
+                return "a window"
+            }
             let known = ["server_no_context_takeover", "client_no_context_takeover"]
             guard isWindow || known.contains(parameter.name) else { return "an unknown parameter" }
         }

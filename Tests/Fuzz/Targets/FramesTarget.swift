@@ -1,7 +1,8 @@
 import GatewayConfig
-@testable import GatewaySession
 import NIOCore
 import PerMessageDeflate
+
+@testable import GatewaySession
 @testable import WebSocketCore
 
 /// The frame scanner: `FrameHeader`, `UTF8Validator` and the uncompressed path of `RelayDirection`.
@@ -201,7 +202,8 @@ enum FramesTarget {
         // Text that turns out to be none may have begun to go on before the byte that shows it came.
         let isMore = reader.end == .violation(1007) && name == "in pieces" && count <= reader.understood
         try require(
-            count == expected || isMore && count > expected, "\(name) \(count) bytes were passed on, expected \(expected)")
+            count == expected || isMore && count > expected,
+            "\(name) \(count) bytes were passed on, expected \(expected)")
         guard reader.end == .open else { return }
         try require(
             relayed.isBetweenMessages == reader.isBetweenMessages,

@@ -1,11 +1,12 @@
 import Foundation
 import GatewayConfig
-@testable import GatewayNIO
 import GatewayPolicy
 import GatewayTelemetry
 import Logging
 import NIOCore
 import NIOEmbedded
+
+@testable import GatewayNIO
 
 /// What comes before a WebSocket from a client: NIO's parser, `HTTP1Handshake`, `HTTP1Head`, `RequestDecision` and
 /// `ServerHandshake` on an embedded channel, up to the choice of a server.

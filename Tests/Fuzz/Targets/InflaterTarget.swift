@@ -5,8 +5,8 @@ import PerMessageDeflate
 ///
 /// Invariant: whatever comes, in any pieces and with any room for output, either inflates to what zlib makes of the
 /// whole of it, or both refuse it; with a window narrower than the widest it may be refused, and is never something
-/// else. No call puts out more than its limit. What was compressed with some window inflates with that window to what it
-/// was. All memory is given back.
+/// else. No call puts out more than its limit. What was compressed with some window inflates with that window to what
+/// it was. All memory is given back.
 ///
 /// Input: a byte of settings, a byte of compression parameters, two of pieces, two of room; then messages, each behind
 /// its length in two bytes. Bit 7 of the first byte: the messages are plain, and are compressed first.
@@ -146,7 +146,8 @@ enum InflaterTarget {
 
     /// True when the output has come to the budget.
     private static func inflate(
-        _ piece: UnsafeRawBufferPointer, with inflater: inout Inflater, _ choices: inout Choices, into output: inout [UInt8]
+        _ piece: UnsafeRawBufferPointer, with inflater: inout Inflater, _ choices: inout Choices,
+        into output: inout [UInt8]
     ) throws -> Bool {
         if choices.inspects { return try !inflater.inspect(piece) { take($0, into: &output) } }
         var used = 0

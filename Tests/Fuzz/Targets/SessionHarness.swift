@@ -197,7 +197,8 @@ final class SessionHarness {
         self[leg].written += count
         self[peer: leg].receives(bytes.readableBytesView)
         if case .violation(let code) = self[peer: leg].sink.end {
-            throw BrokenInvariant("what goes to the \(leg) breaks a rule (\(code)): \(Array(bytes.readableBytesView.prefix(64)))")
+            throw BrokenInvariant(
+                "what goes to the \(leg) breaks a rule (\(code)): \(Array(bytes.readableBytesView.prefix(64)))")
         }
         if self[peer: leg].sink.pings.count > pings, count == 12 || count == 16 { ownPingBytes += count }
     }

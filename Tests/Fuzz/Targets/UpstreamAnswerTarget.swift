@@ -1,9 +1,10 @@
-@testable import GatewayNIO
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
 import WebSocketCore
+
+@testable import GatewayNIO
 
 /// What a server answers to the gateway's upgrade: `UpstreamHandshake` and `ClientHandshake.verify`; the second half of
 /// `HandshakeTarget`.

@@ -1,5 +1,5 @@
-/// Reads a stream of frames by the letter of RFC 6455, and judges each byte as soon as it can be judged. Written without
-/// the code under test: it gathers whole messages and decodes characters one by one.
+/// Reads a stream of frames by the letter of RFC 6455, and judges each byte as soon as it can be judged. Written
+/// without the code under test: it gathers whole messages and decodes characters one by one.
 struct WireReader {
     struct Message: Equatable {
         var isText: Bool
