@@ -1,8 +1,8 @@
 import CZlib
 
 /// Inflates messages as RFC 7692 §7.2.2 says, by other means than the code under test: all of a message's payload at
-/// once, always with the widest window, and after a block with BFINAL set in a stream made anew, with what was put out so
-/// far as its dictionary.
+/// once, always with the widest window, and after a block with BFINAL set in a stream made anew, with what was put out
+/// so far as its dictionary.
 final class ReferenceInflater {
     enum Result: Equatable {
         case whole([UInt8])
