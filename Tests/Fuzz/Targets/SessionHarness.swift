@@ -103,7 +103,7 @@ final class SessionHarness {
     func setWritable(_ leg: Leg, _ isWritable: Bool) throws {
         guard self[leg].isWritable != isWritable else { return }
         self[leg].isWritable = isWritable
-        session.writabilityChanged(leg, isWritable: isWritable)
+        session.writabilityChanged(leg, isWritable: isWritable, now: now)
         try pump()
     }
 
