@@ -1,6 +1,6 @@
 """What both peers of a WebSocket must see when one of them broke a rule, and a gateway to see it on.
 
-`attack` has a route for each way to compress; each carries what its name says on the legs it says.
+It has a route for each way to compress: the fixture `attack` opens connections on them.
 """
 
 import pytest
@@ -77,8 +77,8 @@ def shared_gateway(tmp_path_factory):
 
 
 @pytest.fixture
-def attacked(request, shared_gateway, wire):
-    """The module's gateway: `attacked(mode)` gives (client, server). At the end both must be gone."""
+def attack(request, shared_gateway, wire):
+    """The module's gateway: `attack(mode)` gives (client, server). At the end both must be gone."""
     request.node.gateways = [shared_gateway.gateway]
     yield lambda mode="off", **options: shared_gateway.pair(wire, mode, **options)
     shared_gateway.settled()

@@ -20,6 +20,7 @@ GIB = 1024 * MIB
 # Of zlib's, for all connections of `little_memory`.
 MEMORY = 2 * MIB
 MANY = 2000
+GROWTH_OF_MANY = 64 * MIB
 
 
 def expect_too_big(guilty, innocent):
@@ -223,6 +224,7 @@ def test_thousands_of_compressed_connections(little_memory, wire):
     """The first get all they ask for, later ones no context takeover, the last no compression; all of them work, and
     what they held comes back."""
     gateway, text = little_memory.gateway, b"some text, " * 30
+    resident = gateway.resident_bytes()
     agreed, pairs, most = {"takeover": 0, "no takeover": 0, "none": 0}, [], 0
     for number in range(MANY):
         client, server = little_memory.pair(wire, "terminate")
@@ -241,6 +243,9 @@ def test_thousands_of_compressed_connections(little_memory, wire):
     most = max(most, zlib_memory(gateway))
     assert agreed["takeover"] and agreed["no takeover"], f"expected all kinds, got {agreed}"
     assert sum(agreed.values()) == MANY == gateway.route("terminate")["active"]
+    # Were there room for all of it, zlib's state alone would be 150 MiB.
+    grown = gateway.resident_bytes() - resident
+    assert grown < GROWTH_OF_MANY, f"resident memory grew by {grown / MIB:.1f} MiB for {MANY} connections"
     assert 0 < most <= MEMORY, f"expected at most {MEMORY} bytes of zlib state, /stats said {most}"
     little_memory.neighbour.check()
     for client, server in pairs:

@@ -7,10 +7,10 @@ import zlib
 import pytest
 
 from aftermath import (  # noqa: F401
-    EXTENSIONS, attacked, expect_broken, on_each_compressed_leg, shared_gateway, sides)
+    EXTENSIONS, attack, expect_broken, on_each_compressed_leg, shared_gateway, sides)
 from deflate_bits import Bits
 from delivery import DELIVERIES, whole
-from raw import BINARY, CONTINUATION, PING, PONG, TEXT, Deflate
+from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate
 
 
 def compressed(text):
@@ -50,9 +50,9 @@ DOES_NOT_INFLATE = {
 
 @on_each_compressed_leg
 @pytest.mark.parametrize("name", DOES_NOT_INFLATE, ids=str)
-def test_data_that_does_not_inflate(attacked, mode, sender, name):  # noqa: F811
+def test_data_that_does_not_inflate(attack, mode, sender, name):  # noqa: F811
     for deliver in DELIVERIES:
-        guilty, innocent = sides(attacked(mode), sender)
+        guilty, innocent = sides(attack(mode), sender)
         message = guilty.frame(BINARY, DOES_NOT_INFLATE[name], rsv=4)
         deliver(guilty, message)
         # What is passed on as it came may have been begun before the rest came.
@@ -81,10 +81,10 @@ DOES_INFLATE = {
 
 @on_each_compressed_leg
 @pytest.mark.parametrize("name", DOES_INFLATE, ids=str)
-def test_unusual_data_that_inflates(attacked, mode, sender, name):  # noqa: F811
+def test_unusual_data_that_inflates(attack, mode, sender, name):  # noqa: F811
     data, text = DOES_INFLATE[name]
     for deliver in DELIVERIES:
-        one, other = sides(attacked(mode), sender)
+        one, other = sides(attack(mode), sender)
         plain = one.frame(BINARY, "next")
         message = one.frame(BINARY, data, rsv=4)
         deliver(one, message + plain)
@@ -103,13 +103,13 @@ def test_unusual_data_that_inflates(attacked, mode, sender, name):  # noqa: F811
 
 
 @on_each_compressed_leg
-@pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG])
-def test_rsv1_where_no_message_begins(attacked, mode, sender, opcode):  # noqa: F811
+@pytest.mark.parametrize("opcode", [CONTINUATION, CLOSE, PING, PONG])
+def test_rsv1_where_no_message_begins(attack, mode, sender, opcode):  # noqa: F811
     codec = Deflate("permessage-deflate", "client")
     data = codec.compress(SOME_TEXT)
     for deliver in DELIVERIES:
         for begins_compressed in (True, False):
-            guilty, innocent = sides(attacked(mode), sender)
+            guilty, innocent = sides(attack(mode), sender)
             if begins_compressed:
                 right = guilty.frame(TEXT, data[:20], fin=False, rsv=4)
             else:
@@ -133,11 +133,11 @@ def near(distance_code=0):
 
 
 @on_each_compressed_leg
-def test_a_distance_beyond_the_agreed_window(attacked, mode, sender):  # noqa: F811
+def test_a_distance_beyond_the_agreed_window(attack, mode, sender):  # noqa: F811
     """zlib knows what it has just written besides its window, so what is told is a reference into earlier messages."""
     earlier = Bits().stored(os.urandom(30_000)).put(0, 3).bytes()
     for agreed, code in ((NARROW, 1007), ("permessage-deflate", None)):
-        guilty, innocent = sides(attacked(mode, offer=agreed, answer=agreed), sender)
+        guilty, innocent = sides(attack(mode, offer=agreed, answer=agreed), sender)
         guilty.send_frame(BINARY, earlier, rsv=4)
         innocent.read_message()
         guilty.send_frame(BINARY, far_back(25_000), rsv=4)
@@ -153,8 +153,8 @@ FORGETFUL_LEGS = [("forgetful", "client"), ("both", "server"), ("passthrough", "
 
 
 @pytest.mark.parametrize("mode, sender", FORGETFUL_LEGS, ids=[" ".join(leg) for leg in FORGETFUL_LEGS])
-def test_context_takeover_that_was_given_up(attacked, mode, sender):  # noqa: F811
-    guilty, innocent = sides(attacked(mode, offer=FORGETFUL, answer=FORGETFUL), sender)
+def test_context_takeover_that_was_given_up(attack, mode, sender):  # noqa: F811
+    guilty, innocent = sides(attack(mode, offer=FORGETFUL, answer=FORGETFUL), sender)
     for _ in range(3):
         guilty.send_frame(BINARY, compressed(SOME_TEXT)[:-4], rsv=4)
         innocent.read_message()
@@ -162,13 +162,13 @@ def test_context_takeover_that_was_given_up(attacked, mode, sender):  # noqa: F8
     expect_broken(guilty, innocent, 1007)
 
 
-def test_nobody_reads_what_another_connection_has_said(attacked):  # noqa: F811
+def test_nobody_reads_what_another_connection_has_said(attack):  # noqa: F811
     """Connections without context takeover share zlib's streams: a reference back must not reach what another said."""
     for _ in range(10):
-        victim, server = attacked("forgetful", offer=FORGETFUL)
+        victim, server = attack("forgetful", offer=FORGETFUL)
         victim.send_frame(BINARY, compressed(b"a secret " * 100)[:-4], rsv=4)
         assert server.read_message()[1] == b"a secret " * 100
-        thief, accomplice = attacked("forgetful", offer=FORGETFUL)
+        thief, accomplice = attack("forgetful", offer=FORGETFUL)
         thief.send_frame(BINARY, near(3), rsv=4)
         expect_broken(thief, accomplice, 1007)
         victim.close()
