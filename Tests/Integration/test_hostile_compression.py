@@ -144,6 +144,33 @@ def test_a_bomb_for_a_server_that_never_reads(no_limit, wire, bomb):
     no_limit.settled()
 
 
+def read_to_last_message(peer):
+    """Reads over everything up to a message of 3 bytes that is not compressed."""
+    while (frame := peer.read_frame()).payload[:4] != b"end":
+        assert frame.opcode != CLOSE, f"expected messages, got Close {frame.close}"
+
+
+@on_each_compressed_leg
+def test_bombs_that_are_allowed_do_not_hold_up_the_neighbour(no_limit, wire, mode, sender):
+    """64 messages of 16 MiB, the default limit, in 1 MiB; whoever they are for reads as fast as it can."""
+    one, other = sides(no_limit.pair(wire, mode), sender)
+    data = one.frame(BINARY, deflated_zeros(16 * MIB), rsv=4) * 64 + one.frame(BINARY, "end")
+    longest = 0.0
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(read_to_last_message, other)
+        sending = Sending(one, data)
+        while not reading.done():
+            started = time.monotonic()
+            no_limit.neighbour.check()
+            longest = max(longest, time.monotonic() - started)
+        reading.result()
+    sending.join(10)
+    assert longest < 1, f"expected two rounds of the neighbour to take less than 1 s, they took {longest:.2f} s"
+    one.close()
+    other.close()
+    no_limit.settled()
+
+
 EMPTY = {
     "stored blocks": b"\x00\x00\x00\xff\xff",
     # 10 bits each: 3 of the header, 7 of the end; four fit into 5 bytes.
