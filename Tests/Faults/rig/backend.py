@@ -40,12 +40,12 @@ class Session:
             if events & ~select.EPOLLOUT:
                 data = self.sock.recv(1 << 16)
                 if not data:
-                    return self.end("eof")
+                    return self.lost("eof")
                 self.read_head(data) if self.number is None else self.read_frames(data)
         except BlockingIOError:
             return
         except OSError:
-            self.end("reset")
+            self.lost("reset")
 
     def read_head(self, data):
         self.head += data
@@ -107,7 +107,7 @@ class Session:
         except BlockingIOError:
             self.watch()
         except OSError:
-            self.end("reset")
+            self.lost("reset")
 
     def flush(self):
         while self.out:
@@ -122,6 +122,9 @@ class Session:
         if self.fd in self.server.sessions and interest != self.interest:
             self.interest = interest
             self.server.epoll.modify(self.fd, interest)
+
+    def lost(self, how):
+        self.end(how + (" inside a frame" if self.reader.is_inside_frame else ""))
 
     def end(self, how):
         if self.server.sessions.pop(self.fd, None) is not None:

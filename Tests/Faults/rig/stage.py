@@ -12,8 +12,10 @@ from .waiting import eventually, hold
 
 # What may stay in the gateway's process when all connections are gone: freed memory that the allocator keeps.
 KEPT_MIB = 24
-CLOSE_SECONDS = 15
 KEPT_SHARE = 0.25  # or so much of what the load had added, if that is more
+RETURNED_MIB = 8
+RETURN_SECONDS = {False: 12, True: 1}  # it looks every five seconds whether there is much to return
+CLOSE_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ class Stage:
         before = self.before["memory"]
         peak = max(self.gateway.peak, before)
         allowed = before + max(KEPT_MIB * MIB, int((peak - before) * KEPT_SHARE))
-        eventually(lambda: self.gateway.memory() <= allowed, 8)
+        # What the gateway has done by then is told, though the check would be content with less.
+        eventually(lambda: self.gateway.memory() <= before + RETURNED_MIB * MIB, RETURN_SECONDS[self.options.quick])
         after = self.gateway.memory()
         self.account.memory = {"before": before, "peak": peak, "after": after}
         self.check(after <= allowed, f"memory of at most {allowed / MIB:.0f} MiB after all is closed",

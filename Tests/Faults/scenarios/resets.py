@@ -2,6 +2,9 @@
 
 from rig.stage import Stage
 
+# 1001 wherever a Close can be written; 1000 is the warm-up's.
+AS_SERVERS_SEE = {"close 1000", "close 1001", "eof inside a frame", "reset inside a frame"}
+
 
 def resets(options, folder, account):
     """RST (SO_LINGER 0) from half of the clients; the servers must be told, the other half feel nothing."""
@@ -19,6 +22,7 @@ def resets(options, folder, account):
         ends = {how: sum(server.report()["ends"].get(how, 0) for server in stage.servers)
                 for server in stage.servers for how in server.report()["ends"]}
         account.note(f"how the servers saw connections end, the warm-up's included: {ends}")
+        stage.check(set(ends) <= AS_SERVERS_SEE, f"servers to see none but {sorted(AS_SERVERS_SEE)}", ends)
         stage.judge_ends()
         again = stage.fleet.open(aborted)
         account.connections += again["opened"]
