@@ -25,7 +25,9 @@ def running(tmp_path, behaviour, binary=BINARY):
                    "SLUICE_WSTEST": shlex.join([sys.executable, str(FOLDER / "wstest_double.py")])}
     process = subprocess.Popen(
         [sys.executable, str(RUN), "--reports", str(tmp_path), "--modes", "terminate", "--runs", NAME],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell starts what it puts into the background with SIGINT ignored, and the tests may be such a program.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         yield process
     finally:
