@@ -19,7 +19,15 @@ public final class LogWriter: Sendable {
     private struct State {
         var waiting: [UInt8] = []
         var dropped = 0
+        var notice: @Sendable (Int) -> String = { _ in "" }
         var isWriting = false
+
+        /// The line that says how many were dropped since the last such line.
+        mutating func takeNotice() -> String {
+            guard dropped > 0 else { return "" }
+            defer { dropped = 0 }
+            return notice(dropped)
+        }
     }
 
     private let descriptor: CInt
@@ -35,16 +43,15 @@ public final class LogWriter: Sendable {
 
     /// Takes a line, with its line end, to be written soon. Any thread; never waits for the reader.
     ///
-    /// - Parameter notice: makes the line that says how many were dropped before this one.
-    func write(_ line: String, notice: (Int) -> String) {
+    /// - Parameter notice: makes the line that says how many were dropped, should this be one of them.
+    func write(_ line: String, notice: @escaping @Sendable (Int) -> String) {
         let mustStart = state.withLock { state in
-            let note = state.dropped > 0 ? notice(state.dropped) : ""
-            guard state.waiting.count + note.utf8.count + line.utf8.count <= limit else {
+            guard state.waiting.count + line.utf8.count <= limit else {
                 state.dropped += 1
+                state.notice = notice
                 return false
             }
-            state.dropped = 0
-            state.waiting += note.utf8
+            state.waiting += state.takeNotice().utf8
             state.waiting += line.utf8
             defer { state.isWriting = true }
             return !state.isWriting
@@ -64,6 +71,7 @@ public final class LogWriter: Sendable {
             let bytes = state.withLock { state in
                 var bytes: [UInt8] = []
                 swap(&bytes, &state.waiting)
+                if bytes.isEmpty { bytes += state.takeNotice().utf8 }
                 state.isWriting = !bytes.isEmpty
                 return bytes
             }

@@ -40,7 +40,7 @@ def configuration(folder, servers, timing, limits=None, capped=None):
              **(capped or {})},
         ],
         "upstreams": [{"name": "echo", "servers": [{"address": server.authority} for server in servers],
-                       "connect_timeout": "1s", "response_timeout": timing.response_timeout, "retries": 2}],
+                       "connect_timeout": "2s", "response_timeout": timing.response_timeout, "retries": 2}],
         "log": {"level": "info", "format": "json"},
         "drain": {"timeout": "2s", "spread": "0s"},
     }

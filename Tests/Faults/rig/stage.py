@@ -42,7 +42,7 @@ class Stage:
 
     def __init__(self, options, folder, account, *, severed=None, limits=None, capped=None, descriptors=None):
         self.options, self.folder, self.account = options, folder, account
-        self.timing = Timing(1, 3, 2) if options.quick else Timing(2, 4, 2)
+        self.timing = Timing(1, 3, 2) if options.quick else Timing(2, 4, 3)
         self.servers = [Server(folder, f"s{index}") for index in range(3 if severed is None else 2)]
         if severed is not None:
             self.servers.append(severed(folder, "s2"))
