@@ -91,4 +91,4 @@ certificates:
 	@scripts/certificates
 
 clean:
-	rm -rf .build .build-fuzz .build-fuzz-coverage .venv .conformance Benchmarks/build
+	rm -rf .build .build-fuzz .venv .conformance Benchmarks/build

@@ -28,6 +28,8 @@ final class ReferenceInflater {
     private var history: [UInt8] = []
     /// Nothing was read since a message began or a final block ended.
     private var isFresh = true
+    /// A message went over the budget, so that the window is not what its sender has.
+    private(set) var isBehind = false
 
     init() {
         stream.initialize(to: z_stream())
@@ -44,6 +46,7 @@ final class ReferenceInflater {
         inflateReset(stream)
         history = []
         isFresh = true
+        isBehind = false
     }
 
     /// A message's payload, whole, as it came.
@@ -55,7 +58,8 @@ final class ReferenceInflater {
             guard feed([0x00, 0x00, 0xFF, 0xFF], into: &output) else { return .refused(output) }
             if output.count < Self.budget, !isFresh, !standsBetweenBlocks() { return .refused(output) }
         }
-        return output.count < Self.budget ? .whole(output) : .over(output)
+        isBehind = output.count >= Self.budget
+        return isBehind ? .over(output) : .whole(output)
     }
 
     /// False when the bytes are no DEFLATE data.

@@ -82,6 +82,8 @@ final class SessionPeer {
         guard message.isCompressed, let inflater else {
             return .message(isText: message.isText, payload: message.payload)
         }
+        // What went over the budget was not read to its end, so nothing that refers back to it can be.
+        if inflater.isBehind && !forgets { return .vast }
         if forgets { inflater.forget() }
         let result = inflater.inflate(message.payload)
         let output = result.output
