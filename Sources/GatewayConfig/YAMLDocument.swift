@@ -45,7 +45,7 @@ enum YAMLDocument {
             return try conversion.convert(root, depth: 0)
         } catch let error as YamlError {
             let (message, place) = describe(error)
-            context.report(message, at: place.inside(text))
+            context.report(message, at: place)
         } catch let error as LimitReached {
             context.report(error.message, at: error.place)
         } catch {
@@ -169,21 +169,6 @@ enum YAMLDocument {
 extension Place {
     fileprivate init(_ mark: Mark?) {
         self.init(line: mark?.line ?? 1, column: mark?.column ?? 1)
-    }
-
-    /// The end of `text` for a place behind it: where a last line has no end, YAML's parser goes on to the next one.
-    fileprivate func inside(_ text: String) -> Place {
-        var end = Place.start
-        var previous: Unicode.Scalar = " "
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n" where previous == "\r": break
-            case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": end = Place(line: end.line + 1, column: 1)
-            default: end.column += 1
-            }
-            previous = scalar
-        }
-        return line > end.line ? end : self
     }
 }
 

@@ -30,7 +30,8 @@ enum ConfigurationTarget {
 
     private static func judge(_ errors: [ConfigurationIssue], _ text: String) throws {
         try require(!errors.isEmpty, "refused without an error")
-        let lines = lengths(of: text)
+        // Where a last line has no end, YAML's parser goes on to the next one, and says so.
+        let lines = lengths(of: text) + [0]
         for issue in errors {
             try require(
                 issue.line >= 1 && issue.line <= lines.count,
