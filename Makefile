@@ -11,7 +11,7 @@ SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz clean certificates
+.PHONY: fuzz simulate sanitize clean certificates
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -27,6 +27,8 @@ help:
 	@echo "make conformance       the whole Autobahn TestSuite through the gateway, in every mode"
 	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
 	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
+	@echo "make simulate          a million random sessions; SLUICE_SIMULATION_RUNS and _SEED choose others"
+	@echo "make sanitize          test-integration with ThreadSanitizer, then with AddressSanitizer"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -87,8 +89,23 @@ fuzz:
 	@scripts/prerequisites build
 	Tests/Fuzz/run $(ARGS)
 
+simulate:
+	@scripts/prerequisites build
+	SLUICE_SIMULATION_RUNS="$${SLUICE_SIMULATION_RUNS:-1000000}" \
+	    swift test -c release -Xswiftc -enable-testing --scratch-path .build-simulation --filter SimulationTests
+
+# Each sanitizer needs a build of everything.
+sanitize: sanitize-thread sanitize-address
+
+sanitize-%:
+	@scripts/prerequisites test
+	@scripts/python-environment
+	swift build --sanitize=$* --product sluice --scratch-path .build-$*
+	SLUICE_BINARY="$(CURDIR)/.build-$*/debug/sluice" SLUICE_SANITIZER=$* \
+	    .venv/bin/python -m pytest Tests/Integration $(ARGS)
+
 certificates:
 	@scripts/certificates
 
 clean:
-	rm -rf .build .build-fuzz .venv .conformance Benchmarks/build
+	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build
