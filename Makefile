@@ -24,7 +24,7 @@ help:
 	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
-	@echo "make conformance       the whole Autobahn TestSuite through the gateway, in every mode"
+	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
