@@ -10,8 +10,8 @@ CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance
-.PHONY: clean certificates
+.PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
+.PHONY: fuzz clean certificates
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -25,6 +25,8 @@ help:
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
 	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
+	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
+	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
 	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
 	@echo "make clean             remove what was built"
 
@@ -76,8 +78,17 @@ conformance:
 	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Tests/Conformance/run $(ARGS)
 
+faults:
+	@scripts/prerequisites build faults
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	Tests/Faults/run $(ARGS)
+
+fuzz:
+	@scripts/prerequisites build
+	Tests/Fuzz/run $(ARGS)
+
 certificates:
 	@scripts/certificates
 
 clean:
-	rm -rf .build .venv .conformance Benchmarks/build
+	rm -rf .build .build-fuzz .venv .conformance Benchmarks/build

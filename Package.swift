@@ -4,11 +4,16 @@ import PackageDescription
 // Every target lists the modules it imports, and no others: `make boundaries` builds with
 // --explicit-target-dependency-import-check error, and docs/architecture.md draws the arrows.
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+// Set by `make fuzz` alone: the targets are then instrumented for libFuzzer, and what checks their invariants is an
+// executable instead of a test target. No other build sees any of these flags.
+let isFuzzing = Context.environment["SLUICE_FUZZ"] != nil
+
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (isFuzzing ? [.unsafeFlags(["-enable-testing", "-sanitize=fuzzer"])] : [])
 
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
@@ -29,6 +34,23 @@ extension Target.Dependency {
     static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
+
+// The invariants and what runs them: `make fuzz`, or in an ordinary test run each input that was kept.
+let fuzzDependencies: [Target.Dependency] = [
+    "GatewayNIO", "GatewaySession", "GatewayTelemetry", "GatewayPolicy", "GatewayConfig", "PerMessageDeflate",
+    "WebSocketCore", "CZlib", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes, .logging,
+]
+let fuzzTarget: Target =
+    isFuzzing
+    ? .executableTarget(
+        name: "SluiceFuzz", dependencies: fuzzDependencies, path: "Tests/Fuzz",
+        exclude: ["RegressionTests", "Corpus", "Regressions", "Dictionaries", "run"],
+        sources: ["Targets", "Driver"], swiftSettings: strict,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
+    : .testTarget(
+        name: "FuzzRegressionTests", dependencies: fuzzDependencies, path: "Tests/Fuzz",
+        exclude: ["Driver", "Corpus", "Regressions", "Dictionaries", "run"],
+        sources: ["Targets", "RegressionTests"], swiftSettings: strict)
 
 let package = Package(
     name: "sluice",
@@ -148,5 +170,6 @@ let package = Package(
                 "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
+        fuzzTarget,
     ]
 )

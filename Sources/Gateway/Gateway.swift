@@ -60,7 +60,11 @@ public final class Gateway: Sendable {
         var admin: AdminServer?
         if let settings = configuration.admin {
             do {
-                admin = try await AdminServer.start(settings, source: source, group: group)
+                admin = try await AdminServer.start(settings, source: source, group: group) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
+                    }
+                }
             } catch {
                 throw StartError(description: "admin can't listen on \(settings.address): \(error)")
             }

@@ -13,7 +13,7 @@ public import Logging
     import Musl
 #endif
 
-/// Log lines on standard error, one write each: as JSON objects, or as text for people.
+/// Log lines on standard error: as JSON objects, or as text for people.
 public struct StandardErrorLog: LogHandler {
     public var metadata: Logger.Metadata = [:]
     public var logLevel: Logger.Level
@@ -35,8 +35,13 @@ public struct StandardErrorLog: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var text = line(of: event, at: Self.timestamp())
-        text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+        let time = Self.timestamp()
+        LogWriter.standardError.write(line(of: event, at: time)) { count in
+            let notice = LogEvent(
+                level: .warning, message: "log lines dropped, as nobody read them", metadata: ["count": "\(count)"],
+                source: nil, file: #fileID, function: #function, line: #line)
+            return line(of: notice, at: time)
+        }
     }
 
     /// One line with its line end; `time` is put in as it is.

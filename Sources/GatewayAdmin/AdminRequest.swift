@@ -21,6 +21,9 @@ struct AdminRequest {
     var target: String
     /// The `Authorization` field.
     var authorization: String?
+    var host: String?
+    /// The `Origin` field: only pages in browsers send it (RFC 6454 §7).
+    var origin: String?
 
     func answer(from source: AdminSource, token: String?) -> AdminAnswer {
         let path = target.prefix { $0 != "?" }
@@ -53,6 +56,9 @@ struct AdminRequest {
             }
         case "/drain":
             guard method == "POST" else { return notAllowed("POST") }
+            guard !isOfForeignPage else {
+                return .text(403, "pages of other origins may not send this")
+            }
             source.drain()
             return .text(202, "draining")
         default:
@@ -68,6 +74,13 @@ struct AdminRequest {
         var answer = AdminAnswer.text(405, "this path takes \(methods)")
         answer.allow = methods
         return answer
+    }
+
+    /// A page can have any browser on this machine post to a loopback address, and needs no answer to do harm.
+    private var isOfForeignPage: Bool {
+        guard let origin else { return false }
+        guard let host, !host.isEmpty else { return true }
+        return !origin.lowercased().hasSuffix("://\(host.lowercased())")
     }
 
     /// Takes the same time wherever the token is wrong.

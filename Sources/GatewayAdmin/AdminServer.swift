@@ -15,13 +15,16 @@ public final class AdminServer: Sendable {
         self.boundAddress = boundAddress
     }
 
+    /// - Parameter listening: sets up the listening socket's own pipeline.
     /// - Throws: what the system says of the address.
     public static func start(
-        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup
+        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
+        listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> AdminServer {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 128)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer(listening)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -72,7 +75,8 @@ private final class AdminHandler: ChannelInboundHandler {
 
     private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let answer = AdminRequest(
-            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization")
+            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization"),
+            host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin")
         ).answer(from: source, token: token)
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),

@@ -29,7 +29,7 @@ public final class GatewayServer: Sendable {
         var listeners: [Listener] = []
         for configuration in runtime.configuration.listeners {
             do {
-                listeners.append(try await Listener.bind(configuration, loops: loops))
+                listeners.append(try await Listener.bind(configuration, loops: loops, logger: runtime.logger))
             } catch {
                 for listener in listeners { await listener.stopAccepting() }
                 throw ListenerError(name: configuration.name, address: configuration.address, reason: "\(error)")

@@ -16,7 +16,7 @@ enum HTTP1Head {
             throw .badRequest("method is not a token")
         }
         let host = hosts.first ?? ""
-        guard host.utf8.allSatisfy(isAuthorityByte) else { throw .badRequest("Host is not an authority") }
+        guard isAuthority(host) else { throw .badRequest("Host is not an authority") }
         try checkBodyLength(head)
 
         let (authority, path) = try target(head.uri, host: host)
@@ -68,6 +68,23 @@ enum HTTP1Head {
         }
         let path = rest[end...]
         return (host, path.hasPrefix("/") ? String(path) : "/" + path)
+    }
+
+    /// A host and perhaps a port (RFC 9110 §7.2): brackets only around an IP literal, colons else only before a port.
+    private static func isAuthority(_ text: String) -> Bool {
+        guard text.utf8.allSatisfy(isAuthorityByte) else { return false }
+        var host = text[...]
+        var port = Substring()
+        if text.hasPrefix("[") {
+            guard let close = text.firstIndex(of: "]") else { return false }
+            host = text[..<close].dropFirst()
+            port = text[close...].dropFirst()
+        } else if let colon = text.firstIndex(of: ":") {
+            host = text[..<colon]
+            port = text[colon...]
+        }
+        let isPort = port.utf8.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return !host.contains("[") && !host.contains("]") && (port.isEmpty || port.hasPrefix(":") && isPort)
     }
 
     private static func isAuthorityByte(_ byte: UInt8) -> Bool {

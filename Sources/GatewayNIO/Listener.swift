@@ -1,4 +1,5 @@
 import GatewayConfig
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -27,7 +28,9 @@ struct Listener {
     let boundAddress: Address
 
     /// - Throws: what the system says of the address, or NIOSSL of a certificate.
-    static func bind(_ configuration: ListenerConfiguration, loops: [LoopHandle]) async throws -> Listener {
+    static func bind(
+        _ configuration: ListenerConfiguration, loops: [LoopHandle], logger: Logger
+    ) async throws -> Listener {
         let tls = try configuration.tls.map { try RenewedTLS($0, protocols: configuration.protocols) }
         let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
             channel.eventLoop.makeCompletedFuture {
@@ -40,11 +43,17 @@ struct Listener {
                 try HTTP1Handshake(listener: configuration, loop: loop.context.value).addToPipeline(pipeline)
             }
         }
+        let pauses: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(
+                    AcceptPause(listener: configuration.name, logger: logger))
+            }
+        }
         switch configuration.address {
         case .unix(let path):
             let channel = try await bootstrap(
                 ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer
-            ).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            ).serverChannelInitializer(pauses).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             return Listener(
                 configuration: configuration, tls: tls, channels: [channel], boundAddress: configuration.address)
         case .tcp(let host, var port):
@@ -53,6 +62,7 @@ struct Listener {
                 for loop in loops {
                     let channel = try await bootstrap(ServerBootstrap(group: loop.eventLoop), initializer)
                         .serverChannelOption(.socketOption(reusePort), value: 1)
+                        .serverChannelInitializer(pauses)
                         .bind(host: host, port: port).get()
                     channels.append(channel)
                     port = channel.localAddress?.port ?? port

@@ -17,6 +17,9 @@ final class LoopContext {
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     private var nextID: SessionID = 0
     private let deadlines: LoopDeadlines
+    /// Sessions that have work left, and have had their turn.
+    private var awaitingTurn = CircularBuffer<SessionID>()
+    private var turnIsScheduled = false
 
     init(runtime: GatewayRuntime, eventLoop: any EventLoop, index: Int) {
         self.runtime = runtime
@@ -49,6 +52,26 @@ final class LoopContext {
     /// Tells a drain that waits for it when no session is left.
     func checkEmpty() {
         if sessions.isEmpty { whenEmpty?() }
+    }
+
+    /// Lets a session go on when the channels of the loop have been looked at.
+    func giveTurnLater(_ id: SessionID) {
+        awaitingTurn.append(id)
+        scheduleTurn()
+    }
+
+    /// One session at a time, and not at once: an event loop runs all that is due before it looks at its channels.
+    private func scheduleTurn() {
+        guard !turnIsScheduled, !awaitingTurn.isEmpty else { return }
+        turnIsScheduled = true
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .milliseconds(1)) { this.value.giveTurn() }
+    }
+
+    private func giveTurn() {
+        if let id = awaitingTurn.popFirst() { sessions[id]?.turnHasCome() }
+        turnIsScheduled = false
+        scheduleTurn()
     }
 
     func wake(_ id: SessionID, at deadline: NIODeadline) {

@@ -12,7 +12,6 @@ final class RelayHandler: ChannelDuplexHandler {
     private let leg: Leg
     private let driver: SessionDriver
     private var sawEnd = false
-    private var sawError = false
 
     init(leg: Leg, driver: SessionDriver) {
         self.leg = leg
@@ -49,11 +48,12 @@ final class RelayHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A peer that ends TCP without TLS's close_notify has still ended it in order, as far as WebSocket goes.
         if let error = error as? NIOSSLError, case .uncleanShutdown = error { return }
-        sawError = true
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        driver.closed(leg, inOrder: !sawError || sawEnd)
+        // An orderly end has been seen as such, over TLS as well. Without one it was reset, even where no error was
+        // caught: when a write is the first to fail, NIO closes the channel and tells the write alone.
+        driver.closed(leg, inOrder: sawEnd)
     }
 }

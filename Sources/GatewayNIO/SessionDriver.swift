@@ -12,6 +12,9 @@ import WebSocketCore
 /// watermarks are told of in time.
 final class SessionDriver {
     private static let flushThreshold = 64 * 1024
+    /// How long a session with compression works before the others of its loop have their turn: few bytes of it may
+    /// inflate to very many.
+    private static let turn = TimeAmount.milliseconds(5)
 
     let id: SessionID
     let info: SessionInfo
@@ -23,6 +26,8 @@ final class SessionDriver {
     private var isStarted = false
     private var isPumping = false
     private var mustPumpAgain = false
+    /// Its turn was over with work left.
+    private var awaitsTurn = false
     private var zlibMemory = 0
     private var wakeAt = NIODeadline.distantFuture
     private var totals = (fromClient: DirectionTotals(), fromServer: DirectionTotals())
@@ -106,8 +111,15 @@ final class SessionDriver {
 
     // MARK: Carrying out
 
+    /// Goes on with what was left when its last turn was over.
+    func turnHasCome() {
+        awaitsTurn = false
+        pump()
+        flush()
+    }
+
     private func pump() {
-        guard isStarted else { return }
+        guard isStarted, !awaitsTurn else { return }
         guard !isPumping else {
             mustPumpAgain = true
             return
@@ -116,8 +128,14 @@ final class SessionDriver {
         let now = NIODeadline.now()
         repeat {
             mustPumpAgain = false
-            while let action = session.nextAction(now: now) { perform(action, now: now) }
-        } while mustPumpAgain
+            while !awaitsTurn, let action = session.nextAction(now: now) {
+                perform(action, now: now)
+                if info.isCompressed, NIODeadline.now() - now >= Self.turn {
+                    awaitsTurn = true
+                    loop.giveTurnLater(id)
+                }
+            }
+        } while mustPumpAgain && !awaitsTurn
         isPumping = false
         count()
         if session.takeDeadlineIsNew() { schedule() }

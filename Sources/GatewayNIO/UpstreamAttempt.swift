@@ -117,7 +117,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
                     if attempt.current?.permit.server == server { attempt.current?.channel = channel }
                 case .failure(let error):
                     guard !attempt.isOver else { return }
-                    if (error as? IOError)?.isLackOfResources == true { return attempt.lacksResources(error) }
+                    if let error = error as? IOError, error.isLackOfResources { return attempt.lacksResources(error) }
                     let rest = addresses.dropFirst()
                     if rest.isEmpty {
                         attempt.serverFailed(server, .connectFailed, "\(error)")
@@ -156,14 +156,15 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         tryNext()
     }
 
-    /// No server is to blame, and the next one could not be reached either.
-    private func lacksResources(_ error: any Error) {
+    /// No server is to blame. Ports are used up towards one server; of the rest there is none for the next one either.
+    private func lacksResources(_ error: IOError) {
         logger.warning(
             "no resources for a connection to a server",
             metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(error)"])
         current?.permit.release()
         current = nil
-        fail(.outOfResources)
+        lastRefusal = .outOfResources
+        if error.errnoCode == EADDRNOTAVAIL { tryNext() } else { fail(.outOfResources) }
     }
 
     // MARK: UpstreamHandshakeDelegate
@@ -245,7 +246,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
 extension IOError {
     /// Whether this machine is short of something: file descriptors, memory, or ports of its own.
-    fileprivate var isLackOfResources: Bool {
+    var isLackOfResources: Bool {
         [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(errnoCode)
     }
 }

@@ -47,6 +47,11 @@ extension GatewaySession {
 
     private mutating func end(_ leg: Leg) {
         guard !self[leg].hasEndedWriting, !self[leg].isDropped else { return }
+        guard self[leg].closeSent || isAtFrameBoundary(to: leg) else {
+            // The source went inside a frame after it was known how the session ends.
+            drop(leg)
+            return
+        }
         self[leg].hasEndedWriting = true
         self[leg].pendingClose = nil
         stopFeeding(leg)
@@ -174,7 +179,7 @@ extension GatewaySession {
         let messagesAreThrough = fromClient.isAtMessageBoundary && fromServer.isAtMessageBoundary
         for leg in Leg.allCases {
             guard let pending = self[leg].pendingClose else { continue }
-            let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
+            let isAtFrameBoundary = isAtFrameBoundary(to: leg)
             let sourceIsDone = self[leg.other].endIsHandled || intake(from: leg.other) == .ignore
             switch pending.at {
             case .never:
@@ -188,6 +193,10 @@ extension GatewaySession {
                 break
             }
         }
+    }
+
+    func isAtFrameBoundary(to leg: Leg) -> Bool {
+        leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
     }
 
     private func intake(from leg: Leg) -> RelayIntake { leg == .client ? fromClient.intake : fromServer.intake }
@@ -224,8 +233,7 @@ extension GatewaySession {
     /// Time for the closing handshake is up: whoever waits is told what can still be told, then everything goes.
     mutating func cut(now: NIODeadline) {
         for leg in Leg.allCases where !self[leg].isDropped {
-            let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
-            guard isAtFrameBoundary || self[leg].closeSent else {
+            guard isAtFrameBoundary(to: leg) || self[leg].closeSent else {
                 drop(leg)
                 continue
             }

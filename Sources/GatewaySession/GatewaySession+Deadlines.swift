@@ -55,8 +55,7 @@ extension GatewaySession {
     }
 
     mutating func writePing(to leg: Leg, now: NIODeadline) {
-        let isAtFrameBoundary = leg == .client ? fromServer.isAtFrameBoundary : fromClient.isAtFrameBoundary
-        guard outcome == nil, self[leg].takesFrames, self[leg].isWritable, isAtFrameBoundary else { return }
+        guard outcome == nil, self[leg].takesFrames, self[leg].isWritable, isAtFrameBoundary(to: leg) else { return }
         self[leg].pingIsDue = false
         let payload = self[leg].keepAlive.ping(now: now)
         watchPongs()

@@ -7,6 +7,9 @@ extension RelayDirection {
     /// reach any ratio, and do no harm.
     static var ratioFloor: Int { 64 * 1024 }
 
+    /// How much is inflated on the side in one step, give or take a piece.
+    static var inspectionLimit: Int { 1024 * 1024 }
+
     /// Inflates payload that goes on compressed, only to know its size, its ratio and whether it is UTF-8.
     mutating func inspect(
         _ payload: UnsafeRawBufferPointer, of frame: FrameHeader, endsMessage: Bool

@@ -56,6 +56,7 @@ extension RelayDirection {
         // Where the current frame begins in this chunk; nil when that was in an earlier one.
         var frameStart: Int?
         let relays = intake == .relay
+        let payloadBefore = traffic.payloadBytes
         func ended(_ event: ScanEvent) -> Scan {
             Scan(consumed: cursor, forwarded: relays ? cursor : 0, event: event)
         }
@@ -63,7 +64,9 @@ extension RelayDirection {
         while true {
             if let frame {
                 if let message, message.treatment.isRewritten { return ended(.transcode) }
-                let count = min(frame.payloadLength - framePosition, bytes.count - cursor)
+                let isInspected = message?.treatment == .inspected
+                var count = min(frame.payloadLength - framePosition, bytes.count - cursor)
+                if isInspected { count = min(count, Self.pieceSize) }
                 let payload = UnsafeRawBufferPointer(rebasing: bytes[cursor..<(cursor + count)])
                 if let violation = pass(payload, of: frame) {
                     // Nothing of a frame that is refused goes on, unless some of it already has.
@@ -72,9 +75,16 @@ extension RelayDirection {
                 }
                 cursor += count
                 framePosition += count
-                guard framePosition == frame.payloadLength else { return ended(.exhausted) }
-                self.frame = nil
-                if frame.fin { endMessage() }
+                let isWhole = framePosition == frame.payloadLength
+                if isWhole {
+                    self.frame = nil
+                    if frame.fin { endMessage() }
+                }
+                // What is inspected may be a thousand times what arrived: the rest of the chunk is the next step's.
+                if isInspected, traffic.payloadBytes &- payloadBefore >= Self.inspectionLimit, cursor < bytes.count {
+                    return ended(.exhausted)
+                }
+                guard isWhole || cursor < bytes.count else { return ended(.exhausted) }
                 continue
             }
             if stop == .frameBoundary { return ended(.stopped) }

@@ -33,7 +33,7 @@ extension RelayDirection {
         defer { if message != nil { transcoding = work } }
         do {
             while true {
-                if work.room <= 0 { return .frame(work.takeFrame(fin: false, maskKey: outgoingMaskKey)) }
+                if work.frameIsDue { return .frame(work.takeFrame(fin: false, maskKey: outgoingMaskKey)) }
                 if work.plain.readableBytes > 0 {
                     try zlib.deflatePlain(of: &work)
                     continue

@@ -25,6 +25,8 @@ struct Transcoding {
     var plain = ByteBuffer()
     /// The payload of the frame to be sent next, behind `headroom` bytes.
     var gathered: ByteBuffer
+    /// Bytes compressed since the last frame was made.
+    var compressedSinceFrame = 0
     private var hasSentFrame = false
     /// Payload bytes of the frames made so far.
     private(set) var sent = 0
@@ -36,6 +38,13 @@ struct Transcoding {
         gathered = Transcoding.emptyFrame(capacity: size)
     }
 
+    /// Most bytes that are compressed for one frame: what shrinks to little is sent as it is by then, so that a step
+    /// comes to its end.
+    static let frameWorkLimit = 1024 * 1024
+
+    /// Whether what is gathered is to go on as a fragment.
+    var frameIsDue: Bool { room <= 0 || compressedSinceFrame >= Self.frameWorkLimit }
+
     /// How many more bytes may be gathered.
     var room: Int { Transcoding.gatherLimit - gathered.readableBytes }
 
@@ -45,6 +54,7 @@ struct Transcoding {
             fin: fin, rsv1: deflates && !hasSentFrame, opcode: hasSentFrame ? .continuation : opcode,
             maskKey: maskKey, payloadLength: gathered.readableBytes)
         hasSentFrame = true
+        compressedSinceFrame = 0
         sent &+= gathered.readableBytes
         if let maskKey {
             gathered.withUnsafeMutableReadableBytes { maskKey.apply(to: $0, offset: 0) }

@@ -119,6 +119,7 @@ struct ZlibStates: ~Copyable {
         let used = try plain.withUnsafeReadableBytes { bytes in
             try deflater?.compress(bytes, into: &work.gathered, limit: limit) ?? bytes.count
         }
+        work.compressedSinceFrame &+= used
         plain.moveReaderIndex(forwardBy: used)
         if plain.readableBytes == 0 { plain.clear() }
         swap(&plain, &work.plain)

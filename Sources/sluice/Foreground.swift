@@ -20,6 +20,7 @@ enum Foreground {
             gateway = try await Gateway.start(
                 configuration, logger: logger, onDrainRequest: { stop.yield(.asked) })
         } catch {
+            LogWriter.standardError.flush()
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
@@ -37,6 +38,7 @@ enum Foreground {
                 logger.warning("reload is not supported yet; the configuration stays as it is")
             case .signal where drain != nil:
                 logger.warning("second signal: exiting at once")
+                LogWriter.standardError.flush()
                 exitProcess(0)
             case .signal, .asked:
                 guard drain == nil else { continue }
@@ -48,6 +50,7 @@ enum Foreground {
             }
         }
         logger.info("stopped")
+        LogWriter.standardError.flush()
     }
 
     private enum Stop: CustomStringConvertible {

@@ -51,6 +51,19 @@ struct AdminRequestTests {
         #expect(answer.body.last == UInt8(ascii: "\n"))
     }
 
+    @Test(
+        "a page of another origin can't drain",
+        arguments: [
+            (nil, 202), ("http://127.0.0.1:9901", 202), ("HTTPS://127.0.0.1:9901", 202), ("null", 403), ("", 403),
+            ("http://evil.example", 403), ("http://127.0.0.1", 403), ("http://1127.0.0.1:9901", 403),
+        ] as [(String?, Int)])
+    func pages(origin: String?, status: Int) {
+        let drains = Drains()
+        let request = AdminRequest(method: "POST", target: "/drain", host: "127.0.0.1:9901", origin: origin)
+        #expect(request.answer(from: source(drains: drains), token: nil).status == status)
+        #expect(drains.asked.load(ordering: .relaxed) == (status == 202 ? 1 : 0))
+    }
+
     @Test("stats are JSON and metrics are the Prometheus text format")
     func formats() {
         let stats = answer("GET", "/stats")

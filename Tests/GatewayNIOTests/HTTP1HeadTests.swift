@@ -90,7 +90,10 @@ struct HTTP1HeadTests {
 
     @Test(
         "what is no authority is refused",
-        arguments: ["a b", "a/b", "user@example.com", "a,b", "a\u{0}", "bücher.ch", "a?b", "a#b", "a\\b", "a\"b"])
+        arguments: [
+            "a b", "a/b", "user@example.com", "a,b", "a\u{0}", "bücher.ch", "a?b", "a#b", "a\\b", "a\"b", "a:80:80",
+            "a:http", "::1", "[::1", "[::1]80", "[[::1]]", "a]", "a[b]:80",
+        ])
     func noAuthority(host: String) {
         #expect(refusal(headers: [("Host", host)]) == "Host is not an authority")
     }

@@ -88,6 +88,10 @@ HOSTS = {
     "a Host with a path": request(host=b"Host: localhost/x\r\n"),
     "a Host with a user": request(host=b"Host: user@localhost\r\n"),
     "a Host with a space": request(host=b"Host: local host\r\n"),
+    "a Host with two colons": request(host=b"Host: localhost:80:80\r\n"),
+    "a Host whose port is no number": request(host=b"Host: localhost:http\r\n"),
+    "a Host with a bracket that closes nothing": request(host=b"Host: local]host\r\n"),
+    "a Host with a bracket that is not closed": request(host=b"Host: [::1\r\n"),
     "a Host beyond ASCII": request(host="Host: höst\r\n".encode()),
 }
 TARGETS = {
@@ -145,7 +149,8 @@ WRONG_VERSIONS = {
        for text in ("0", "7", "8", "12", "14", "255", "013", "13.0", "+13", "-13", "thirteen", "13, 8", "8, 13", "")},
     "version 13 twice": request(b"Sec-WebSocket-Version: 13\r\n"),
     "draft 7": b"GET / HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"7")
-               + b"Sec-WebSocket-Origin: http://localhost\r\nSec-WebSocket-Extensions: deflate-stream\r\n\r\n" + SMUGGLED,
+               + b"Sec-WebSocket-Origin: http://localhost\r\n"
+               + b"Sec-WebSocket-Extensions: deflate-stream\r\n\r\n" + SMUGGLED,
     "hixie-75": b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" + HOST
                 + b"Origin: http://localhost\r\n\r\n" + SMUGGLED,
     "hixie-76": b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n" + HOST
@@ -167,6 +172,8 @@ OVERSIZED = {
     "a long cookie of many lines": request(b"Cookie: a=b; c=d\r\n" * 1000),
     "many fields": request(b"".join(b"X-%d: a\r\n" % number for number in range(3000))),
     "many empty fields": request(b"X:\r\n" * 5000),
+    # Five are there already.
+    "257 fields": request(b"X: a\r\n" * 252),
 }
 CASES = {
     **{name: (data, 400, {}) for name, data in MALFORMED.items()},

@@ -1,5 +1,6 @@
 """The gateway as a process: starts it with a configuration, knows the ports it took, and never leaves it behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -57,6 +58,8 @@ class Gateway:
         self.process = None
         self.output = []
         self._news = threading.Condition()
+        self._may_read = threading.Event()
+        self._may_read.set()
         self.addresses = {}
 
     # Life
@@ -80,6 +83,7 @@ class Gateway:
     def _read_output(self):
         with self.process.stdout as stream:
             for line in stream:
+                self._may_read.wait()
                 with self._news:
                     self.output.append(line.rstrip("\n"))
                     self._note(line)
@@ -89,6 +93,15 @@ class Gateway:
             self._news.notify_all()
 
     _ended = False
+
+    @contextlib.contextmanager
+    def output_unread(self):
+        """Meanwhile nobody reads what the gateway writes."""
+        self._may_read.clear()
+        try:
+            yield
+        finally:
+            self._may_read.set()
 
     def _note(self, line):
         try:

@@ -186,6 +186,15 @@ def test_the_token_guards_all_but_health(gateway, backend):
     assert "s3cret" not in "\n".join(running.output)
 
 
+def test_a_page_of_another_origin_can_not_drain(observed):
+    running, _ = observed
+    for origin in ("http://evil.example", "null"):
+        status, _, body = running.admin("/drain", "POST", {"Origin": origin, "Content-Type": "text/plain"})
+        assert status == 403, f"expected 403 for the origin {origin}, got {status} {body!r}"
+    assert running.stats()["draining"] is False
+    assert running.admin("/readyz")[0] == 200
+
+
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/nothing", 404), ("POST", "/stats", 405), ("DELETE", "/metrics", 405), ("HEAD", "/healthz", 200),
 ])

@@ -1,9 +1,14 @@
 """What the gateway closes with, on both legs, when a peer breaks a rule of RFC 6455 or goes away."""
 
+import contextlib
+import signal
+from pathlib import Path
+
 import pytest
 
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, encode_frame
 from sluice import proxied
+from waiting import eventually
 
 KEY = b"\x01\x02\x03\x04"
 
@@ -146,6 +151,31 @@ def test_a_reset_of_the_client_ends_the_servers_connection(relaying):
     client.reset()
     peer.read_to_end()
     running.eventually(lambda stats: stats["routes"]["all"]["active"] == 0, "the connection to be gone")
+
+
+@contextlib.contextmanager
+def standing_still(running):
+    """The gateway sees at once, and in the order in which it happened, what happens inside the block."""
+    running.signal(signal.SIGSTOP)
+    try:
+        state = Path(f"/proc/{running.process.pid}/stat")
+        eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the gateway stopped")
+        yield
+    finally:
+        running.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+@pytest.mark.parametrize("goes, code", [("client", 1001), ("server", 1011)])
+def test_a_reset_that_a_write_is_the_first_to_see(gateway, wire, both_listeners, trusting, listener, goes, code):
+    server = wire.server()
+    running = gateway(proxied(server.address, sections={"listeners": both_listeners}))
+    client, peer = wire.pair(running, server, listener=listener, tls=trusting if listener == "tls" else None)
+    gone, left = (client, peer) if goes == "client" else (peer, client)
+    with standing_still(running):
+        left.send_frame(TEXT, b"for nobody")
+        gone.reset()
+    assert left.expect_close()[0] == code
 
 
 def test_nothing_after_a_close_is_passed_on(relaying):

@@ -1,12 +1,13 @@
 """Peers that break off, fall silent or do not let go: what the other side sees, and that nothing stays behind."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from aftermath import (  # noqa: F401
-    Attacked, attacked, is_frame_boundary, read_until_close, shared_gateway)
+    Attacked, attack, is_frame_boundary, read_until_close, shared_gateway, sides)
 from delivery import wait_until_read
 from raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, Deflate, Ended, close_payload
 from sluice import PeakMemory
@@ -15,10 +16,6 @@ SIDES = ["client", "server"]
 MIB = 1024 * 1024
 # What the other side is told when a peer is gone.
 GONE = {"client": 1001, "server": 1011}
-
-
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
 
 
 def medium(peer):
@@ -68,8 +65,8 @@ def break_off(guilty, data, how):
 @pytest.mark.parametrize("how", ["FIN", "reset"])
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("place", ROOM_FOR_A_CLOSE, ids=str)
-def test_breaking_off_where_a_close_has_its_place(attacked, place, sender, how):  # noqa: F811
-    guilty, innocent = sides(attacked(), sender)
+def test_breaking_off_where_a_close_has_its_place(attack, place, sender, how):  # noqa: F811
+    guilty, innocent = sides(attack(), sender)
     break_off(guilty, ROOM_FOR_A_CLOSE[place](guilty), how)
     before, close = read_until_close(innocent)
     assert before.startswith(guilty.frame(TEXT, "before")) and is_frame_boundary(before)
@@ -83,8 +80,8 @@ def test_breaking_off_where_a_close_has_its_place(attacked, place, sender, how):
 @pytest.mark.parametrize("how", ["FIN", "reset"])
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("place", NO_ROOM_FOR_A_CLOSE, ids=str)
-def test_breaking_off_inside_a_frame_that_has_gone_on(attacked, place, sender, how):  # noqa: F811
-    guilty, innocent = sides(attacked(), sender)
+def test_breaking_off_inside_a_frame_that_has_gone_on(attack, place, sender, how):  # noqa: F811
+    guilty, innocent = sides(attack(), sender)
     data = NO_ROOM_FOR_A_CLOSE[place](guilty)
     break_off(guilty, data, how)
     before, close = read_until_close(innocent)
@@ -95,13 +92,13 @@ def test_breaking_off_inside_a_frame_that_has_gone_on(attacked, place, sender, h
 
 
 @pytest.mark.parametrize("sender", SIDES)
-def test_ending_tcp_between_messages_is_passed_on_and_a_reset_is_told(attacked, sender):  # noqa: F811
-    guilty, innocent = sides(attacked(), sender)
+def test_ending_tcp_between_messages_is_passed_on_and_a_reset_is_told(attack, sender):  # noqa: F811
+    guilty, innocent = sides(attack(), sender)
     break_off(guilty, b"", "FIN")
     assert read_until_close(innocent) == (guilty.frame(TEXT, "before"), None)
     for peer in (innocent, guilty):
         peer.close()
-    guilty, innocent = sides(attacked(), sender)
+    guilty, innocent = sides(attack(), sender)
     break_off(guilty, b"", "reset")
     assert read_until_close(innocent)[1][0] == GONE[sender]
     innocent.close()
@@ -110,9 +107,9 @@ def test_ending_tcp_between_messages_is_passed_on_and_a_reset_is_told(attacked, 
 @pytest.mark.parametrize("how", ["FIN", "reset"])
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("sent", [1, 20, 1000], ids=lambda sent: f"{sent} bytes")
-def test_breaking_off_inside_a_message_that_is_rewritten(attacked, sender, how, sent):  # noqa: F811
+def test_breaking_off_inside_a_message_that_is_rewritten(attack, sender, how, sent):  # noqa: F811
     # What is rewritten goes on in whole frames, so there is always a place for a Close.
-    guilty, innocent = sides(attacked("terminate"), sender)
+    guilty, innocent = sides(attack("terminate"), sender)
     text = b" ".join(b"%d" % number for number in range(100_000))[:90_000]
     if sender == "client":
         data = guilty.frame(TEXT, Deflate("permessage-deflate", "client").compress(text), rsv=4)
@@ -129,8 +126,8 @@ def test_breaking_off_inside_a_message_that_is_rewritten(attacked, sender, how, 
 
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("talks_on", [False, True], ids=["silent", "talks on"])
-def test_a_close_that_is_never_answered(attacked, sender, talks_on):  # noqa: F811
-    patient, stubborn = sides(attacked(), sender)
+def test_a_close_that_is_never_answered(attack, sender, talks_on):  # noqa: F811
+    patient, stubborn = sides(attack(), sender)
     started = time.monotonic()
     patient.send_close(4000, "bye")
     assert stubborn.expect_close() == (4000, "bye")
@@ -151,9 +148,9 @@ def test_a_close_that_is_never_answered(attacked, sender, talks_on):  # noqa: F8
 
 
 @pytest.mark.parametrize("sender", SIDES)
-def test_who_broke_a_rule_and_does_not_let_go(shared_gateway, attacked, sender):  # noqa: F811
+def test_who_broke_a_rule_and_does_not_let_go(shared_gateway, attack, sender):  # noqa: F811
     """It neither reads its Close nor stops sending; the other side does not answer its own."""
-    guilty, innocent = sides(attacked(), sender)
+    guilty, innocent = sides(attack(), sender)
     started = time.monotonic()
     guilty.send_frame(0x3, "reserved")
     junk = bytes(MIB)
@@ -210,4 +207,32 @@ def test_a_peer_that_dies_inside_a_frame(pinging_gateway, wire, silent):
     seen, close = read_until_close(dead)
     assert close is None and seen[0] & 0x0F == PING, f"expected a ping to who is dead, got {seen[:20]!r} and {close}"
     alive.close()
+    pinging_gateway.settled()
+
+
+def keep_sending(peer, data, stop, pace=0.0):
+    try:
+        while not stop.wait(pace):
+            peer.send(data)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("deaf", SIDES)
+def test_a_peer_that_sends_and_never_reads(pinging_gateway, wire, deaf):
+    """What it sends is a sign of life, and yet it is given up once it has taken nothing for too long."""
+    dead, alive = sides(pinging_gateway.pair(wire), deaf)
+    stop = threading.Event()
+    with ThreadPoolExecutor(3) as beside:
+        answer = beside.submit(read_until_close, alive)
+        beside.submit(keep_sending, alive, alive.frame(BINARY, bytes(60_000)), stop)
+        beside.submit(keep_sending, dead, dead.frame(TEXT, "I am alive"), stop, pace=0.02)
+        try:
+            before, close = answer.result(10)
+        finally:
+            stop.set()
+    assert close and close[0] == GONE[deaf], f"expected Close {GONE[deaf]} to who reads, got {close}"
+    assert before.startswith(dead.frame(TEXT, "I am alive")), "expected what came before its end"
+    alive.close()
+    dead.close()
     pinging_gateway.settled()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aftermath import MODES, Attacked
+from aftermath import MODES, Attacked, sides
 from raw import BINARY, CONTINUATION, DEADLINE, PING, PONG, TEXT, Deflate
 from sluice import PeakMemory
 
@@ -31,10 +31,6 @@ def flooded_gateway(tmp_path_factory):
 def flooded(request, flooded_gateway, wire):
     request.node.gateways = [flooded_gateway.gateway]
     return lambda mode="off": flooded_gateway.pair(wire, mode)
-
-
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
 
 
 class Sending(threading.Thread):

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from aftermath import LIMIT, attacked, expect_farewell, expect_refused, shared_gateway  # noqa: F401
+from aftermath import LIMIT, attack, expect_broken, shared_gateway, sides  # noqa: F401
 from delivery import DELIVERIES, unread, wait_until_read
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, close_payload
 
@@ -102,15 +102,13 @@ BROKEN_FRAMES = {
 
 @pytest.mark.parametrize("sender", ["client", "server"])
 @pytest.mark.parametrize("name", BROKEN_FRAMES, ids=str)
-def test_a_broken_frame(attacked, sender, name):  # noqa: F811
+def test_a_broken_frame(attack, sender, name):  # noqa: F811
     right, wrong, code = BROKEN_FRAMES[name]
     for deliver in DELIVERIES:
-        client, server = attacked()
-        guilty, innocent = (client, server) if sender == "client" else (server, client)
+        guilty, innocent = sides(attack(), sender)
         expected, broken = encode(guilty, right), encode(guilty, wrong)
         deliver(guilty, expected + broken + encode(guilty, [WHOLE]))
-        expect_refused(guilty, code)
-        expect_farewell(innocent, expected)
+        expect_broken(guilty, innocent, code, expected)
 
 
 def test_byte_by_byte_means_that_each_is_a_read_of_its_own(wire):

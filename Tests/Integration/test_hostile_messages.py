@@ -4,7 +4,7 @@ repeat or go unanswered, and connections that break off at every point of a fram
 import pytest
 
 from aftermath import (  # noqa: F401
-    EXTENSIONS, MODES, attacked, expect_refused, read_until_close, shared_gateway)
+    EXTENSIONS, MODES, attack, expect_refused, read_until_close, shared_gateway, sides)
 from delivery import DELIVERIES, byte_by_byte, split_at_random, whole
 from raw import CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate, close_payload
 
@@ -37,10 +37,6 @@ FRONTS = [b"", b"0123456789abcdef", "aé€😀".encode()]
 RIGHT_UTF8 = "\0 ~ \x7f\x80 ߿ࠀ \ud7ff\ue000 �￿ 𐀀 \U0010ffff κόσμε 😀".encode()
 
 
-def sides(pair, sender):
-    return pair if sender == "client" else pair[::-1]
-
-
 def compresses(mode, role):
     return mode in ("both", "passthrough") or mode == "terminate" and role == "client"
 
@@ -65,22 +61,23 @@ def text_frames(guilty, deflate, text, cut):
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", BROKEN_UTF8, ids=str)
-def test_text_that_is_not_utf8(attacked, mode, sender, name):  # noqa: F811
+def test_text_that_is_not_utf8(attack, mode, sender, name):  # noqa: F811
     broken = BROKEN_UTF8[name]
     for number, front in enumerate(FRONTS):
         text = front + broken + (b"" if "end" in name else b" and on")
         for cut in (None, len(front) + 1):
             deliver = DELIVERIES[(number + (cut is None)) % 3]
-            guilty, innocent = sides(attacked(mode), sender)
+            guilty, innocent = sides(attack(mode), sender)
             deliver(guilty, text_frames(guilty, codec(mode, guilty), text, cut))
-            expect_refused(guilty, 1007)
             before, close = read_until_close(innocent)
             if close is None:
                 # Part of the frame had gone on before the rest of it came, so there is no place for a Close.
                 assert before and not (deliver is whole and cut is None), "expected Close 1001 to the other side"
             else:
                 assert close[0] == 1001, f"expected Close 1001 to the other side, got {close}"
+                innocent.send_close(1001)
             innocent.close()
+            expect_refused(guilty, 1007)
 
 
 def read_plain(receiver, deflate):
@@ -91,8 +88,8 @@ def read_plain(receiver, deflate):
 
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("mode", MODES)
-def test_text_that_is_utf8_only_as_a_whole(attacked, mode, sender):  # noqa: F811
-    one, other = sides(attacked(mode), sender)
+def test_text_that_is_utf8_only_as_a_whole(attack, mode, sender):  # noqa: F811
+    one, other = sides(attack(mode), sender)
     compressing, inflating = codec(mode, one), codec(mode, other)
     for cut in [None, *range(len(RIGHT_UTF8) + 1)]:
         deliver = byte_by_byte if cut is None else split_at_random
@@ -104,9 +101,9 @@ def test_text_that_is_utf8_only_as_a_whole(attacked, mode, sender):  # noqa: F81
 
 
 @pytest.mark.parametrize("sender", SIDES)
-def test_what_follows_a_close_is_ignored(attacked, sender):  # noqa: F811
+def test_what_follows_a_close_is_ignored(attack, sender):  # noqa: F811
     for deliver in DELIVERIES:
-        one, other = sides(attacked(), sender)
+        one, other = sides(attack(), sender)
         rest = [one.frame(TEXT, "late"), one.frame(CLOSE, close_payload(4002)), one.frame(0xF, "?"), b"\xff" * 20]
         deliver(one, one.frame(CLOSE, close_payload(4001, "first")) + b"".join(rest))
         assert other.expect_close() == (4001, "first")
@@ -118,9 +115,9 @@ def test_what_follows_a_close_is_ignored(attacked, sender):  # noqa: F811
 
 
 @pytest.mark.parametrize("sender", SIDES)
-def test_a_close_inside_a_fragmented_message(attacked, sender):  # noqa: F811
+def test_a_close_inside_a_fragmented_message(attack, sender):  # noqa: F811
     for deliver in DELIVERIES:
-        one, other = sides(attacked(), sender)
+        one, other = sides(attack(), sender)
         begun = one.frame(TEXT, "begun", fin=False)
         deliver(one, begun + one.frame(CLOSE, close_payload(1000, "enough")) + one.frame(CONTINUATION, "late"))
         assert read_until_close(other) == (begun, (1000, "enough"))
@@ -132,8 +129,8 @@ def test_a_close_inside_a_fragmented_message(attacked, sender):  # noqa: F811
 
 
 @pytest.mark.parametrize("sender", SIDES)
-def test_closes_that_cross(attacked, sender):  # noqa: F811
-    one, other = sides(attacked(), sender)
+def test_closes_that_cross(attack, sender):  # noqa: F811
+    one, other = sides(attack(), sender)
     one.send_frame(TEXT, "begun", fin=False)
     assert other.read_frame().payload == b"begun"
     one.send_close(4001, "one")
@@ -149,9 +146,9 @@ def test_closes_that_cross(attacked, sender):  # noqa: F811
 
 @pytest.mark.parametrize("sender", SIDES)
 @pytest.mark.parametrize("mode", MODES)
-def test_pings_between_fragments(attacked, mode, sender):  # noqa: F811
+def test_pings_between_fragments(attack, mode, sender):  # noqa: F811
     for deliver in DELIVERIES:
-        one, other = sides(attacked(mode), sender)
+        one, other = sides(attack(mode), sender)
         frames, controls = [one.frame(TEXT, fin=False)], []
         for number in range(20):
             controls.append((PING if number % 2 else PONG, b"%d" % number))

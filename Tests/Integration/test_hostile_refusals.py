@@ -157,7 +157,8 @@ def test_a_client_that_leaves_inside_the_body_frees_the_server(attacked, wire, e
 @pytest.mark.parametrize("end", ["close", "reset"])
 @pytest.mark.parametrize("head, part", [
     (b"Content-Length: 5\r\n\r\n", b"ab"), (b"Transfer-Encoding: chunked\r\n\r\n", b"2\r\nab\r\n"),
-    (b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nab"), (b"Transfer-Encoding: chunked\r\n\r\n", b"2\r\nab\r\nnonsense\r\n"),
+    (b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nab"),
+    (b"Transfer-Encoding: chunked\r\n\r\n", b"2\r\nab\r\nnonsense\r\n"),
 ], ids=["inside a length", "between chunks", "inside a chunk", "with nonsense for a chunk"])
 def test_a_body_that_breaks_off_never_looks_whole(attacked, wire, head, part, end):
     server = wire.server()

@@ -1,0 +1,1 @@
+"""The load: clients that stamp every message and check every answer."""

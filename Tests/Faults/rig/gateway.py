@@ -1,0 +1,112 @@
+"""The gateway as a process: its configuration, its statistics, and what /proc says of it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+from harness.children import Failure, start, stop, tail, wait_until
+from harness.process_tree import memory
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+START_SECONDS = 30
+_LISTENERS = {"plain", "tls", "admin"}
+
+
+def binary():
+    path = Path(os.environ.get("SLUICE_BINARY") or REPOSITORY / ".build" / "release" / "sluice").resolve()
+    if not path.is_file():
+        raise Failure(f"{path} is not there; build it with `make build`, or name one with SLUICE_BINARY=PATH")
+    return path
+
+
+def configuration(folder, servers, timing, limits=None, capped=None):
+    """`capped`: settings of the route `/capped`."""
+    certificate = {"certificate": str(folder / "cert.pem"), "private_key": str(folder / "key.pem")}
+    return {
+        "listeners": [{"name": "plain", "address": "127.0.0.1:0"},
+                      {"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [certificate]}}],
+        "admin": {"address": "127.0.0.1:0"},
+        "limits": {"max_connections": 100_000, **(limits or {})},
+        "defaults": {"ping_interval": timing.ping_interval, "pong_timeout": timing.pong_timeout,
+                     "close_timeout": "3s", "idle_timeout": "2m"},
+        "routes": [
+            {"name": "plain", "match": {"path": "/plain"}, "upstream": "echo", "compression": "off"},
+            {"name": "deflate", "match": {"path": "/deflate"}, "upstream": "echo", "compression": "terminate"},
+            {"name": "capped", "match": {"path": "/capped"}, "upstream": "echo", "compression": "off",
+             **(capped or {})},
+        ],
+        "upstreams": [{"name": "echo", "servers": [{"address": server.authority} for server in servers],
+                       "connect_timeout": "2s", "response_timeout": timing.response_timeout, "retries": 2}],
+        "log": {"level": "info", "format": "json"},
+        "drain": {"timeout": "2s", "spread": "0s"},
+    }
+
+
+class Gateway:
+    """One `sluice run`. `descriptors`: the hard limit of its file descriptors."""
+
+    def __init__(self, folder, config, descriptors=None):
+        file = folder / "sluice.yaml"
+        file.write_text(json.dumps(config, indent=2) + "\n")  # JSON is YAML
+        self.log = folder / "gateway.log"
+        wrapper = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+        self.child = start([*wrapper, binary(), "run", "--config", file], self.log, stdout=subprocess.DEVNULL)
+        self.peak = 0
+        self._done = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+
+    def wait_until_started(self):
+        wait_until(lambda: _LISTENERS <= self.addresses().keys(), START_SECONDS, self.child, "sluice", self.log)
+        self._addresses = self.addresses()
+        self.ports = {name: int(self._addresses[name].rpartition(":")[2]) for name in _LISTENERS}
+        self._sampler.start()
+        return self
+
+    def addresses(self):
+        found = {}
+        for entry in self.entries():
+            if entry.get("message") == "listening":
+                found[entry["listener"]] = entry["address"]
+        return found
+
+    def entries(self):
+        """The lines of the log, metadata beside the rest."""
+        for line in self.log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                yield {**entry, **(entry.get("metadata") or {})}
+
+    def stop(self):
+        self._done.set()
+        stop(self.child, 8)
+
+    def require_running(self):
+        if self.child.poll() is not None:
+            raise Failure(f"sluice ended by itself with status {self.child.returncode}:\n{tail(self.log, 20)}")
+
+    def stats(self):
+        self.require_running()
+        with urllib.request.urlopen(f"http://{self._addresses['admin']}/stats", timeout=10) as response:
+            return json.load(response)
+
+    # What /proc says
+
+    def memory(self):
+        """PSS in bytes."""
+        return memory(self.child.pid)["pss"]
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _sample(self):
+        while not self._done.wait(0.2):
+            with contextlib.suppress(OSError):
+                self.peak = max(self.peak, self.memory())

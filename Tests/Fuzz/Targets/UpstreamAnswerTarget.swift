@@ -1,0 +1,86 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import WebSocketCore
+
+@testable import GatewayNIO
+
+/// What a server answers to the gateway's upgrade: `UpstreamHandshake` and `ClientHandshake.verify`; the second half of
+/// `HandshakeTarget`.
+///
+/// Invariant: whatever comes, the handshake ends just once: answered, failed or timed out. A 101 is taken only if its
+/// bytes, read naively, satisfy the end of RFC 6455 §4.1.
+enum UpstreamAnswerTarget {
+    private static let key = "dGhlIHNhbXBsZSBub25jZQ=="
+    private static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    private static let subprotocols = ["chat", "superchat"]
+
+    private final class Recorder: UpstreamHandshakeDelegate {
+        var heads: [HTTPResponseHead] = []
+        var failures = 0
+        var ends = 0
+
+        func handshake(_ handshake: UpstreamHandshake, answered head: HTTPResponseHead) { heads.append(head) }
+        func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer) {}
+        func handshakeEndedResponse(_ handshake: UpstreamHandshake, isWhole: Bool) { ends += 1 }
+        func handshake(_ handshake: UpstreamHandshake, failed reason: String) { failures += 1 }
+        func handshakeTimedOut(_ handshake: UpstreamHandshake) { failures += 1 }
+    }
+
+    static func check(_ stream: [UInt8], seed: Int) throws {
+        let recorder = Recorder()
+        let channel = EmbeddedChannel()
+        let request = UpstreamRequest(
+            path: "/", host: "example.com",
+            fields: ClientHandshake.requestFields(key: key, subprotocols: subprotocols), key: key,
+            subprotocols: subprotocols)
+        let handshake = UpstreamHandshake(
+            request: request, isTLS: false, timeout: .seconds(5), delegate: recorder)
+        try handshake.addCodec(to: channel.pipeline.syncOperations)
+        try channel.pipeline.syncOperations.addHandler(handshake)
+        channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        var pieces = Pieces(seed: seed)
+        var position = 0
+        while position < stream.count, channel.isActive {
+            let count = min(pieces.next(), stream.count - position)
+            _ = try? channel.writeInbound(ByteBuffer(bytes: stream[position..<(position + count)]))
+            position += count
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(5))
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+        try judge(recorder, stream)
+    }
+
+    private static func judge(_ recorder: Recorder, _ stream: [UInt8]) throws {
+        try require(
+            recorder.heads.count + recorder.failures == 1,
+            "answered \(recorder.heads.count) times, failed \(recorder.failures) times")
+        guard let head = recorder.heads.first else { return }
+        guard head.status == .switchingProtocols else {
+            try require(recorder.ends == 1, "a refusal ended \(recorder.ends) times")
+            return
+        }
+        let fields = HTTP1Head.fields(from: head.headers)
+        guard
+            let (subprotocol, _) = try? ClientHandshake.verify(
+                status: Int(head.status.code), fields: fields, key: key, offeredSubprotocols: subprotocols)
+        else { return }
+        var rest = stream[...]
+        var raw = RawHead(rest)
+        // Other interim responses may come first (RFC 9110 §15.2).
+        while let interim = raw, !interim.startLine.contains(" 101"), interim.startLine.contains(" 1") {
+            rest = rest.dropFirst(interim.length)
+            raw = RawHead(rest)
+        }
+        guard let raw else { throw BrokenInvariant("a 101 was taken that did not come") }
+        try require(raw.lists("upgrade", "websocket"), "a 101 without Upgrade was taken: \(raw.fields)")
+        try require(raw.lists("connection", "upgrade"), "a 101 without Connection was taken: \(raw.fields)")
+        try require(
+            raw.values("sec-websocket-accept") == [accept], "Sec-WebSocket-Accept is taken: \(raw.fields)")
+        let named = raw.values("sec-websocket-protocol")
+        try require(
+            named == [subprotocol].compactMap { $0 } && named.allSatisfy { subprotocols.contains($0) },
+            "subprotocol \(named) was taken as \(subprotocol ?? "none"), offered were \(subprotocols)")
+    }
+}

@@ -1,0 +1,92 @@
+"""The gateway without a file descriptor left: what is open goes on, nothing spins, and it recovers by itself."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from raw import TEXT
+from sluice import proxied
+from test_refusals import check_refusal
+from waiting import eventually
+
+SPARE = 12
+
+
+def descriptors(running):
+    return len(os.listdir(f"/proc/{running.process.pid}/fd"))
+
+
+def processor_seconds(running):
+    fields = Path(f"/proc/{running.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def leave(running, spare):
+    """Lowers the limit so that so many more descriptors can be opened; gives the limit there was."""
+    before = resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (descriptors(running) + spare, before[1]))
+    return before
+
+
+@pytest.fixture
+def exhausted(gateway, wire):
+    """A gateway with one WebSocket, all other descriptors held by `silent` clients, and more of them in the queue."""
+    class Exhausted:
+        server = wire.server()
+        running = gateway(proxied(server.address))
+        client, peer = wire.pair(running, server)
+
+        def free(self):
+            for one in self.silent:
+                one.close()
+
+    it = Exhausted()
+    leave(it.running, SPARE)
+    limit = descriptors(it.running) + SPARE
+    # The queue is several listening sockets, one for each event loop: each gets more than its share.
+    it.silent = [wire.connect(it.running) for _ in range(SPARE * 4)]
+    eventually(lambda: descriptors(it.running) == limit, f"all {limit} descriptors used")
+    yield it
+    it.free()
+
+
+def check_echo(exhausted, text):
+    exhausted.client.send_frame(TEXT, text)
+    assert exhausted.peer.read_message()[1] == text
+    exhausted.peer.send_frame(TEXT, text)
+    assert exhausted.client.read_message()[1] == text
+
+
+def test_open_connections_go_on_and_nothing_spins(exhausted, wire):
+    check_echo(exhausted, b"before")
+    waiting = wire.connect(exhausted.running).send_upgrade()
+    before = processor_seconds(exhausted.running)
+    waiting.expect_silence(1.0)
+    used = processor_seconds(exhausted.running) - before
+    assert used < 0.08, f"expected less than 0.08 s of CPU time in a second without descriptors, got {used:.2f} s"
+    check_echo(exhausted, b"after")
+
+
+def test_who_waited_gets_through_when_descriptors_are_free(exhausted, wire):
+    waiting = wire.connect(exhausted.running).send_upgrade()
+    exhausted.free()
+    wire.accept(exhausted.server).accept_upgrade()
+    status = waiting.read_response().status
+    assert status == 101, f"expected 101, got {status}"
+
+
+def test_running_short_is_said_in_the_log(exhausted):
+    exhausted.running.wait_for_output(lambda line: "accepting pauses" in line, "a warning that accepting pauses")
+
+
+def test_the_last_descriptor_leads_to_503_and_is_no_failure_of_the_server(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    wire.pair(running, server)
+    before = leave(running, 1)
+    check_refusal(wire.request(running), 503, retry_after=True)
+    resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, before)
+    state = running.stats()["upstreams"]["backend"]["servers"][server.address]
+    assert (state["healthy"], state["failures_total"]) == (True, 0), f"expected a server without failures, got {state}"
