@@ -24,7 +24,7 @@ help:
 	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
-	@echo "make conformance       the whole Autobahn TestSuite through the gateway, in every mode"
+	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
 	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
 	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
 	@echo "make simulate          a million random sessions; SLUICE_SIMULATION_RUNS and _SEED choose others"
