@@ -94,13 +94,15 @@ simulate:
 	SLUICE_SIMULATION_RUNS="$${SLUICE_SIMULATION_RUNS:-1000000}" \
 	    swift test -c release -Xswiftc -enable-testing --scratch-path .build-simulation --filter SimulationTests
 
-# Each sanitizer needs a build of everything.
+# Each sanitizer needs a build of everything. Leaks are left to the tests of memory: what a process still has when it
+# ends, in singletons above all, is no leak.
 sanitize: sanitize-thread sanitize-address
 
 sanitize-%:
 	@scripts/prerequisites test
 	@scripts/python-environment
 	swift build --sanitize=$* --product sluice --scratch-path .build-$*
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Integration/thread-sanitizer.supp" ASAN_OPTIONS=detect_leaks=0 \
 	SLUICE_BINARY="$(CURDIR)/.build-$*/debug/sluice" SLUICE_SANITIZER=$* \
 	    .venv/bin/python -m pytest Tests/Integration $(ARGS)
 
