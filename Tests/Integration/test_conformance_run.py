@@ -103,7 +103,7 @@ def test_a_run_that_gives_no_results_says_whose_fault_it_was(tmp_path, behaviour
 def test_a_gateway_that_dies_is_named_with_its_signal_and_the_case(tmp_path):
     with running(tmp_path, "waits") as process:
         eventually(lambda: "ID 3.2" in (log_of(tmp_path, "wstest.log") or ""), "the fuzzer in case 3.2", timeout=30)
-        gateways = [line for line in programs_below(tmp_path) if str(BINARY) in line]
+        gateways = [line for line in programs_below(tmp_path) if str(BINARY.resolve()) in line]
         assert len(gateways) == 1, gateways
         os.kill(int(gateways[0].partition(":")[0]), signal.SIGKILL)
         output, _ = process.communicate(timeout=60)
