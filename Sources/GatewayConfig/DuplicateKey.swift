@@ -28,8 +28,19 @@ enum DuplicateKey {
         return String(result)
     }
 
+    /// Lines as YAML 1.1 ends them, which is how Yams counts; a carriage return before a line feed stays in its line.
     private static func scalarLines(_ text: String) -> [[Unicode.Scalar]] {
-        text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(Array.init)
+        var lines: [[Unicode.Scalar]] = [[]]
+        let scalars = Array(text.unicodeScalars)
+        for (index, scalar) in scalars.enumerated() {
+            switch scalar {
+            case "\r" where index + 1 < scalars.count && scalars[index + 1] == "\n":
+                lines[lines.count - 1].append(scalar)
+            case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": lines.append([])
+            default: lines[lines.count - 1].append(scalar)
+            }
+        }
+        return lines
     }
 
     /// A later line of the same indentation, before any of a smaller one.
