@@ -325,6 +325,16 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
         _ context: ChannelHandlerContext, _ decision: ProxyDecision, _ server: UpgradedServer,
         _ extensions: SessionExtensions
     ) {
+        // Before the 101: whoever has read that finds this session's share of zlib's memory taken.
+        let info = SessionInfo(
+            decision, server, extensions, listener: listener.name, startedAt: startedAt, loop: loop)
+        let driver = loop.add { id in
+            SessionDriver(
+                id: id, info: info,
+                session: GatewaySession(
+                    settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
+                    maskKeys: loop.maskKeys, now: .now()), loop: loop)
+        }
         var fields = ServerHandshake.responseFields(
             key: decision.upgrade.key ?? "", subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
         fields.append(
@@ -336,15 +346,6 @@ extension HTTP1Handshake: UpstreamAttemptDelegate {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
 
         state = .relaying
-        let info = SessionInfo(
-            decision, server, extensions, listener: listener.name, startedAt: startedAt, loop: loop)
-        let driver = loop.add { id in
-            SessionDriver(
-                id: id, info: info,
-                session: GatewaySession(
-                    settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
-                    maskKeys: loop.maskKeys, now: .now()), loop: loop)
-        }
         let pipeline = context.pipeline.syncOperations
         do {
             try pipeline.addHandler(RelayHandler(leg: .client, driver: driver))
