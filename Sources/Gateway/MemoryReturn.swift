@@ -13,14 +13,14 @@ import NIOPosix
 /// connections have gone.
 struct MemoryReturn {
     /// How often to look.
-    static let interval = Duration.seconds(5)
+    static let interval = Duration.seconds(2)
     /// Fewer than these are not worth it.
-    private static let leastEnded = 256
+    private static let leastEnded = 64
 
     /// The most connections there were since memory was last given back.
     private var peak = 0
 
-    /// Whether a quarter of the connections there were, and no fewer than 256, have gone since it last said so.
+    /// Whether a quarter of the connections there were, and no fewer than 64, have gone since it last said so.
     mutating func isDue(connections: Int) -> Bool {
         peak = max(peak, connections)
         guard peak - connections >= max(Self.leastEnded, peak / 4) else { return false }

@@ -3,10 +3,10 @@ import Testing
 @testable import Gateway
 
 @Suite struct MemoryReturnTests {
-    @Test("memory is given back once a quarter of the connections, and no fewer than 256, have gone")
+    @Test("memory is given back once a quarter of the connections, and no fewer than 64, have gone")
     func waitsForMany() {
         var memory = MemoryReturn()
-        let few = [0, 255, 0, 100, 255, 0].map { memory.isDue(connections: $0) }
+        let few = [0, 63, 0, 25, 63, 0].map { memory.isDue(connections: $0) }
         #expect(few == Array(repeating: false, count: 6))
         // At 3,000 and 2,250 and 0; once each.
         let many = [4000, 3001, 3000, 3000, 2251, 2250, 0, 0].map { memory.isDue(connections: $0) }

@@ -14,7 +14,7 @@ from .waiting import eventually, hold
 KEPT_MIB = 24
 KEPT_SHARE = 0.25  # or so much of what the load had added, if that is more
 RETURNED_MIB = 8
-RETURN_SECONDS = {False: 12, True: 1}  # it looks every five seconds whether there is much to return
+RETURN_SECONDS = 6  # it looks every two seconds whether there is much to return
 CLOSE_SECONDS = 15
 
 
@@ -208,7 +208,7 @@ class Stage:
         peak = max(self.gateway.peak, before)
         allowed = before + max(KEPT_MIB * MIB, int((peak - before) * KEPT_SHARE))
         # What the gateway has done by then is told, though the check would be content with less.
-        eventually(lambda: self.gateway.memory() <= before + RETURNED_MIB * MIB, RETURN_SECONDS[self.options.quick])
+        eventually(lambda: self.gateway.memory() <= before + RETURNED_MIB * MIB, RETURN_SECONDS)
         after = self.gateway.memory()
         self.account.memory = {"before": before, "peak": peak, "after": after}
         self.check(after <= allowed, f"memory of at most {allowed / MIB:.0f} MiB after all is closed",
