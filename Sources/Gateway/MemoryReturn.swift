@@ -37,6 +37,7 @@ struct MemoryReturn {
         }
     }
 
+    /// `int malloc_trim(size_t)`, the signature glibc has had since it has the function; no outside data comes near it.
     /// Looked up by name: Swift's Glibc module leaves malloc.h out, and other C libraries have no such function.
     private static func trim() {
         typealias Trim = @convention(c) (Int) -> CInt

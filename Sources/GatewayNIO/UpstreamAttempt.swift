@@ -243,10 +243,3 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         fail(.responseTimeout)
     }
 }
-
-extension IOError {
-    /// Whether this machine is short of something: file descriptors, memory, or ports of its own.
-    var isLackOfResources: Bool {
-        [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].contains(errnoCode)
-    }
-}

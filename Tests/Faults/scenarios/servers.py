@@ -18,6 +18,21 @@ def given_up(server):
     return lambda end: "its server was silent" if end["server"] == server and end["how"] in allowed else None
 
 
+def judge_silence(stage, account, victim, count):
+    """A server has gone silent under `count` connections: new ones go elsewhere, and those are given up.
+
+    A silent network is found by the connect timeout; where the kernel accepts, by the response timeout."""
+    during = stage.fleet.open(60)
+    account.connections += during["opened"]
+    account.note(f"60 handshakes meanwhile: {dict(during['servers'])}, {dict(during['failures'])}")
+    stage.check(set(during["failures"]) <= {"refused 504"} and victim.name not in during["servers"],
+                "a WebSocket to another server, or 504", f"{dict(during['servers'])}, {during['failures']}")
+    passed = stage.eventually(
+        lambda: stage.fleet.on(victim.name) == 0, stage.timing.until_given_up, "the end of its connections")
+    account.note(f"{count} connections to {victim.name} given up {passed:.1f} s after those handshakes")
+    stage.judge_ends(given_up(victim.name))
+
+
 def kill(options, folder, account):
     """SIGKILL of one of three servers; a new process on its port."""
     with Stage(options, folder, account) as stage:
@@ -51,15 +66,7 @@ def freeze(options, folder, account):
         count = stage.fleet.on(victim.name)
         victim.freeze()
         try:
-            during = stage.fleet.open(60)
-            account.connections += during["opened"]
-            account.note(f"60 handshakes meanwhile: {dict(during['servers'])}, {dict(during['failures'])}")
-            stage.check(set(during["failures"]) <= {"refused 504"} and victim.name not in during["servers"],
-                        "a WebSocket to another server, or 504", f"{dict(during['servers'])}, {during['failures']}")
-            passed = stage.eventually(
-                lambda: stage.fleet.on(victim.name) == 0, stage.timing.until_given_up, "the end of its connections")
-            account.note(f"{count} connections to {victim.name} given up {passed:.1f} s after those handshakes")
-            stage.judge_ends(given_up(victim.name))
+            judge_silence(stage, account, victim, count)
         finally:
             victim.thaw()
         account.recovery, refused = stage.wait_for_use(victim.name)
