@@ -23,6 +23,7 @@ extension Target.Dependency {
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioHPACK = product(name: "NIOHPACK", package: "swift-nio-http2")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
@@ -58,6 +59,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -76,6 +78,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "PerMessageDeflate", dependencies: ["WebSocketCore", "CZlib", .nioCore],
+            swiftSettings: strict),
+        .target(
+            name: "HTTP2Core", dependencies: [.nioCore, .nioHPACK, .httpTypes],
             swiftSettings: strict),
         .target(
             name: "GatewayConfig", dependencies: [.yams, .x509, .asn1, .crypto],
@@ -98,7 +103,7 @@ let package = Package(
             name: "GatewayNIO",
             dependencies: [
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
-                "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
+                "HTTP2Core", "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
             ],
             swiftSettings: strict),
         .target(
@@ -129,6 +134,9 @@ let package = Package(
 
         .testTarget(
             name: "WebSocketCoreTests", dependencies: ["WebSocketCore", .nioCore, .httpTypes],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HTTP2CoreTests", dependencies: ["HTTP2Core", .nioCore, .nioHPACK, .httpTypes],
             swiftSettings: strict),
         .testTarget(
             name: "PerMessageDeflateTests",

@@ -1,0 +1,177 @@
+public import HTTPTypes
+public import NIOCore
+import NIOHPACK
+
+// What goes out: frames of all streams in one buffer, each stream in its turn (RFC 9113 §5.2, §6).
+extension HTTP2Connection {
+    /// Opens a stream with this request (client's side); nil when `freeStreams` is 0.
+    public func open(_ request: HTTPRequest, endsStream: Bool = false) -> HTTP2Stream? {
+        guard freeStreams > 0 else { return nil }
+        let stream = HTTP2Stream(id: nextStream, sendWindow: Int(peerSettings.initialWindowSize))
+        nextStream += 2
+        streams[stream.id] = stream
+        stream.flags.insert(.isAnswered)
+        writeHeaders(HTTP2Head.list(for: request), on: stream, endsStream: endsStream)
+        return stream
+    }
+
+    /// Sends a response's head (server's side).
+    public func respond(_ response: HTTPResponse, on stream: HTTP2Stream, endsStream: Bool = false) {
+        guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
+        stream.flags.insert(.isAnswered)
+        writeHeaders(HTTP2Head.list(for: response), on: stream, endsStream: endsStream)
+    }
+
+    /// Sends content: at once as far as the windows and the output have room, the rest when it is the stream's turn.
+    public func write(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
+        guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
+        var bytes = bytes
+        // Where others wait for their turn, so does this one.
+        if stream.pending == nil, ready.isEmpty {
+            while bytes.readableBytes > 0, let count = sendable(bytes.readableBytes, on: stream) {
+                HTTP2FrameHeader(.data, stream: stream.id, payloadLength: count).write(to: &output)
+                // A slice that was just counted.
+                if var slice = bytes.readSlice(length: count) { output.writeBuffer(&slice) }
+                stream.sendWindow -= count
+                sendWindow -= count
+            }
+        }
+        guard bytes.readableBytes > 0 else { return }
+        if stream.pending == nil {
+            stream.pending = ByteBuffer(bytes: bytes.readableBytesView)
+        } else {
+            stream.pending?.writeBuffer(&bytes)
+        }
+        if stream.pendingBytes >= HTTP2Stream.highWatermark { stream.flags.insert(.isUnwritable) }
+        enqueue(stream)
+    }
+
+    /// How much of `count` bytes may go out in one frame now; nil: nothing.
+    private func sendable(_ count: Int, on stream: HTTP2Stream) -> Int? {
+        let room = Self.outputLimit - output.readableBytes
+        let count = min(count, Self.maxDataSize, stream.sendWindow, sendWindow, room)
+        return count > 0 ? count : nil
+    }
+
+    /// Ends the own half of the stream, behind what is pending.
+    public func end(_ stream: HTTP2Stream) {
+        guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
+        if stream.pending != nil {
+            stream.flags.insert(.endsAfterPending)
+            return
+        }
+        writeFrame(.data, flags: .endStream, stream: stream.id, payload: ByteBuffer())
+        stream.flags.insert(.localEnded)
+        removeIfDone(stream)
+    }
+
+    /// Ends the stream at once; what is pending is lost (RFC 9113 §6.4).
+    public func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        guard !stream.isClosed, failure == nil else { return }
+        writeReset(stream.id, code)
+        remove(stream)
+    }
+
+    /// All that can be sent now, DATA of the streams that wait included; nil when there is nothing.
+    public func takeOutput() -> ByteBuffer? {
+        fill()
+        guard output.readableBytes > 0 else { return nil }
+        let bytes = output
+        output = ByteBuffer()
+        return bytes
+    }
+
+    /// Whether `takeOutput` has something to give.
+    public var hasOutput: Bool { output.readableBytes > 0 || sendWindow > 0 && !ready.isEmpty }
+
+    /// Lets each stream that waits send one frame, and again, until the output is full.
+    private func fill() {
+        while output.readableBytes < Self.outputLimit, sendWindow > 0, let stream = ready.popFirst() {
+            stream.flags.remove(.isQueued)
+            guard !stream.isClosed, var pending = stream.pending.take() else { continue }
+            guard let count = sendable(pending.readableBytes, on: stream),
+                let slice = pending.readSlice(length: count)
+            else {
+                stream.pending = pending
+                continue
+            }
+            let isLast = pending.readableBytes == 0
+            let ends = isLast && stream.flags.contains(.endsAfterPending)
+            writeFrame(.data, flags: ends ? .endStream : [], stream: stream.id, payload: slice)
+            stream.sendWindow -= count
+            sendWindow -= count
+            if !isLast {
+                // What has gone is given back now and then, at the price of one move of what is left.
+                if pending.readerIndex > HTTP2Stream.highWatermark { pending.discardReadBytes() }
+                stream.pending = pending
+                enqueue(stream)
+            }
+            if ends {
+                stream.flags.insert(.localEnded)
+                removeIfDone(stream)
+            } else if !stream.isWritable, stream.pendingBytes < HTTP2Stream.lowWatermark {
+                stream.flags.remove(.isUnwritable)
+                events.append(.writable(stream))
+            }
+        }
+    }
+
+    /// Puts a stream in line if it has something to send and may.
+    func enqueue(_ stream: HTTP2Stream) {
+        guard stream.pending != nil, stream.sendWindow > 0, !stream.flags.contains(.isQueued) else { return }
+        stream.flags.insert(.isQueued)
+        ready.append(stream)
+    }
+
+    // MARK: Frames
+
+    func writeFrame(
+        _ kind: HTTP2FrameHeader.Kind, flags: HTTP2FrameHeader.Flags = [], stream: HTTP2StreamID = 0,
+        payload: ByteBuffer
+    ) {
+        HTTP2FrameHeader(kind, flags: flags, stream: stream, payloadLength: payload.readableBytes).write(to: &output)
+        output.writeImmutableBuffer(payload)
+    }
+
+    func writeWindowUpdate(_ stream: HTTP2StreamID, _ increment: UInt32) {
+        HTTP2FrameHeader(.windowUpdate, stream: stream, payloadLength: 4).write(to: &output)
+        output.writeInteger(increment)
+    }
+
+    func writeReset(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
+        HTTP2FrameHeader(.rstStream, stream: stream, payloadLength: 4).write(to: &output)
+        output.writeInteger(code.rawValue)
+    }
+
+    func writeGoAway(_ code: HTTP2ErrorCode, _ message: String) {
+        var payload = ByteBuffer()
+        payload.writeMultipleIntegers(lastPeerStream, code.rawValue)
+        payload.writeString(message)
+        writeFrame(.goAway, payload: payload)
+    }
+
+    private func writeHeaders(_ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool) {
+        var block = ByteBuffer()
+        do {
+            try encoder.encode(headers: list, to: &block)
+        } catch {
+            // Only if a header block were being written already.
+            fail(HTTP2Failure(.internalError, "header fields can't be compressed: \(error)"))
+            return
+        }
+        var kind = HTTP2FrameHeader.Kind.headers
+        var flags: HTTP2FrameHeader.Flags = endsStream ? .endStream : []
+        repeat {
+            let count = min(block.readableBytes, Self.maxDataSize)
+            let fragment = block.readSlice(length: count) ?? ByteBuffer()
+            if block.readableBytes == 0 { flags.insert(.endHeaders) }
+            writeFrame(kind, flags: flags, stream: stream.id, payload: fragment)
+            kind = .continuation
+            flags = []
+        } while block.readableBytes > 0
+        if endsStream {
+            stream.flags.insert(.localEnded)
+            removeIfDone(stream)
+        }
+    }
+}
