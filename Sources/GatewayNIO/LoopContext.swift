@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
@@ -15,6 +16,10 @@ final class LoopContext {
     let maskKeys = RandomMaskKeys()
     let counters: LoopCounters
     private(set) var sessions: [SessionID: SessionDriver] = [:]
+    /// Clients' HTTP/2 connections.
+    private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
+    private var pools: [HTTP2Pool.Key: HTTP2Pool] = [:]
+    private var lastConnectionID: UInt64 = 0
     private var nextID: SessionID = 0
     private let deadlines: LoopDeadlines
     /// Sessions that have work left, and have had their turn.
@@ -54,6 +59,32 @@ final class LoopContext {
         if sessions.isEmpty { whenEmpty?() }
     }
 
+    // MARK: HTTP/2
+
+    func add(_ front: HTTP2Front) {
+        fronts[ObjectIdentifier(front)] = front
+        if let frontAdded { eventLoop.assumeIsolated().execute { frontAdded(front) } }
+    }
+
+    func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
+
+    /// A number for an HTTP/2 connection, unlike those of the other loops.
+    func makeConnectionID() -> UInt64 {
+        lastConnectionID &+= 1
+        return lastConnectionID &* UInt64(runtime.telemetry.loopCount) &+ UInt64(index)
+    }
+
+    /// The connections of this loop to one server.
+    func pool(of upstream: Upstream, server: Int) -> HTTP2Pool {
+        let key = HTTP2Pool.Key(upstream: upstream.configuration.name, server: server)
+        if let pool = pools[key] { return pool }
+        let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
+        pools[key] = pool
+        return pool
+    }
+
+    // MARK: Turns
+
     /// Lets a session go on when the channels of the loop have been looked at.
     func giveTurnLater(_ id: SessionID) {
         awaitingTurn.append(id)
@@ -81,6 +112,7 @@ final class LoopContext {
     /// Set by a drain: called when the last session has ended, and with each one that still comes.
     var whenEmpty: (() -> Void)?
     var sessionAdded: ((SessionDriver) -> Void)?
+    var frontAdded: ((HTTP2Front) -> Void)?
 }
 
 /// Numbers a session on its event loop.

@@ -19,6 +19,9 @@ public final class Telemetry: Sendable {
 
     public let version: String
     public let routes: [Route]
+    /// HTTP/2 connections that ended because a rule was broken.
+    public let http2Client = HTTP2Failures()
+    public let http2Server = HTTP2Failures()
     private let loops: [LoopCounters]
     /// By loop, then by route.
     private let counters: [[RouteCounters]]
@@ -39,6 +42,8 @@ public final class Telemetry: Sendable {
     public func counters(loop: Int, route: Int) -> RouteCounters {
         counters[loop][route]
     }
+
+    public var loopCount: Int { loops.count }
 
     public func counters(loop: Int) -> LoopCounters {
         loops[loop]

@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 
 /// Finds the frames in a stream of bytes (RFC 9113 §4). The payload of DATA goes on as it comes, as slices of what was

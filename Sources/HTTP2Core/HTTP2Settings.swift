@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 
 /// What an endpoint has announced of itself (RFC 9113 §6.5.2, RFC 8441 §3), beginning with the initial values.
