@@ -15,8 +15,8 @@ final class SessionInfo {
     let client: ClientAddress
     private let listener: String
     private let server: String
-    let clientVersion: HTTPVersion
-    let serverVersion: HTTPVersion
+    let clientVersion: LegVersion
+    let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
     private let permit: Permit
@@ -26,7 +26,7 @@ final class SessionInfo {
     /// Counts the connection as accepted.
     init(
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
-        clientVersion: HTTPVersion, startedAt: NIODeadline, loop: LoopContext
+        clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
         route = decision.routeIndex
         routeName = decision.route.name
