@@ -95,7 +95,7 @@ public final class Gateway: Sendable {
         self.admin = admin
         self.isDraining = isDraining
         let admission = server.runtime.admission
-        memoryReturn = Task { await MemoryReturn.run { admission.activeConnections } }
+        memoryReturn = Task { await MemoryReturn.run { (admission.activeConnections, admission.takePeak()) } }
     }
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.

@@ -70,7 +70,7 @@ import Testing
         ("h2: { idle_timeout: 0s }", "4:25: error: expected a duration longer than 0s"),
         (
             "h2: { streams: 5 }",
-            "4:11: error: unknown key \"streams\"; did you mean \"max_streams\"?"
+            "4:11: error: unknown key \"streams\"; expected idle_timeout, max_connections, max_streams, ping_interval, ping_timeout"
         ),
         (
             "h2: on",
