@@ -19,12 +19,7 @@ struct UpstreamReader {
         if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
-        if let node = section.node("h2") {
-            upstream.http2 = http2(node)
-            if upstream.protocol == .http1 {
-                context.report("h2 is of no use with protocol: http/1.1; expected protocol: h2 or auto", at: node.place)
-            }
-        }
+        if let node = section.node("h2") { upstream.http2 = http2(node) }
         section.refuse("sticky", "health_check")
         section.finish()
         return name != nil && servers != nil ? upstream : nil

@@ -40,7 +40,7 @@ final class ClientExchange {
     }
 
     let listener: ListenerConfiguration
-    let version: HTTPVersion
+    let version: LegVersion
     private let loop: LoopContext
     private let startedAt = NIODeadline.now()
     private let requestID = RequestID.make()
@@ -50,7 +50,7 @@ final class ClientExchange {
 
     /// - Parameter peer: whoever is at the other end of the client's connection, once it is known.
     init(
-        listener: ListenerConfiguration, version: HTTPVersion, loop: LoopContext, responder: any ClientResponder,
+        listener: ListenerConfiguration, version: LegVersion, loop: LoopContext, responder: any ClientResponder,
         peer: @escaping () -> ClientAddress
     ) {
         self.listener = listener

@@ -28,6 +28,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var isTLSReady: Bool
     private var owesRead = false
+    private var hasCodec = false
     /// Made with the first use, as it refers to this handler.
     private lazy var exchange = ClientExchange(
         listener: listener, version: .http1, loop: loop, responder: self,
@@ -45,17 +46,13 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
             HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
     }
 
-    func addToPipeline(_ pipeline: ChannelPipeline.SynchronousOperations) throws {
-        try pipeline.addHandler(encoder)
-        try pipeline.addHandler(decoder)
-        try pipeline.addHandler(self)
-    }
-
-    /// Makes way for HTTP/2, before anything was read.
-    func removeFromPipeline(_ pipeline: ChannelPipeline.SynchronousOperations) {
-        pipeline.removeHandler(self, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
-        pipeline.removeHandler(encoder, promise: nil)
+    /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
+    func addCodec() throws {
+        guard let context, !hasCodec else { return }
+        hasCodec = true
+        let pipeline = context.pipeline.syncOperations
+        try pipeline.addHandler(encoder, position: .before(self))
+        try pipeline.addHandler(decoder, position: .before(self))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -156,6 +153,8 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
 extension HTTP1Handshake: ClientResponder {
     func answer(_ answer: GatewayAnswer) {
         guard let context else { return }
+        // A client that has sent too little to be known is spoken to in HTTP/1.1.
+        try? addCodec()
         let answer = HTTP1Answer(answer)
         let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: answer.headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)

@@ -11,7 +11,6 @@ final class HTTP2Front: HTTP2HandlerOwner {
     /// How long a connection without a stream is kept for the next one.
     static let idleTimeout = TimeAmount.seconds(60)
 
-    let id: UInt64
     let listener: ListenerConfiguration
     let loop: LoopContext
     let handler: HTTP2Handler
@@ -23,14 +22,13 @@ final class HTTP2Front: HTTP2HandlerOwner {
     private var knownStreams = 0
 
     init(id: UInt64, listener: ListenerConfiguration, loop: LoopContext, peer: ClientAddress) {
-        self.id = id
         self.listener = listener
         self.loop = loop
         self.peer = peer
         let limits = HTTP2Limits(
             maxStreams: listener.maxStreams, maxHeaderListSize: loop.runtime.configuration.limits.maxHeaderSize,
             offersConnectProtocol: listener.websocketOverHTTP2)
-        handler = HTTP2Handler(connection: HTTP2Connection(role: .server, limits: limits))
+        handler = HTTP2Handler(id: id, connection: HTTP2Connection(role: .server, limits: limits))
     }
 
     private var connection: HTTP2Connection { handler.connection }

@@ -24,6 +24,8 @@ final class HTTP2Handler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Among all HTTP/2 connections of the process.
+    let id: UInt64
     let connection: HTTP2Connection
     /// Until the channel is closed: the two need each other.
     private var owner: (any HTTP2HandlerOwner)?
@@ -39,7 +41,8 @@ final class HTTP2Handler: ChannelInboundHandler {
     /// Grows with each event: how far the peer's bytes have been understood.
     private(set) var progress: UInt64 = 0
 
-    init(connection: HTTP2Connection) {
+    init(id: UInt64, connection: HTTP2Connection) {
+        self.id = id
         self.connection = connection
     }
 

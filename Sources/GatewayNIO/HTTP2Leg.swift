@@ -1,4 +1,5 @@
 import GatewaySession
+import GatewayTelemetry
 import HTTP2Core
 import HTTPTypes
 import NIOCore
@@ -106,6 +107,9 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     var isWritable: Bool { stream.isWritable }
     var waitingBytes: Int { stream.pendingBytes }
+    var sharedConnection: ConnectionSnapshot.Shared? {
+        .init(id: handler.id, streams: handler.connection.streamCount)
+    }
 
     func read() {
         while let driver, var bytes = held.take() {

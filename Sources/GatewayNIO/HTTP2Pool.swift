@@ -37,7 +37,7 @@ final class HTTP2Pool {
             return true
         }
         guard connections.count < settings.maxConnections else { return false }
-        let connection = HTTP2UpstreamConnection(pool: self, id: loop.makeConnectionID())
+        let connection = HTTP2UpstreamConnection(pool: self, id: loop.makeID())
         connections.append(connection)
         connection.add(stream)
         connection.start()

@@ -18,10 +18,10 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         case closed
     }
 
-    let id: UInt64
+    private let id: UInt64
     let pool: HTTP2Pool
     /// Made anew for each address that is tried.
-    private(set) var handler = HTTP2UpstreamConnection.makeHandler()
+    private(set) var handler: HTTP2Handler
     private var state = State.connecting
     /// Requests that wait for the connection.
     private var waiting: [HTTP2UpstreamStream] = []
@@ -34,12 +34,13 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     init(pool: HTTP2Pool, id: UInt64) {
         self.pool = pool
         self.id = id
+        handler = Self.makeHandler(id)
     }
 
-    private static func makeHandler() -> HTTP2Handler {
+    private static func makeHandler(_ id: UInt64) -> HTTP2Handler {
         // What a server may answer with is bounded as over HTTP/1.1: far above what a client may send.
         let limits = HTTP2Limits(maxStreams: 0, maxHeaderListSize: 64 * 1024)
-        return HTTP2Handler(connection: HTTP2Connection(role: .client, limits: limits))
+        return HTTP2Handler(id: id, connection: HTTP2Connection(role: .client, limits: limits))
     }
 
     private var connection: HTTP2Connection { handler.connection }
@@ -103,7 +104,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     }
 
     private func addHandler(to pipeline: ChannelPipeline.SynchronousOperations) throws {
-        handler = Self.makeHandler()
+        handler = Self.makeHandler(id)
         handler.setOwner(self)
         try pipeline.addHandler(handler)
     }

@@ -16,7 +16,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         case over
     }
 
-    let version = HTTPVersion.http2
+    let version = LegVersion.http2
     private let request: UpstreamRequest
     private let isTLS: Bool
     private let pool: HTTP2Pool

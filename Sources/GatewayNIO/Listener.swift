@@ -45,7 +45,8 @@ struct Listener {
                     try pipeline.addHandler(
                         ProtocolChoice(http1: http1, listener: configuration, loop: loop.context.value))
                 }
-                try http1.addToPipeline(pipeline)
+                try pipeline.addHandler(http1)
+                if !configuration.protocols.contains(.http2) { try http1.addCodec() }
             }
         }
         let pauses: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in

@@ -19,8 +19,7 @@ final class LoopContext {
     /// Clients' HTTP/2 connections.
     private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
     private var pools: [HTTP2Pool.Key: HTTP2Pool] = [:]
-    private var lastConnectionID: UInt64 = 0
-    private var nextID: SessionID = 0
+    private var lastID: UInt64 = 0
     private let deadlines: LoopDeadlines
     /// Sessions that have work left, and have had their turn.
     private var awaitingTurn = CircularBuffer<SessionID>()
@@ -42,11 +41,17 @@ final class LoopContext {
 
     /// Keeps a session until it has ended.
     func add(_ make: (SessionID) -> SessionDriver) -> SessionDriver {
-        nextID &+= 1
-        let driver = make(nextID)
-        sessions[nextID] = driver
+        let id = makeID()
+        let driver = make(id)
+        sessions[id] = driver
         if let sessionAdded { eventLoop.assumeIsolated().execute { sessionAdded(driver) } }
         return driver
+    }
+
+    /// A number for a session or a shared connection, unlike any other of the process.
+    func makeID() -> UInt64 {
+        lastID &+= 1
+        return lastID &* UInt64(runtime.telemetry.loopCount) &+ UInt64(index)
     }
 
     func remove(_ id: SessionID) {
@@ -68,11 +73,6 @@ final class LoopContext {
 
     func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
 
-    /// A number for an HTTP/2 connection, unlike those of the other loops.
-    func makeConnectionID() -> UInt64 {
-        lastConnectionID &+= 1
-        return lastConnectionID &* UInt64(runtime.telemetry.loopCount) &+ UInt64(index)
-    }
 
     /// The connections of this loop to one server.
     func pool(of upstream: Upstream, server: Int) -> HTTP2Pool {
@@ -115,7 +115,7 @@ final class LoopContext {
     var frontAdded: ((HTTP2Front) -> Void)?
 }
 
-/// Numbers a session on its event loop.
+/// Numbers a session.
 typealias SessionID = UInt64
 
 /// Mask keys from the system's random source (RFC 6455 §5.3), two to a draw.

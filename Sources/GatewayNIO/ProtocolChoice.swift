@@ -16,7 +16,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     private let loop: LoopContext
     private var buffer: ByteBuffer?
 
-    /// - Parameter http1: in the pipeline behind this one; what the connection is until it is known better.
+    /// - Parameter http1: in the pipeline behind this one, without its codec: what the connection is until it is known.
     init(http1: HTTP1Handshake, listener: ListenerConfiguration, loop: LoopContext) {
         self.http1 = http1
         self.listener = listener
@@ -30,8 +30,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
         if chosen == ApplicationProtocol.http2.rawValue {
             switchToHTTP2(context)
         } else {
-            context.fireUserInboundEventTriggered(event)
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            switchToHTTP1(context) { context.fireUserInboundEventTriggered(event) }
         }
     }
 
@@ -45,19 +44,30 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
         let beginning = Self.preface.readableBytesView.prefix(bytes.readableBytes)
         guard bytes.readableBytesView.starts(with: beginning) else {
             buffer = nil
-            context.fireChannelRead(wrapInboundOut(bytes))
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            switchToHTTP1(context) { context.fireChannelRead(wrapInboundOut(bytes)) }
             return
         }
         buffer = bytes
         if beginning.count == Self.preface.readableBytes { switchToHTTP2(context) }
     }
 
+    /// - Parameter tell: hands on what has come; a handler that was removed can't.
+    private func switchToHTTP1(_ context: ChannelHandlerContext, tell: () -> Void) {
+        do {
+            try http1.addCodec()
+            tell()
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
     private func switchToHTTP2(_ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         let front = HTTP2Front(
-            id: loop.makeConnectionID(), listener: listener, loop: loop, peer: .init(of: context.channel))
-        http1.removeFromPipeline(pipeline)
+            id: loop.makeID(), listener: listener, loop: loop, peer: .init(of: context.channel))
+        // Before it the handshake's time runs and nothing is read.
+        pipeline.removeHandler(http1, promise: nil)
         do {
             try front.start(in: pipeline)
         } catch {

@@ -1,4 +1,5 @@
 import GatewaySession
+import GatewayTelemetry
 import NIOCore
 import NIOSSL
 
@@ -71,6 +72,8 @@ final class RelayHandler: ChannelDuplexHandler, LegTransport {
     func read() { context?.read() }
     func endWriting() { context?.close(mode: .output, promise: nil) }
     func drop() { context?.close(mode: .all, promise: nil) }
+
+    var sharedConnection: ConnectionSnapshot.Shared? { nil }
 
     var waitingBytes: Int {
         guard let context, let options = context.channel.syncOptions else { return 0 }

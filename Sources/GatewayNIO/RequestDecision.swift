@@ -9,7 +9,7 @@ import WebSocketCore
 /// A request as it arrived on a listener, over either HTTP version.
 struct GatewayRequest {
     let request: HTTPRequest
-    let version: HTTPVersion
+    let version: LegVersion
     let id: String
     /// Whoever is at the other end of the connection.
     let peer: ClientAddress

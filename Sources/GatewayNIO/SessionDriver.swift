@@ -118,6 +118,16 @@ final class SessionDriver {
         flush()
     }
 
+    /// The session as it is now.
+    func snapshot() -> ConnectionSnapshot {
+        info.snapshot(
+            id: id, fromClient: totals.fromClient, fromServer: totals.fromServer,
+            shared: (client.transport?.sharedConnection, server.transport?.sharedConnection),
+            queue: .init(
+                toClient: session.heldBytes(from: .server) + (client.transport?.waitingBytes ?? 0),
+                toServer: session.heldBytes(from: .client) + (server.transport?.waitingBytes ?? 0)))
+    }
+
     // MARK: Carrying out
 
     /// Goes on with what was left when its last turn was over.

@@ -12,11 +12,11 @@ final class SessionInfo {
     let routeName: String
     let isCompressed: Bool
     private let requestID: String
-    private let client: ClientAddress
+    let client: ClientAddress
     private let listener: String
     private let server: String
-    let clientVersion: HTTPVersion
-    let serverVersion: HTTPVersion
+    let clientVersion: LegVersion
+    let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
     private let permit: Permit
@@ -26,7 +26,7 @@ final class SessionInfo {
     /// Counts the connection as accepted.
     init(
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
-        clientVersion: HTTPVersion, startedAt: NIODeadline, loop: LoopContext
+        clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
         route = decision.routeIndex
         routeName = decision.route.name
@@ -52,6 +52,22 @@ final class SessionInfo {
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
         counters.recordHandshake(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
+    }
+
+    /// The session as it is listed while it is open.
+    func snapshot(
+        id: SessionID, fromClient: DirectionTotals, fromServer: DirectionTotals,
+        shared: (client: ConnectionSnapshot.Shared?, server: ConnectionSnapshot.Shared?),
+        queue: ConnectionSnapshot.Queue
+    ) -> ConnectionSnapshot {
+        ConnectionSnapshot(
+            id: id, requestID: requestID, client: "\(client)", listener: listener, route: routeName, server: server,
+            protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
+            clientConnection: shared.client, serverConnection: shared.server,
+            ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
+            messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
+            bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
+            compression: extensions.clientAnswer ?? "none", queue: queue)
     }
 
     func ended(

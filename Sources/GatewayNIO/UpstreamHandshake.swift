@@ -22,7 +22,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         case over
     }
 
-    let version = HTTPVersion.http1
+    let version = LegVersion.http1
     private let request: UpstreamRequest
     private let key: String
     private let isTLS: Bool

@@ -24,7 +24,7 @@ struct UpstreamAgreement {
 /// One request to a server under way: an HTTP/1.1 connection of its own, or a stream of an HTTP/2 connection that others
 /// share.
 protocol UpstreamLeg: AnyObject {
-    var version: HTTPVersion { get }
+    var version: LegVersion { get }
     /// What the server agreed to; nil when it refused.
     ///
     /// - Throws: `AnswerViolation` for an agreement that is none.

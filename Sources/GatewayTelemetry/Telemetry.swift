@@ -71,6 +71,9 @@ public final class Telemetry: Sendable {
             version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
             residentMemoryBytes: residentMemoryBytes,
             transports: TransportSnapshot(loops),
+            http2: HTTP2Snapshot(
+                client: .init(loops.map(\.http2Client), http2Client),
+                server: .init(loops.map(\.http2Server), http2Server)),
             connections: ConnectionsSnapshot(
                 active: routeSnapshots.reduce(0) { $0 &+ $1.active },
                 acceptedTotal: routeSnapshots.reduce(0) { $0 &+ $1.acceptedTotal },
@@ -96,6 +99,9 @@ extension RouteSnapshot {
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections,
             acceptedTotal: sum { $0.accepted.value }, closedTotal: sum { $0.closed.value },
+            protocols: .init(
+                client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
+                server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),
             messages: .init(
                 fromClient: .init(
                     text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),

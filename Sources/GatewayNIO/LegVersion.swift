@@ -1,5 +1,5 @@
 /// Which HTTP a leg was opened with.
-enum HTTPVersion: String, CaseIterable, CustomStringConvertible {
+enum LegVersion: String, CaseIterable, CustomStringConvertible {
     case http1 = "http/1.1"
     case http2 = "h2"
 
