@@ -428,7 +428,6 @@ class WebSocket:
             extensions.append(extension)
         self._protocol = wsproto.Connection(wsproto.ConnectionType.CLIENT, extensions)
         self._events = []
-        self._closed = False
 
     def send(self, *events):
         self.client.send(self.stream, b"".join(map(self._protocol.send, events)))
@@ -486,10 +485,12 @@ class WebSocket:
         return event.code, event.reason or ""
 
     def close(self, code=1000, reason=None):
-        """The closing handshake from this side, and the end of the stream from the other."""
+        """The closing handshake from this side, and the end of the stream from the other, then from this."""
         self.send(wsproto.events.CloseConnection(code, reason))
         answer = self.expect_close()
         self.client.wait(lambda: self.stream.is_over, f"the end of {self.stream}")
+        if self.stream.reset is None:
+            self.client.finish(self.stream)
         return answer
 
 
