@@ -303,9 +303,10 @@ class HTTP2Client:
         self.flush()
 
     def finish(self, stream):
-        """END_STREAM on a frame of its own."""
-        self.connection.end_stream(stream.number)
-        self.flush()
+        """END_STREAM on a frame of its own, unless the stream is gone already."""
+        if stream.reset is None:
+            self.connection.end_stream(stream.number)
+            self.flush()
 
     def answered(self, stream):
         """Waits for the head of the answer."""
@@ -489,8 +490,7 @@ class WebSocket:
         self.send(wsproto.events.CloseConnection(code, reason))
         answer = self.expect_close()
         self.client.wait(lambda: self.stream.is_over, f"the end of {self.stream}")
-        if self.stream.reset is None:
-            self.client.finish(self.stream)
+        self.client.finish(self.stream)
         return answer
 
 
