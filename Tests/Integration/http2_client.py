@@ -82,6 +82,8 @@ class HTTP2Client:
         self.goaways = []
         self.pongs = []
         self.window_updates = []
+        self.gives_connection_window = True
+        self.settings_acknowledged = 0
         self.end = None
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -168,6 +170,8 @@ class HTTP2Client:
             case h2.events.WindowUpdated():
                 updates = self.streams[event.stream_id].window_updates if event.stream_id else self.window_updates
                 updates.append(event.delta)
+            case h2.events.SettingsAcknowledged():
+                self.settings_acknowledged += 1
             case h2.events.PingAckReceived():
                 self.pongs.append(event.ping_data)
             case h2.events.ConnectionTerminated():
@@ -185,7 +189,8 @@ class HTTP2Client:
             return
         if stream.held:
             stream.unacknowledged += event.flow_controlled_length
-            self.connection.increment_flow_control_window(event.flow_controlled_length)
+            if self.gives_connection_window:
+                self.connection.increment_flow_control_window(event.flow_controlled_length)
         else:
             self.connection.acknowledge_received_data(event.flow_controlled_length, stream.number)
 
@@ -193,9 +198,8 @@ class HTTP2Client:
         """Gives back the window that was withheld, and withholds it no more."""
         stream.held = False
         if stream.unacknowledged:
-            self.connection.increment_flow_control_window(stream.unacknowledged, stream.number)
+            self.grant(stream.unacknowledged, stream)
             stream.unacknowledged = 0
-        self.flush()
 
     def wait(self, check, expectation, timeout=DEADLINE):
         """Reads until `check` gives something truthy, and returns that."""
@@ -275,6 +279,15 @@ class HTTP2Client:
             self.flush()
             if is_last:
                 break
+
+    def grant(self, increment, stream=None):
+        """WINDOW_UPDATE for a stream, or for the connection."""
+        self.connection.increment_flow_control_window(increment, stream and stream.number)
+        self.flush()
+
+    def window(self, stream):
+        """What the stream's own window has room for."""
+        return self.connection.streams[stream.number].outbound_flow_control_window
 
     def room(self, stream):
         """How much may go into the next DATA frame of a stream."""
