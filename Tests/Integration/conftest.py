@@ -9,6 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
+from http2_peer import connect  # noqa: E402
+from http2_server import HTTP2Server  # noqa: E402
 from raw import RawServer  # noqa: E402
 from sluice import BINARY, Gateway  # noqa: E402
 
@@ -97,6 +99,37 @@ def backend(stage):
     yield start
     for server in started:
         stage.run(server.stop())
+
+
+@pytest.fixture
+def http2_backend(stage):
+    """`http2_backend(…)` starts an `HTTP2Server`. At the end no client may have broken a rule of HTTP/2."""
+    started = []
+
+    def start(name=None, **options):
+        server = HTTP2Server(name or f"h2-{len(started)}", stage, **options)
+        started.append(server)
+        return stage.run(server.start())
+
+    yield start
+    for server in started:
+        stage.run(server.stop())
+    failures = [failure for server in started for failure in server.failures]
+    assert not failures, f"expected HTTP/2 in order, got {failures!r}"
+
+
+@pytest.fixture
+def http2_link(stage, gateway):
+    """`http2_link(gateway)` is a client's HTTP/2 connection to it."""
+    links = []
+
+    def open_link(gateway, listener="plain", **options):
+        links.append(connect(stage, gateway.addresses[listener], **options))
+        return links[-1]
+
+    yield open_link
+    for link in links:
+        link.close()
 
 
 class Wire:
