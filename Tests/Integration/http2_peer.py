@@ -88,6 +88,7 @@ class HTTP2Link(asyncio.Protocol):
         self.h2.local_settings = h2.settings.Settings(client=client, initial_values={
             h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 10_000,
             h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 1 << 20, **own, **(settings or {})})
+        self.h2.decoder.max_header_list_size = 1 << 20
         self._incoming = FrameSplitter(expects_preface=not client)
         self._outgoing = FrameSplitter(expects_preface=client)
 
@@ -194,6 +195,10 @@ class HTTP2Link(asyncio.Protocol):
                 f"{f'has ended ({self.ended})' if self.ended else 'is open'}, failure {self.failure!r}, "
                 f"GOAWAYs {self.goaways}, last events {self.events[-5:]}")
         return value
+
+    @property
+    def held(self):
+        return self._held is not None
 
     def release(self):
         """Sends what was held so far, and holds nothing any more."""

@@ -27,6 +27,11 @@ def tls_context(files, protocols=("h2",)):
     return context
 
 
+def secured(authority, files, *protocols):
+    """A server's TLS context with these for ALPN (default: h2), and the `tls` of an upstream that trusts it."""
+    return tls_context(files, protocols or ["h2"]), {"server_name": "localhost", "ca": str(authority.file)}
+
+
 # What a server does with a request: each is called on the loop with the stream.
 
 def refuse(code=REFUSED_STREAM):
@@ -103,9 +108,10 @@ class HTTP2Server(EchoServer):
         elif stream.pseudo.get(":protocol") != "websocket":
             stream.answer(426, [("content-type", "text/plain")], b"an extended CONNECT was expected\n")
         else:
-            self._accept(stream)
+            self.echo_stream(stream)
 
-    def _accept(self, stream):
+    def echo_stream(self, stream):
+        """Accepts it and echoes; also for `next`."""
         fields = list(self.response_fields)
         offered = [name.strip() for name in (stream.request.get("sec-websocket-protocol") or "").split(",")]
         chosen = next((name for name in self.subprotocols if name in offered), None)
