@@ -18,7 +18,8 @@ def over_http2(*servers, upstream=None, **route):
     """`proxied` to these servers with HTTP/2, in turn."""
     return proxied(
         *(server.address for server in servers),
-        upstream={"protocol": "h2", "balance": "round_robin", **(upstream or {})}, **route)
+        upstream={"protocol": "h2", "balance": "round_robin", **(upstream or {})},
+        **{"close_timeout": "300ms", **route})
 
 
 def check_echo(client, payload=b"Hello"):
@@ -89,7 +90,7 @@ def test_messages_come_back(gateway, http2_backend, wire, authority, site, over_
     stats = running.eventually(
         lambda stats: stats["connections"]["active"] == 0 and stats, "the WebSocket to be over")
     assert stats["http2"]["server"]["connections"] == 1
-    assert stats["http2"]["server"]["connected_total"] == 1
+    assert stats["http2"]["server"]["connections_total"] == 1
     assert stats["http2"]["server"]["streams"] == 0
     assert stats["http2"]["server"]["streams_total"] == 1
     assert stats["http2"]["server"]["errors_total"] == {}
@@ -262,7 +263,7 @@ def test_a_stream_that_is_reset_before_its_answer_gives_502(http2_backend, sibli
 
 def test_end_stream_of_the_server_is_the_end_of_tcp(gateway, http2_backend, wire):
     server = http2_backend(echo=False)
-    running = gateway(over_http2(server, close_timeout="500ms"))
+    running = gateway(over_http2(server))
     client, peer = wire.pair(running, server)
     peer.send_frame(TEXT, b"last words")
     peer.finish_sending()
@@ -272,7 +273,7 @@ def test_end_stream_of_the_server_is_the_end_of_tcp(gateway, http2_backend, wire
 
 def test_the_end_of_tcp_is_end_stream(gateway, http2_backend, wire):
     server = http2_backend(echo=False)
-    running = gateway(over_http2(server, close_timeout="500ms"))
+    running = gateway(over_http2(server))
     client, peer = wire.pair(running, server)
     client.send_frame(TEXT, b"last words")
     client.finish_sending()
@@ -282,7 +283,7 @@ def test_the_end_of_tcp_is_end_stream(gateway, http2_backend, wire):
 
 def test_a_client_that_is_reset_is_told_with_1001(gateway, http2_backend, wire):
     server = http2_backend(echo=False)
-    running = gateway(over_http2(server, close_timeout="500ms"))
+    running = gateway(over_http2(server))
     client, peer = wire.pair(running, server)
     client.reset()
     assert peer.expect_close()[0] == 1001
@@ -294,7 +295,7 @@ def test_a_client_that_is_reset_is_told_with_1001(gateway, http2_backend, wire):
 @pytest.mark.parametrize("code", [CANCEL, ErrorCodes.INTERNAL_ERROR, ErrorCodes.NO_ERROR, REFUSED_STREAM])
 def test_a_stream_that_is_reset_ends_its_own_session_with_1011(http2_backend, siblings, code):
     server = http2_backend()
-    clients = siblings(server, close_timeout="300ms")
+    clients = siblings(server)
     client = clients.link.stream().open()
     check_echo(client)
     server.request(1).reset(code)
