@@ -31,7 +31,7 @@ struct options {
     uint64_t messages;  // exact count instead of a time; 0: by time
     double warmup, duration, setup_timeout;  // seconds
     bool offers_deflate;
-    uint64_t bulk_size;      // of the last WebSocket's messages, sent as fast as their echoes return; 0: none is special
+    uint64_t bulk_size;      // of the last WebSocket's messages, sent as fast as echoes return; 0: none is special
     uint32_t bulk_inflight;  // of them under way
 
     int watched[WATCHED_LIMIT];  // processes whose CPU time is taken at the ends of the measured time

@@ -34,7 +34,8 @@ static void place(struct h2_streams *streams, struct h2_stream *stream) {
 }
 
 static void grow(struct h2_streams *streams) {
-    struct h2_streams grown = {.count = streams->count, .capacity = streams->capacity == 0 ? 64 : 2 * streams->capacity};
+    uint32_t capacity = streams->capacity == 0 ? 64 : 2 * streams->capacity;
+    struct h2_streams grown = {.count = streams->count, .capacity = capacity};
     grown.slots = calloc(grown.capacity, sizeof *grown.slots);
     if (grown.slots == NULL) {
         die("out of memory for %u streams", grown.capacity);
