@@ -1,4 +1,5 @@
-#include "h2_sending.h"
+// Frames to be written, and DATA as far as the windows allow.
+#include "h2_parts.h"
 
 void h2_append_frame(struct h2_connection *connection, uint8_t type, uint8_t flags, uint32_t stream,
                      const uint8_t *payload, size_t count) {

@@ -1,7 +1,23 @@
-// What a connection writes: frames, and DATA as far as the windows allow. For `h2_connection.c` alone.
+// What the parts of a connection ask of each other. For `h2_connection.c`, `h2_frames.c`, `h2_receiving.c` and
+// `h2_sending.c` alone.
 #pragma once
 
 #include "h2_connection.h"
+
+/// The connection cannot go on: says why, and GOAWAY.
+void h2_fail(struct h2_connection *connection, uint32_t code, const char *fault);
+
+struct h2_stream *h2_add_stream(struct h2_connection *connection, uint32_t id, void *owner);
+void h2_remove_stream(struct h2_connection *connection, struct h2_stream *stream);
+
+/// Removes a stream that both sides have ended.
+void h2_remove_if_over(struct h2_connection *connection, struct h2_stream *stream);
+
+/// The peer sent END_STREAM.
+void h2_end_from_peer(struct h2_connection *connection, struct h2_stream *stream);
+
+/// Serves any frame but DATA, whole, with `count` bytes of payload.
+void h2_read_frame(struct h2_connection *connection, const uint8_t *frame, size_t count);
 
 void h2_append_frame(struct h2_connection *connection, uint8_t type, uint8_t flags, uint32_t stream,
                      const uint8_t *payload, size_t count);
@@ -22,6 +38,3 @@ void h2_count_received(struct h2_connection *connection, size_t count);
 
 /// Gives bytes back to a stream's window, half a window at a time.
 void h2_return_window(struct h2_connection *connection, struct h2_stream *stream);
-
-/// Removes a stream that both sides have ended. In `h2_connection.c`.
-void h2_remove_if_over(struct h2_connection *connection, struct h2_stream *stream);
