@@ -1,8 +1,8 @@
 """The proxies with HTTP/2 on both sides, for comparison with HTTP/1.1 on both sides of the same process.
 
 What comes for /h2 goes on over HTTP/2 with prior knowledge, what comes for /h1 by an HTTP/1.1 upgrade. Each listens on
-one TLS port (ALPN) and one cleartext port (where the connection preface tells which protocol it is). nginx speaks no
-HTTP/2 to servers and opens no WebSockets over HTTP/2 (1.22 to 1.29), so it is left out.
+one TLS port (ALPN) and one cleartext port (where the connection preface tells which protocol it is). nginx opens no
+WebSockets over HTTP/2, so it is left out.
 """
 
 import contextlib
