@@ -86,7 +86,8 @@ struct AdminRequest {
                 reason = value
             } else {
                 // Those that may stand in a Close frame (RFC 6455 §7.4).
-                guard let number = UInt16(value), [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= number })
+                guard let number = UInt16(value),
+                    [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= number })
                 else {
                     throw AdminMistake(
                         message: "code is \(value.prefix(32)), expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
@@ -168,7 +169,8 @@ struct AdminRequest {
             source.drain()
             return .text(202, "draining")
         default:
-            return .text(404, "no such path; there are /healthz, /readyz, /stats, /metrics, /connections and POST /drain")
+            return .text(
+                404, "no such path; there are /healthz, /readyz, /stats, /metrics, /connections and POST /drain")
         }
     }
 

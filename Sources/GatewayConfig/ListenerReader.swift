@@ -30,7 +30,9 @@ struct ListenerReader {
     }
 
     private func protocols(_ node: YAMLNode) -> [ApplicationProtocol]? {
-        guard let elements = context.list(node, expecting: "a list of protocols such as [h2, http/1.1]") else { return nil }
+        guard let elements = context.list(node, expecting: "a list of protocols such as [h2, http/1.1]") else {
+            return nil
+        }
         if elements.isEmpty {
             context.report("expected a list of protocols such as [h2, http/1.1], found an empty list", at: node.place)
         }

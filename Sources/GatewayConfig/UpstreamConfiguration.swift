@@ -31,7 +31,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var http2: UpstreamHTTP2
 
     public init(
-        name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections, servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
+        name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
+        servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
         dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init()
     ) {

@@ -47,6 +47,7 @@ final class ClientExchange {
     private let peer: () -> ClientAddress
     private weak var responder: (any ClientResponder)?
     private var state = State.reading
+    private var isHead = false
 
     /// - Parameter peer: whoever is at the other end of the client's connection, once it is known.
     init(
@@ -79,6 +80,7 @@ final class ClientExchange {
     /// The head of the request is here.
     func decide(_ request: HTTPRequest) {
         guard case .reading = state else { return }
+        isHead = request.method == .head
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener)
@@ -88,9 +90,7 @@ final class ClientExchange {
         case .redirect(let status, let location):
             answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
         case .respond(let response, let edits):
-            var answer = GatewayAnswer(response, edits: edits, requestID: requestID)
-            answer.isForHead = request.request.method == .head
-            self.answer(answer)
+            answer(GatewayAnswer(response, edits: edits, requestID: requestID))
         case .proxy(let decision):
             state = .admitted(decision)
         }
@@ -151,6 +151,8 @@ final class ClientExchange {
     private func answer(_ answer: GatewayAnswer) {
         giveUpDecision()
         state = .answered
+        var answer = answer
+        answer.isForHead = isHead
         responder?.answer(answer)
     }
 

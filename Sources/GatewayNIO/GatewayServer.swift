@@ -106,12 +106,13 @@ public final class GatewayServer: Sendable {
         if filter.ip != nil, ip == nil { return [] }
         var found: [ConnectionSnapshot] = []
         for loop in loops {
-            found += (try? await loop.eventLoop.submit {
-                let drivers = loop.context.value.sessions.filter { _, driver in
-                    (route == nil || driver.info.route == route) && (ip == nil || driver.info.client == ip)
-                }
-                return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
-            }.get()) ?? []
+            found +=
+                (try? await loop.eventLoop.submit {
+                    let drivers = loop.context.value.sessions.filter { _, driver in
+                        (route == nil || driver.info.route == route) && (ip == nil || driver.info.client == ip)
+                    }
+                    return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
+                }.get()) ?? []
         }
         return Array(found.sorted { $0.id < $1.id }.prefix(filter.limit))
     }

@@ -44,7 +44,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
         after(handshakeTimeout) { front in
             if !front.connection.isAcknowledged {
                 front.handler.fail(
-                    HTTP2Failure(.settingsTimeout, "the preface or the acknowledgement of SETTINGS has not come in time"))
+                    HTTP2Failure(
+                        .settingsTimeout, "the preface or the acknowledgement of SETTINGS has not come in time"))
             }
         }
         watchIdleness()

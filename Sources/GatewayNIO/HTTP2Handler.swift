@@ -12,7 +12,7 @@ protocol HTTP2HandlerOwner: AnyObject {
     func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer)
     /// The peer broke a rule, or this side did; every stream has been told.
     func failed(_ failure: HTTP2Failure)
-    /// All that came has been handled: streams may have come or gone.
+    /// All that came has been handled, and what could be sent was: streams may have come or gone.
     func settled()
     /// The transport is gone; every stream has been told.
     func closed()
@@ -78,7 +78,9 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        flush()
+        // Not at once: with the peer's end NIO says so as well, and does not expect that a write which fails closes
+        // the channel meanwhile.
+        scheduleFlush()
     }
 
     private func process(now: NIODeadline) {
@@ -93,9 +95,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         touched.removeAll(keepingCapacity: true)
         for leg in legs { leg.readComplete() }
         isProcessing = false
-        guard count > 0 else { return }
         progress &+= count
-        owner?.settled()
     }
 
     private func handle(_ event: HTTP2Event) {
@@ -157,6 +157,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             process(now: .now())
         } while context.channel.isWritable && connection.failure == nil && connection.hasOutput
         isFlushing = false
+        owner?.settled()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

@@ -22,7 +22,8 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     private var isBlocked = false
 
     /// - Parameter early: what came before there was a session.
-    init(_ leg: Leg, on stream: HTTP2Stream, of handler: HTTP2Handler, driver: SessionDriver, early: ByteBuffer? = nil) {
+    init(_ leg: Leg, on stream: HTTP2Stream, of handler: HTTP2Handler, driver: SessionDriver, early: ByteBuffer? = nil)
+    {
         self.leg = leg
         self.stream = stream
         self.handler = handler

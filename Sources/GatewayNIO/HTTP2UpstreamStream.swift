@@ -1,4 +1,5 @@
 import GatewayConfig
+import GatewayPolicy
 import GatewaySession
 import HTTP2Core
 import HTTPTypes
@@ -66,7 +67,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
 
     /// The connection can't take it after all.
     func moveOn() {
-        finish { $0.handshakeNotProcessed(self, reason: "the connection takes no more streams") }
+        finish { $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
     }
 
     func failed(_ error: any Error) {
@@ -136,8 +137,15 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         switch state {
         case .waiting:
             switch reason {
-            case .notProcessed, .reset(.refusedStream):
-                finish { $0.handshakeNotProcessed(self, reason: "the server refused the stream") }
+            case .notProcessed:
+                finish { $0.handshakeNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
+            case .reset(.refusedStream):
+                finish {
+                    $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream")
+                }
+            case .reset(.http11Required):
+                pool.upstream.lacksHTTP2(pool.server, now: .now())
+                lacksHTTP2("the server reset the stream with HTTP_1_1_REQUIRED")
             case .reset(let code), .violation(let code):
                 finish { $0.handshake(self, failedWith: StreamEnded(how: "was reset with \(code.name)")) }
             case .connectionLost:

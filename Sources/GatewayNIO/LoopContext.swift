@@ -73,7 +73,6 @@ final class LoopContext {
 
     func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
 
-
     /// The connections of this loop to one server.
     func pool(of upstream: Upstream, server: Int) -> HTTP2Pool {
         let key = HTTP2Pool.Key(upstream: upstream.configuration.name, server: server)

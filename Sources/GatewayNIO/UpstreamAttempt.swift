@@ -227,7 +227,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     }
 
     /// The stream was refused, or never looked at: it can be tried again, by this server as well as by another.
-    func handshakeNotProcessed(_ leg: any UpstreamLeg, reason: String) {
+    func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
         guard !isOver, let current else { return }
         logger.info(
             "server did not take a stream",
@@ -238,7 +238,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         let server = current.permit.server
         current.permit.release()
         self.current = nil
-        lastRefusal = .serverMaxConnections
+        lastRefusal = refusal
         if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(server) }
         tryNext()
     }

@@ -1,3 +1,4 @@
+import GatewayPolicy
 import GatewaySession
 import HTTPTypes
 import NIOCore
@@ -50,7 +51,7 @@ protocol UpstreamHandshakeDelegate: AnyObject {
     func handshake(_ leg: any UpstreamLeg, failedWith error: any Error)
     /// The server has no WebSockets over HTTP/2.
     func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String)
-    /// The server never looked at it, and is not to blame.
-    func handshakeNotProcessed(_ leg: any UpstreamLeg, reason: String)
+    /// The server never looked at it, and is not to blame; `refusal` is for the client if nobody else does.
+    func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String)
     func handshakeTimedOut(_ leg: any UpstreamLeg)
 }

@@ -59,7 +59,8 @@ public struct PrometheusText: Sendable {
         write("http2_connections", .gauge, "HTTP/2 connections open.", samples { "\($0.connections)" })
         write("http2_connections_total", .counter, "HTTP/2 connections opened.", samples { "\($0.connectionsTotal)" })
         write("http2_streams", .gauge, "Streams of HTTP/2 connections open.", samples { "\($0.streams)" })
-        write("http2_streams_total", .counter, "Streams of HTTP/2 connections opened.", samples { "\($0.streamsTotal)" })
+        write(
+            "http2_streams_total", .counter, "Streams of HTTP/2 connections opened.", samples { "\($0.streamsTotal)" })
         write(
             "http2_errors_total", .counter, "HTTP/2 connections that failed, by error code.",
             sides.flatMap { side, state in

@@ -1,3 +1,4 @@
+import GatewayPolicy
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
@@ -30,7 +31,7 @@ enum UpstreamAnswerTarget {
         func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) { ends += 1 }
         func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) { failures += 1 }
         func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
-        func handshakeNotProcessed(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
+        func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) { failures += 1 }
         func handshakeTimedOut(_ leg: any UpstreamLeg) { failures += 1 }
     }
 
