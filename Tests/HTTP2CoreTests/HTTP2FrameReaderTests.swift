@@ -108,7 +108,7 @@ struct HTTP2FrameReaderTests {
         Example("DATA on stream 0", .data(0, [1]), is: .protocolError),
         Example("DATA over the limit", .data(1, fill(16_385)), is: .frameSizeError),
         Example(
-            "padding as long as the frame", Frame(type: 0, flags: 8, stream: 1, payload: [3, 0, 0]), is: .protocolError),
+            "padding that is too long", Frame(type: 0, flags: 8, stream: 1, payload: [3, 0, 0]), is: .protocolError),
         Example("padded DATA without a length", Frame(type: 0, flags: 8, stream: 1), is: .frameSizeError),
         Example("HEADERS on stream 0", Frame(type: 1, flags: 4), is: .protocolError),
         Example(
