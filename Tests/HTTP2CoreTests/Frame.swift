@@ -43,6 +43,13 @@ struct Frame: Equatable, Sendable, CustomStringConvertible {
 
     var errorCode: HTTP2ErrorCode { HTTP2ErrorCode(rawValue: word(at: type == 7 ? 4 : 0)) }
 
+    /// Without the text of a GOAWAY, which is for people.
+    var essence: Frame {
+        var frame = self
+        if type == 7 { frame.payload = Array(payload.prefix(8)) }
+        return frame
+    }
+
     /// All whole frames; what is left behind them is dropped.
     static func all(in bytes: [UInt8]) -> [Frame] {
         var frames: [Frame] = []
