@@ -17,7 +17,8 @@ extension HTTP2Connection {
     ) throws(HTTP2Failure) -> HTTP2Event {
         try countViolation(now: now)
         writeReset(stream.id, code)
-        remove(stream, stream.remoteEnded ? .peerEnded : .abandoned)
+        // More of the same may be on its way.
+        remove(stream, .abandoned)
         return .closed(stream, .violation(code))
     }
 
@@ -87,7 +88,7 @@ extension HTTP2Connection {
 
     /// WINDOW_UPDATE answers what was sent: so many for a frame, however small the steps in which its reader takes it.
     func expectWindowUpdates(for count: Int) {
-        windowUpdateAllowance = min(windowUpdateAllowance + 10 + count / 64, 100_000)
+        windowUpdateAllowance = min(windowUpdateAllowance + 10 + count / 32, 100_000)
     }
 
     // MARK: The connection

@@ -47,8 +47,8 @@ public enum HTTP2Event {
 /// gives for as long as its transport takes it. The frames of all streams gather in one output of at most 64 KiB and
 /// the frames about the connection; what does not fit waits with its stream, and streams take turns, one frame each.
 ///
-/// What a peer can make it hold is bounded: by the window of each stream, the size of one header block, 64 KiB that each
-/// stream's writer may have waiting, and 1 MiB of frames about the connection that the peer does not read.
+/// What a peer can make it hold is bounded: by the window of each stream, the size of one header block, 64 KiB that
+/// each stream's writer may have waiting, and 1 MiB of frames about the connection that the peer does not read.
 public final class HTTP2Connection {
     public enum Role: Sendable {
         case client, server

@@ -68,6 +68,9 @@ struct HTTP2FrameReader {
     /// Bytes that are kept until the rest of their frame or header block comes.
     var heldBytes: Int { buffer.readableBytes + (headerBlock?.bytes.readableBytes ?? 0) }
 
+    /// Bytes that are allocated for them.
+    var storageBytes: Int { buffer.storageCapacity + (headerBlock?.bytes.storageCapacity ?? 0) }
+
     /// Whether a frame or header block was begun whose rest is missing; DATA that streams is none.
     var isInsideFrame: Bool {
         if headerBlock != nil || header != nil { return true }

@@ -11,11 +11,14 @@ public enum HTTP2RequestError: Error, Equatable, Sendable {
 
 /// Header lists as messages and back (RFC 9113 §8.2, §8.3).
 enum HTTP2Head {
+    /// Fields of one list: far more than anybody needs, and far fewer than `HTTPFields` can hold.
+    static let maxFields = 1000
+
     /// - Throws: `HTTP2RequestError` for a list that is too large or no valid request.
     static func request(from list: HPACKHeaders, maxSize: Int) throws(HTTP2RequestError) -> HTTPRequest {
         // As RFC 9113 §6.5.2 counts.
         let size = list.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
-        guard size <= maxSize else { throw .headerListTooLarge }
+        guard size <= maxSize, list.count <= maxFields else { throw .headerListTooLarge }
         var pseudo: [String: String] = [:]
         let fields = try fields(of: list) { name, value in
             guard [":method", ":scheme", ":path", ":authority", ":protocol"].contains(name) else { return false }
@@ -50,7 +53,7 @@ enum HTTP2Head {
         return request
     }
 
-    /// - Throws: `HTTP2RequestError.malformed`.
+    /// - Throws: `HTTP2RequestError` for what is too large or no valid response.
     static func response(from list: HPACKHeaders) throws(HTTP2RequestError) -> HTTPResponse {
         var status: String?
         let fields = try fields(of: list) { name, value in
@@ -68,7 +71,7 @@ enum HTTP2Head {
 
     /// Judges what may follow the content.
     ///
-    /// - Throws: `HTTP2RequestError.malformed`.
+    /// - Throws: `HTTP2RequestError`.
     static func checkTrailers(_ list: HPACKHeaders) throws(HTTP2RequestError) {
         _ = try fields(of: list) { _, _ in false }
     }
@@ -91,6 +94,7 @@ enum HTTP2Head {
     private static func fields(
         of list: HPACKHeaders, pseudo: (String, String) -> Bool
     ) throws(HTTP2RequestError) -> HTTPFields {
+        guard list.count <= maxFields else { throw .headerListTooLarge }
         var fields = HTTPFields()
         for (name, value, _) in list {
             if name.utf8.first == UInt8(ascii: ":") {
