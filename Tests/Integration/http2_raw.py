@@ -48,6 +48,11 @@ def literal(name, value, prefix=0x00):
     return bytes([prefix]) + b"".join(integer(len(text), 7) + text for text in (name, value))
 
 
+def literals(fields):
+    """A header block that leaves the tables of both sides as they are."""
+    return b"".join(literal(name.encode(), value.encode()) for name, value in fields)
+
+
 def integer(value, bits):
     """An integer with a prefix of so many bits, the others 0 (RFC 7541 §5.1)."""
     limit = (1 << bits) - 1
@@ -186,6 +191,15 @@ class RawHTTP2:
         """(stream, the HEADERS frame)."""
         stream = stream or self.new_stream()
         return stream, frame(HEADERS, self.block(fields), stream=stream, flags=flags)
+
+    def fragmented(self, stream, block, flags=END_STREAM, size=16_384):
+        """A header block in HEADERS and CONTINUATION frames of so many bytes."""
+        pieces = [block[start : start + size] for start in range(0, len(block), size)]
+        last = len(pieces) - 1
+        return b"".join(
+            frame(CONTINUATION if number else HEADERS, piece, stream=stream,
+                  flags=(0 if number else flags) | (END_HEADERS if number == last else 0))
+            for number, piece in enumerate(pieces))
 
     def connect_fields(self, path="/", *fields):
         return [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", path),

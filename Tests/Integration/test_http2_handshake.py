@@ -305,7 +305,7 @@ def test_a_body_to_a_route_of_websockets(refusing, wire):
     client.ping()
 
 
-@pytest.mark.parametrize("protocol", ["connect-udp", "connect-ip", "WebSocket2", "h2c"])
+@pytest.mark.parametrize("protocol", ["connect-udp", "connect-ip", "websocket2", "h2c", ""])
 def test_another_protocol_than_websocket(refusing, wire, protocol):
     client = wire.http2(refusing)
     response = client.refused("/ws", protocol=protocol)
