@@ -46,6 +46,7 @@ enum HTTP2Head {
         request.headerFields[.host] = nil
         request.extendedConnectProtocol = pseudo[":protocol"]
         joinCookies(&request.headerFields)
+        _ = try contentLength(in: fields)
         return request
     }
 
@@ -60,7 +61,30 @@ enum HTTP2Head {
         guard let status, status.utf8.count == 3, let code = Int(status), (100...999).contains(code) else {
             throw .malformed(":status is \(status ?? "missing"), expected three digits")
         }
+        guard code != 101 else { throw .malformed(":status is 101, which HTTP/2 does not have") }
+        _ = try contentLength(in: fields)
         return HTTPResponse(status: .init(code: code), headerFields: fields)
+    }
+
+    /// Judges what may follow the content.
+    ///
+    /// - Throws: `HTTP2RequestError.malformed`.
+    static func checkTrailers(_ list: HPACKHeaders) throws(HTTP2RequestError) {
+        _ = try fields(of: list) { _, _ in false }
+    }
+
+    /// Bytes of content that the fields announce (RFC 9113 §8.1.1); nil: they don't say.
+    ///
+    /// - Throws: `HTTP2RequestError.malformed`.
+    static func contentLength(in fields: HTTPFields) throws(HTTP2RequestError) -> Int? {
+        var length: Int?
+        for value in fields[values: .contentLength] {
+            guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+                let number = Int(value), length == nil || length == number
+            else { throw .malformed("content-length is \"\(value)\", expected one number of bytes") }
+            length = number
+        }
+        return length
     }
 
     /// The regular fields; pseudo-fields go to `pseudo`, which says whether it may be there.

@@ -12,6 +12,7 @@ import http2_peer  # noqa: E402
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
+from http2_client import HTTP2Client  # noqa: E402
 from http2_server import HTTP2Server  # noqa: E402
 from raw import RawServer  # noqa: E402
 from sluice import BINARY, Gateway  # noqa: E402
@@ -170,6 +171,10 @@ class Wire:
     def connect(self, gateway, listener="plain", **options):
         """A client that has sent nothing yet."""
         return self._keep(gateway.connect(listener, **options))
+
+    def http2(self, gateway, listener="plain", tls=None, **options):
+        """A client that speaks HTTP/2: with ALPN where `tls` is given, else with prior knowledge."""
+        return self._keep(HTTP2Client.connect(gateway, listener, tls, **options))
 
     def open(self, gateway, path="/", fields=(), listener="plain", tls=None, **options):
         """A client whose opening handshake succeeded."""
