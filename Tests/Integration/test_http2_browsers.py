@@ -7,6 +7,7 @@ import pytest
 
 import browser as chromium
 import firefox
+from conversation import closings
 from sluice import configuration
 from test_browser import TALK
 from waiting import eventually
@@ -107,8 +108,7 @@ def test_two_sockets_share_the_pages_connection(browser, site_before):
     browser.evaluate("sockets.two.close(4002)")
     running.eventually(lambda stats: stats["routes"]["echo"]["active"] == 0, "both to be over")
     assert running.route("echo")["close_codes"]["client"] == {"4001": 1, "4002": 1}
-    lines = [entry for entry in running.log() if entry.get("message") == "connection closed"]
-    assert [entry["client_protocol"] for entry in lines] == ["h2", "h2"]
+    assert [entry["client_protocol"] for entry in closings(running, 2)] == ["h2", "h2"]
     assert running.stats()["http2"]["client"]["errors_total"] == {}
 
 
@@ -124,8 +124,7 @@ def test_text_and_binary(browser, site_before):
     running.eventually(
         lambda stats: stats["routes"]["echo"]["close_codes"]["client"] == {"4000": 1}, "its Close to be counted")
     running.eventually(lambda stats: stats["routes"]["echo"]["active"] == 0, "it to be over")
-    lines = [entry for entry in running.log() if entry.get("message") == "connection closed"]
-    assert [entry["client_protocol"] for entry in lines] == ["h2"]
+    assert [entry["client_protocol"] for entry in closings(running, 1)] == ["h2"]
 
 
 def test_a_close_of_the_server(browser, site_before):
