@@ -26,10 +26,6 @@ async def echo(scope, receive, send):
         if text is not None and text.startswith("close "):
             _, code, *reason = text.split(" ", 2)
             await send({"type": "websocket.close", "code": int(code), "reason": reason[0] if reason else ""})
-            # Hypercorn 0.18 fails, with every stream of the connection, when data comes for an application that has
-            # returned; and the client's Close is to come.
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
             return
         if text == "request":
             text = json.dumps({

@@ -3,6 +3,8 @@
 import pytest
 import websockets.exceptions
 
+from waiting import eventually
+
 MESSAGES = ("", "Hello", b"", b"\x00\xff" * 1000, "κόσμε 🜁", " ".join(map(str, range(50_000))), bytes(1_000_000))
 
 
@@ -30,3 +32,12 @@ def check_close(client, code, reason=""):
 def over(running):
     """Waits until the gateway has no WebSocket any more."""
     running.eventually(lambda stats: stats["connections"]["active"] == 0, "every WebSocket to be over")
+
+
+def closings(running, count):
+    """The lines of the log about so many WebSockets that have ended, once they are written."""
+    def written():
+        lines = [entry for entry in running.log() if entry.get("message") == "connection closed"]
+        return lines if len(lines) >= count else None
+
+    return eventually(written, f"{count} lines about WebSockets that have ended")

@@ -8,6 +8,7 @@ from http2_peer import HTTP2Stream, connect
 from http2_server import HTTP2Server
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Deflate, RawServer, close_payload, encode_frame
 from sluice import Gateway, configuration
+from waiting import eventually
 
 H1, H2 = "h1", "h2"
 PAIRINGS = [(client, server) for client in (H1, H2) for server in (H1, H2)]
@@ -348,16 +349,15 @@ def test_the_protocols_in_statistics_and_log(pair):
         "one WebSocket on the route")
     assert {side: {name: count for name, count in counts.items() if count} for side, counts in protocols.items()} \
         == {"client": {names[pair.client]: 1}, "server": {names[pair.server]: 1}}
-    before = len(gateway.log())
-    client.send_close(4321)
-    assert server.expect_close()[0] == 4321
+    reason = f"{pair.client} to {pair.server}"
+    client.send_close(4321, reason)
+    assert server.expect_close() == (4321, reason)
     server.send_close(4321)
     server.finish_sending()
     client.expect_close()
     client.finish_sending()
-    gateway.eventually(lambda stats: stats["routes"][route]["active"] == 0, "the WebSocket to be over")
-    gateway.wait_for_output(lambda line: '"4321"' in line and "connection closed" in line, "its line in the log")
-    entry = next(entry for entry in gateway.log()[max(before - 50, 0):]
-                 if entry.get("code") == "4321" and entry["client_protocol"] == names[pair.client]
-                 and entry["server_protocol"] == names[pair.server])
+    entry = eventually(
+        lambda: next((entry for entry in gateway.log() if entry.get("reason") == reason), None),
+        "its line in the log")
+    assert (entry["client_protocol"], entry["server_protocol"]) == (names[pair.client], names[pair.server])
     assert entry["closed_by"] == "client"

@@ -6,7 +6,7 @@ import signal
 import pytest
 import websockets.exceptions
 
-from conversation import check_close, check_gone, over, talk
+from conversation import check_close, check_gone, closings, over, talk
 from http2_server import secured
 from raw import TEXT
 from sluice import proxied
@@ -74,10 +74,8 @@ def test_two_in_a_row(row, over_tls):
         over(running)
         assert running.route()["close_codes"] == {"client": {"4002": 9}, "server": {"4001": 1}, "gateway": {}}
         assert all(not side["errors_total"] for side in running.stats()["http2"].values())
-    entries = [[entry for entry in running.log() if entry.get("message") == "connection closed"]
-               for running in (gateways.edge, gateways.inner)]
-    assert {(entry["client_protocol"], entry["server_protocol"]) for entry in entries[0]} == {("http/1.1", "h2")}
-    assert {(entry["client_protocol"], entry["server_protocol"]) for entry in entries[1]} == {("h2", "http/1.1")}
+    for running, protocols in ((gateways.edge, ("http/1.1", "h2")), (gateways.inner, ("h2", "http/1.1"))):
+        assert {(entry["client_protocol"], entry["server_protocol"]) for entry in closings(running, 10)} == {protocols}
 
 
 def test_compression_through_both(row):
