@@ -9,7 +9,7 @@ import contextlib
 
 from .proxies import HAProxy, Sluice, raise_descriptor_limit
 
-STREAMS = 2000  # on one connection, at most
+STREAMS = 2500  # on one connection, at most: 5,000 fit on two, whichever event loop or thread they meet on
 SERVER_CONNECTIONS = 4  # that 5,000 WebSockets may share; Sluice's setting is for each of its two event loops
 
 
