@@ -89,8 +89,8 @@ final class ClientExchange {
             refuse(refusal, route: route)
         case .redirect(let status, let location):
             answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
-        case .respond(let response, let edits):
-            answer(GatewayAnswer(response, edits: edits, requestID: requestID))
+        case .respond(let response, let body, let edits):
+            answer(GatewayAnswer(response, body: body, edits: edits, requestID: requestID))
         case .proxy(let decision):
             state = .admitted(decision)
         }

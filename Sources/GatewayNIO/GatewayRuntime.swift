@@ -2,6 +2,7 @@ public import GatewayConfig
 public import GatewayPolicy
 public import GatewayTelemetry
 public import Logging
+import NIOCore
 public import PerMessageDeflate
 
 /// What every handshake of the process needs: the configuration in force, and what is shared between event loops.
@@ -12,6 +13,8 @@ public final class GatewayRuntime: Sendable {
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
     public let logger: Logger
+    /// What `respond:` routes answer with, by route: once, however many have not read it yet.
+    let fixedBodies: [Int: ByteBuffer]
     /// By name.
     public let upstreams: [String: Upstream]
 
@@ -23,6 +26,11 @@ public final class GatewayRuntime: Sendable {
         routes = RouteTable(routes: configuration.routes)
         admission = Admission(limits: configuration.limits, routes: configuration.routes)
         compressionMemory = CompressionMemory(limit: configuration.limits.compressionMemory)
+        var bodies: [Int: ByteBuffer] = [:]
+        for (index, route) in configuration.routes.enumerated() {
+            if case .respond(let response) = route.action { bodies[index] = ByteBuffer(string: response.body) }
+        }
+        fixedBodies = bodies
         var upstreams: [String: Upstream] = [:]
         for upstream in configuration.upstreams { upstreams[upstream.name] = try Upstream(upstream) }
         self.upstreams = upstreams

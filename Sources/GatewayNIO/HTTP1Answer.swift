@@ -1,4 +1,5 @@
 import HTTPTypes
+import NIOCore
 import NIOHTTP1
 
 /// A response of the gateway's own as HTTP/1.1 has it: the connection ends with it.
@@ -6,7 +7,7 @@ struct HTTP1Answer {
     var status: HTTPResponseStatus
     var headers: HTTPHeaders
     /// nil: none is sent.
-    var body: String?
+    var body: ByteBuffer?
 
     init(_ answer: GatewayAnswer) {
         status = HTTPResponseStatus(statusCode: answer.status)

@@ -127,10 +127,10 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         var fields = answer.fields
         // HTTP/1.1's alone (RFC 9113 §8.2.2).
         fields[.upgrade] = nil
-        let hasBody = !answer.isForHead && !answer.body.isEmpty
+        let hasBody = !answer.isForHead && answer.body.readableBytes > 0
         connection.respond(
             HTTPResponse(status: .init(code: answer.status), headerFields: fields), on: stream, endsStream: !hasBody)
-        if hasBody { connection.write(ByteBuffer(string: answer.body), on: stream) }
+        if hasBody { connection.write(answer.body, on: stream) }
         endAnswer(isWhole: true)
     }
 

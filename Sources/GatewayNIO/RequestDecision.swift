@@ -21,7 +21,7 @@ struct GatewayRequest {
 enum RequestDecision {
     case refuse(Refusal, route: Int?)
     case redirect(status: Int, location: String)
-    case respond(FixedResponse, edits: HeaderEdits)
+    case respond(FixedResponse, body: ByteBuffer, edits: HeaderEdits)
     case proxy(ProxyDecision)
 
     static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
@@ -40,7 +40,9 @@ enum RequestDecision {
         let upstreamName: String
         switch route.action {
         case .redirect(let status, let location): return .redirect(status: status, location: location)
-        case .respond(let response): return .respond(response, edits: route.responseHeaders)
+        case .respond(let response):
+            let body = runtime.fixedBodies[index] ?? ByteBuffer()
+            return .respond(response, body: body, edits: route.responseHeaders)
         case .upstream(let name): upstreamName = name
         }
 

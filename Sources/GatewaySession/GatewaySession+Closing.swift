@@ -22,9 +22,10 @@ extension GatewaySession {
         }
         hurryCloses()
         if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
-            // Whoever ended its sending half behind its Close waits for no answer. Some servers have forgotten the
-            // stream of an HTTP/2 connection by then, and give up all of the connection when one comes.
-            let waitsForAnswer = !self[leg.other].closeReceived || self[leg.other].incoming == .open
+            // A server that ended its sending half behind its Close waits for no answer: that was its last act
+            // (RFC 6455 §7.1.1). Some have forgotten the stream of an HTTP/2 connection by then, and give up all of
+            // the connection when one comes. Clients do wait: browsers say Close and END_STREAM in one frame.
+            let waitsForAnswer = leg == .server || !server.closeReceived || server.incoming == .open
             if waitsForAnswer { emit(.write(frame, to: leg.other)) }
             self[leg.other].closeSent = true
             completeIfAgreed(leg.other, now: now)

@@ -41,7 +41,10 @@ extension HTTP2Connection {
         }
         guard bytes.readableBytes > 0 else { return }
         if stream.pending == nil {
-            stream.pending = ByteBuffer(bytes: bytes.readableBytesView)
+            // A copy, unless the bytes are most of what would be kept with them: a few that wait don't keep the whole
+            // chunk they came in, and a response that many wait for is there once.
+            stream.pending =
+                bytes.readableBytes > bytes.storageCapacity / 2 ? bytes : ByteBuffer(bytes: bytes.readableBytesView)
         } else {
             stream.pending?.writeBuffer(&bytes)
         }

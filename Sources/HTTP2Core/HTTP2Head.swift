@@ -128,9 +128,8 @@ enum HTTP2Head {
     ) throws(HTTP2RequestError) -> String {
         let hosts = fields[values: .host]
         guard hosts.count <= 1 else { throw .malformed("host came \(hosts.count) times, expected once") }
-        guard let authority else {
-            guard let host = hosts.first else { throw .malformed(":authority is missing") }
-            return host
+        guard let authority = authority ?? hosts.first, !authority.isEmpty else {
+            throw .malformed(":authority is missing or empty")
         }
         if let host = hosts.first, host.lowercased() != authority.lowercased() {
             throw .malformed(":authority and host name different hosts")

@@ -14,7 +14,6 @@ public final class HTTP2Stream {
 
     var sendWindow: Int
     var receiveWindow = ReceiveWindow()
-    /// Copied, so that a few bytes that wait don't keep the whole chunk they came in.
     var pending: ByteBuffer?
     var flags = Flags()
 
