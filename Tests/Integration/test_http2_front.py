@@ -123,6 +123,14 @@ def test_bytes_that_come_one_by_one(echoing, wire):
     assert client.read_data(stream, 10) == b"\x81\x08dribbled"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "PROPFIND"])
+def test_requests_of_http_1_that_begin_like_the_preface(gateway, wire, method):
+    peer = wire.connect(gateway(page()))
+    byte_by_byte(peer, f"{method} /page HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    response = peer.read_response()
+    assert (response.start_line, response.body) == ("HTTP/1.1 200 OK", b"hello")
+
+
 def test_the_off_switch_for_websockets_over_http2(gateway, wire):
     config = page(websocket_over_http2=False)
     config["routes"].append({"name": "ws", "upstream": "backend"})
@@ -229,9 +237,8 @@ def test_messages_keep_their_order_in_both_directions_at_once(echoing, wire):
         assert [socket.receive() for _ in range(200)] == sent[start : start + 200]
 
 
-@LISTENERS
-def test_300_websockets_on_one_connection(echoing, wire, trusting, listener):
-    client = wire.http2(echoing, **secured(listener, trusting))
+def test_300_websockets_on_one_connection(echoing, wire, trusting):
+    client = wire.http2(echoing, "tls", trusting)
     streams = [client.ask(f"/{number}") for number in range(300)]
     sockets = []
     for stream in streams:
