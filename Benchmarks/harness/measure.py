@@ -17,10 +17,20 @@ class Subject:
     proxy: str
     path: str = "/off/echo"
     offer_deflate: bool = False
+    pairing: str = ""  # what is spoken on both sides of the proxy, where that is compared
+    client_connections: int = 0  # HTTP/2 connections that the WebSockets share; 0: HTTP/1.1, each has its own
 
     @property
     def label(self):
+        if self.pairing:
+            return f"{self.proxy}, {self.pairing}"
         return f"{self.proxy} deflate" if self.offer_deflate else self.proxy
+
+    @property
+    def load_options(self):
+        """What `load` has to be told to ask for it."""
+        shared = {"h2": True, "client_connections": self.client_connections} if self.client_connections else {}
+        return {"offer_deflate": self.offer_deflate, **shared}
 
 
 @dataclass
@@ -53,7 +63,7 @@ def subjects_of(proxies):
             yield Subject(name, "/deflate/echo", True)
 
 
-def _interleaved(rows, rounds, measure, say):
+def interleaved(rows, rounds, measure, say):
     """Measures every row once a round, beginning with another one each time."""
     for number in range(rounds):
         for offset in range(len(rows)):
@@ -65,15 +75,22 @@ def _interleaved(rows, rounds, measure, say):
             say(f"  round {number + 1}: {row.subject.label}: {entry['summary']}")
 
 
-def _per_event(result, count, processes):
-    """CPU time of the proxy for each event, in microseconds."""
+def per_event(result, count, processes):
+    """CPU time of the proxy for each event, in microseconds; without one, there is none to count."""
+    entry = {"rate": result["rate"], "p50_us": result["latency_us"]["p50"], "p99_us": result["latency_us"]["p99"],
+             "errors": result["errors_total"], "processes": len(processes), "load": result}
+    if not processes:
+        return entry
     spent = result["cpu_seconds"]
     ticks = spent["user"] + spent["system"]
     share = spent["user"] / ticks if ticks > 0 else 0
     total = spent["total"] / count * 1e6 if count else 0
-    return {"cpu_us": total, "user_us": total * share, "system_us": total * (1 - share), "rate": result["rate"],
-            "p50_us": result["latency_us"]["p50"], "p99_us": result["latency_us"]["p99"],
-            "errors": result["errors_total"], "processes": len(processes), "load": result}
+    return {**entry, "cpu_us": total, "user_us": total * share, "system_us": total * (1 - share)}
+
+
+def process_list(processes):
+    """Process ids as `load --cpu-of` wants them; None when there are none."""
+    return ",".join(map(str, processes)) or None
 
 
 def _unmet_offer(subject, result):
@@ -89,16 +106,15 @@ def echo(folder, running, subjects, transport, size, options, say):
         result = tools.run_load(
             folder, proxy.url(transport, row.subject.path), connections=options.connections, size=size,
             duration=options.seconds, warmup=options.warmup, rate=options.rate, inflight=options.inflight,
-            binary=options.binary, offer_deflate=row.subject.offer_deflate,
-            cpu_of=",".join(map(str, processes)))
-        entry = _per_event(result, result["messages"], processes)
+            binary=options.binary, cpu_of=process_list(processes), **row.subject.load_options)
+        entry = per_event(result, result["messages"], processes)
         entry["extensions"] = result["extensions"]
         entry["errors"] += _unmet_offer(row.subject, result)
         entry["summary"] = f"{entry['cpu_us']:.2f} µs, {entry['rate']:.0f}/s, {entry['errors']} errors"
         return entry
 
     rows = [Row(subject, transport) for subject in subjects]
-    _interleaved(rows, options.rounds, measure, say)
+    interleaved(rows, options.rounds, measure, say)
     return rows
 
 
@@ -109,14 +125,14 @@ def churn(folder, running, subjects, transport, options, say):
         processes = proxy.processes()
         result = tools.run_load(
             folder, proxy.url(transport, row.subject.path), churn=True, connections=32, duration=options.seconds,
-            warmup=options.warmup, offer_deflate=row.subject.offer_deflate, cpu_of=",".join(map(str, processes)))
-        entry = _per_event(result, result["handshakes"], processes)
+            warmup=options.warmup, cpu_of=process_list(processes), **row.subject.load_options)
+        entry = per_event(result, result["handshakes"], processes)
         entry["errors"] += _unmet_offer(row.subject, result)
         entry["summary"] = f"{entry['cpu_us']:.0f} µs, {entry['rate']:.0f}/s, {entry['errors']} errors"
         return entry
 
     rows = [Row(subject, transport) for subject in subjects]
-    _interleaved(rows, options.rounds, measure, say)
+    interleaved(rows, options.rounds, measure, say)
     return rows
 
 
@@ -133,27 +149,30 @@ def _settled_memory(proxy, seconds=5):
     return last
 
 
-def idle(folder, make_proxy, subject, transport, options, say):
+def idle(folder, make_proxy, subject, transport, options, say, inspect=lambda subject, proxy: ({}, 0)):
     """Memory for each idle connection, in a proxy started for this row alone.
 
     `fresh`: nothing was said yet. `spoken`: each connection has echoed one message and is silent again.
     `left`: what stays with the process after all have closed, also divided by their number.
+    `inspect` looks at the proxy while the connections are held: it gives more figures, and a number of errors.
     """
     count = options.idle_connections
     with make_proxy(subject.proxy).running() as proxy, contextlib.ExitStack() as stack:
         url = proxy.url(transport, subject.path)
         # The first connections load code and tables, which are no connection's own.
-        tools.run_load(folder, url, connections=20, messages=2000, offer_deflate=subject.offer_deflate)
+        tools.run_load(folder, url, connections=20, messages=2000, **subject.load_options)
         before = _settled_memory(proxy)
         child = stack.enter_context(tools.held_connections(
-            folder, url, connections=count, offer_deflate=subject.offer_deflate, size=1024))
+            folder, url, connections=count, size=1024, **subject.load_options))
         fresh = _settled_memory(proxy)
         echoed = tools.touch(child)
         spoken = _settled_memory(proxy)
+        more, faults = inspect(subject, proxy)
         result = tools.finish(child, folder)
         left = _settled_memory(proxy)
-        entry = {"connections": count, "errors": result["errors_total"] + count - echoed + _unmet_offer(subject, result),
-                 "before_bytes": before, "extensions": result["extensions"]}
+        faults += result["errors_total"] + count - echoed + _unmet_offer(subject, result)
+        entry = {"connections": count, "errors": faults, "before_bytes": before, "extensions": result["extensions"],
+                 **more}
         for name, value in (("fresh", fresh), ("spoken", spoken), ("left", left)):
             entry[name] = (value["pss"] - before["pss"]) / count
             entry[name + "_rss"] = (value["rss"] - before["rss"]) / count

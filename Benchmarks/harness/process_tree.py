@@ -30,6 +30,20 @@ def memory(root):
     return sums
 
 
+def connections_to(port, processes):
+    """How many established TCP connections to a port of this machine the processes have."""
+    wanted = f":{port:04X}"
+    sockets = set()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for entry in Path(f"/proc/{process}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    sockets.add(str(entry.readlink()))
+    table = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(fields[3] == "01" and fields[2].endswith(wanted) and f"socket:[{fields[9]}]" in sockets
+               for fields in table)
+
+
 def accepts(port):
     """Whether someone listens on a TCP port, without connecting to it."""
     wanted = f"{port:04X}"

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from .children import Failure, running, wait_until
-from .process_tree import accepts, process_tree
+from .process_tree import accepts, connections_to, process_tree
 from .tools import ROOT, find_program, free_port
 
 WORKERS = 2
@@ -44,6 +44,9 @@ class Proxy:
 
     def processes(self):
         return process_tree(self.child.pid)
+
+    def connections_to_server(self):
+        return connections_to(self.echo_port, self.processes())
 
     @contextlib.contextmanager
     def running(self, patience=30):
@@ -136,11 +139,14 @@ class Sluice(Proxy):
     name = "sluice"
     program = ROOT.parent / ".build" / "release" / "sluice"
 
-    def configure(self):
+    def require_program(self):
         if not self.program.is_file():
             raise Failure(f"{self.program} is not there; build it with `make build`, "
                           "or name another one with --sluice PATH")
         self.ports["admin"] = self.ports.get("admin") or free_port()
+
+    def configure(self):
+        self.require_program()
         (self.folder / "sluice.yaml").write_text(f"""
 listeners:
   - name: tls

@@ -24,20 +24,74 @@ def _ratios(rows, row, name):
         yield "–" if other is None or other is row else _number(row.ratio_to(other, name), 2)
 
 
+def _pairing_ratios(rows, row, name):
+    """A row's ratio to HAProxy with the same protocols, and to the same proxy with HTTP/1.1."""
+    subject = row.subject
+    for proxy, pairing in (("haproxy", subject.pairing), (subject.proxy, "http/1.1")):
+        other = next((entry for entry in rows
+                      if (entry.subject.proxy, entry.subject.pairing) == (proxy, pairing)), None)
+        yield "–" if other is None or other is row else _number(row.ratio_to(other, name), 2)
+
+
+def _range(row, name, digits):
+    values = row.values(name)
+    return f"{_number(min(values), digits)}–{_number(max(values), digits)}" if values else "–"
+
+
 def cpu_table(title, rows, event, events, digits):
     """Medians over the rounds, with the extremes; ratios are medians of each round's own ratio."""
     lines = []
     for row in rows:
-        values = row.values("cpu_us")
         lines.append([
-            row.subject.label, _number(row.median("cpu_us"), digits),
-            f"{_number(min(values), digits)}–{_number(max(values), digits)}" if values else "–",
+            row.subject.label, _number(row.median("cpu_us"), digits), _range(row, "cpu_us", digits),
             _number(row.median("user_us"), digits), _number(row.median("system_us"), digits),
             *_ratios(rows, row, "cpu_us"), _number(row.median("rate"), 0), _number(row.median("p50_us"), 0),
             _number(row.median("p99_us"), 0), str(sum(row.values("errors")))])
     return title + "\n" + _table(
         ["", f"CPU µs/{event}", "range", "user", "system", "× nginx", "× haproxy", f"{events}/s", "p50 µs", "p99 µs",
          "errors"],
+        lines)
+
+
+def pairing_cpu_table(title, rows):
+    """CPU per echo with HTTP/2 and with HTTP/1.1 on both sides of a proxy."""
+    lines = []
+    for row in rows:
+        lines.append([
+            row.subject.label, _number(row.median("cpu_us"), 2), _range(row, "cpu_us", 2),
+            _number(row.median("user_us"), 2), _number(row.median("system_us"), 2),
+            *_pairing_ratios(rows, row, "cpu_us"), _number(row.median("rate"), 0), _number(row.median("p50_us"), 0),
+            _number(row.median("p99_us"), 0), _number(max(row.values("server_connections"), default=None), 0),
+            str(sum(row.values("errors")))])
+    return title + "\n" + _table(
+        ["", "CPU µs/echo", "range", "user", "system", "× haproxy", "× http/1.1", "echoes/s", "p50 µs", "p99 µs",
+         "to server", "errors"],
+        lines)
+
+
+def pairing_memory_table(title, rows):
+    lines = []
+    for row in rows:
+        same = [entry for entry in rows if entry.transport == row.transport]
+        kib = [_number(row.median(name) / 1024) for name in ("fresh", "spoken", "left", "spoken_rss")]
+        lines.append([f"{row.subject.label}, {row.transport}", *kib, *_pairing_ratios(same, row, "spoken"),
+                      _number(row.median("server_connections"), 0), str(sum(row.values("errors")))])
+    return title + "\n" + _table(
+        ["", "KiB fresh", "KiB spoken", "KiB left", "RSS spoken", "× haproxy", "× http/1.1", "to server", "errors"],
+        lines)
+
+
+def mixed_table(title, rows):
+    lines = []
+    for row in rows:
+        lines.append([
+            row.subject.label, *(_number(row.median(name), 0) for name in (
+                "alone_p50_us", "alone_p99_us", "p50_us", "p99_us")),
+            _range(row, "p99_us", 0), *_pairing_ratios(rows, row, "p99_us"), _number(row.median("mib_per_second"), 0),
+            _number(row.median("cpu_us"), 0), *_pairing_ratios(rows, row, "cpu_us"), str(sum(row.values("errors")))])
+    return title + "\n" + _table(
+        ["", "p50 alone", "p99 alone", "p50 µs", "p99 µs", "range", "× haproxy", "× http/1.1", "bulk MiB/s",
+         "CPU µs/MiB", "× haproxy", "× http/1.1", "errors"],
         lines)
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
 _FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
-_SOURCES = {"echo-server": ["-lcrypto"], "load": ["-lssl", "-lcrypto", "-lm"]}
+_SOURCES = {"echo-server": ["-lcrypto", "-lnghttp2"], "load": ["-lssl", "-lcrypto", "-lm", "-lnghttp2"]}
 _PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc"}
 
 
@@ -28,8 +28,9 @@ def find_program(name):
 def install_missing(programs):
     """Installs what is not there, as root; otherwise says what to type."""
     packages = [_PACKAGES[name] for name in programs if find_program(name) is None]
-    if not Path("/usr/include/openssl/ssl.h").exists():
-        packages.append("libssl-dev")
+    for header, package in (("openssl/ssl.h", "libssl-dev"), ("nghttp2/nghttp2.h", "libnghttp2-dev")):
+        if not Path("/usr/include", header).exists():
+            packages.append(package)
     if "gcc" in packages or not Path("/usr/include/stdio.h").exists():
         packages.append("libc6-dev")
     if not packages:

@@ -1,29 +1,21 @@
 #include "client.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "../wire/process.h"
+#include "carrier.h"
 #include "load.h"
 #include "message.h"
 
-enum { CHUNK = 128 * 1024 };
-
-static uint8_t chunk[CHUNK];
-
-static void ask_for(struct load *load, struct client *client, uint32_t events) {
-    if (client->interest == events) {
-        return;
-    }
-    struct epoll_event event = {.events = events, .data.u32 = client->index};
-    int operation = client->interest == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    if (epoll_ctl(load->poller, operation, client->transport.descriptor, &event) != 0) {
-        die("epoll_ctl failed on connection %u", client->index);
-    }
-    client->interest = events;
+void client_start(struct load *load, struct client *client) {
+    client->started = monotonic_ns();
+    client->scanner = (struct frame_scanner){0};
+    client->sent = client->received = client->message_position = 0;
+    client->in_message = client->message_compressed = false;
+    client->state = CLIENT_CONNECTING;
+    load->opening++;
+    load->carrier->start(load, client);
 }
 
 void client_drop(struct load *load, struct client *client) {
@@ -32,116 +24,47 @@ void client_drop(struct load *load, struct client *client) {
     } else if (client->state == CLIENT_OPEN) {
         load->open--;
     }
-    transport_close(&client->transport);
-    free(client->response);
-    client->response = NULL;
-    client->response_length = 0;
-    client->interest = 0;
+    load->carrier->drop(load, client);
     client->state = CLIENT_CLOSED;
-    pending_drop(&client->out, pending_count(&client->out));
     load->closed(load, client);
 }
 
-static void fail_client(struct load *load, struct client *client, enum failure failure, const char *what) {
+void client_fail(struct load *load, struct client *client, enum failure failure, const char *what) {
     fail(load, failure, client, what);
     client_drop(load, client);
 }
 
-/// Writes what the socket takes and keeps the rest for `EPOLLOUT`. Returns false when the connection is gone.
-static bool send_bytes(struct load *load, struct client *client, const uint8_t *bytes, size_t count) {
-    if (pending_count(&client->out) == 0) {
-        while (count > 0) {
-            ssize_t written = transport_write(&client->transport, bytes, count);
-            if (written == TRANSPORT_BLOCKED) {
-                break;
-            }
-            if (written <= 0) {
-                fail_client(load, client, FAILED_LOST, "a write failed");
-                return false;
-            }
-            bytes += written;
-            count -= (size_t)written;
-        }
+void client_lost(struct load *load, struct client *client, const char *what) {
+    if (client->state == CLIENT_CLOSING) {
+        client_drop(load, client);
+    } else {
+        client_fail(load, client, client->state == CLIENT_OPEN ? FAILED_LOST : FAILED_UPGRADE, what);
     }
-    if (count > 0) {
-        pending_append(&client->out, bytes, count);
-        ask_for(load, client, EPOLLIN | EPOLLOUT);
-    }
-    return true;
 }
 
-static bool flush(struct load *load, struct client *client) {
-    while (pending_count(&client->out) > 0) {
-        ssize_t written =
-            transport_write(&client->transport, pending_front(&client->out), pending_count(&client->out));
-        if (written == TRANSPORT_BLOCKED) {
-            return true;
-        }
-        if (written <= 0) {
-            fail_client(load, client, FAILED_LOST, "a write failed");
-            return false;
-        }
-        pending_drop(&client->out, (size_t)written);
+void client_opened(struct load *load, struct client *client, const char *extensions, size_t length) {
+    if (load->extensions[0] == 0) {
+        snprintf(load->extensions, sizeof load->extensions, "%.*s", (int)length, extensions);
     }
-    ask_for(load, client, EPOLLIN);
-    return true;
-}
-
-void client_start(struct load *load, struct client *client) {
-    client->started = monotonic_ns();
-    client->scanner = (struct frame_scanner){0};
-    client->sent = client->received = client->message_position = 0;
-    client->in_message = client->message_compressed = false;
-    const struct options *options = &load->options;
-    if (!transport_connect(&client->transport, load->tls, options->host, options->port)) {
-        fail(load, FAILED_CONNECT, client, "connect was refused");
-        load->closed(load, client);
-        return;
-    }
-    client->state = CLIENT_CONNECTING;
-    load->opening++;
-    ask_for(load, client, EPOLLOUT);
-}
-
-static void send_request(struct load *load, struct client *client) {
-    uint8_t nonce[16];
-    for (size_t index = 0; index < sizeof nonce; index += 4) {
-        next_mask_key(nonce + index);
-    }
-    char key[32], request[1024];
-    EVP_EncodeBlock((unsigned char *)key, nonce, sizeof nonce);
-    handshake_accept(key, strlen(key), client->accept);
-    const struct options *options = &load->options;
-    int size = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
-                        options->path, options->host, options->port, key,
-                        options->offers_deflate
-                            ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-                            : "");
-    client->state = CLIENT_UPGRADING;
-    ask_for(load, client, EPOLLIN);
-    send_bytes(load, client, (const uint8_t *)request, (size_t)size);
+    client->state = CLIENT_OPEN;
+    load->opening--;
+    load->open++;
+    load->counters.handshakes++;
+    load->opened(load, client);
 }
 
 static void send_frame(struct load *load, struct client *client, uint8_t opcode, const uint8_t *payload, size_t size) {
-    uint8_t frame[FRAME_HEADER_LIMIT + FRAME_CONTROL_LIMIT], key[4];
+    uint8_t *frame = load->carrier->room(load, client, FRAME_HEADER_LIMIT + size), key[4];
     next_mask_key(key);
     size_t header = frame_write_header(frame, (uint8_t)(FRAME_FIN | opcode), size, key);
     frame_mask(frame + header, payload, size, key, 0);
     load->counters.bytes_sent += header + size;
-    send_bytes(load, client, frame, header + size);
+    load->carrier->send(load, client, header + size);
 }
 
 void client_send_message(struct load *load, struct client *client, uint64_t sent_at) {
-    static uint8_t *frame;
-    uint64_t size = load->options.size;
-    if (frame == NULL) {
-        frame = malloc(FRAME_HEADER_LIMIT + size);
-        if (frame == NULL) {
-            die("out of memory for a frame of %llu bytes", (unsigned long long)size);
-        }
-    }
+    uint64_t size = client->size;
+    uint8_t *frame = load->carrier->room(load, client, FRAME_HEADER_LIMIT + (size_t)size);
     uint8_t stamp[STAMP_SIZE], key[4];
     next_mask_key(key);
     stamp_message(stamp, client->index, client->sent);
@@ -153,7 +76,7 @@ void client_send_message(struct load *load, struct client *client, uint64_t sent
     client->sent_at[client->sent % INFLIGHT_LIMIT] = sent_at;
     client->sent++;
     load->counters.bytes_sent += header + size;
-    send_bytes(load, client, frame, header + (size_t)size);
+    load->carrier->send(load, client, header + (size_t)size);
 }
 
 void client_send_close(struct load *load, struct client *client) {
@@ -164,17 +87,21 @@ void client_send_close(struct load *load, struct client *client) {
 }
 
 static void end_message(struct load *load, struct client *client) {
-    bool whole = client->message_compressed || client->message_position == load->options.size;
+    bool whole = client->message_compressed || client->message_position == client->size;
     load->counters.compressed += client->message_compressed ? 1 : 0;
     client->in_message = false;
     client->message_position = 0;
     if (!whole || client->received == client->sent) {
-        fail_client(load, client, FAILED_MISMATCH, "an echo has another length than its message");
+        client_fail(load, client, FAILED_MISMATCH, "an echo has another length than its message");
         return;
     }
     uint64_t sent_at = client->sent_at[client->received % INFLIGHT_LIMIT];
     client->received++;
-    load->counters.echoes++;
+    if (client->is_bulk) {
+        load->counters.bulk_echoes++;
+    } else {
+        load->counters.echoes++;
+    }
     load->echoed(load, client, sent_at);
 }
 
@@ -198,8 +125,8 @@ static void take_data(struct load *load, struct client *client, const uint8_t *b
     if (!client->message_compressed) {
         uint8_t stamp[STAMP_SIZE];
         stamp_message(stamp, client->index, client->received);
-        if (!message_matches(load->pattern, load->options.size, stamp, bytes, count, client->message_position)) {
-            fail_client(load, client, FAILED_MISMATCH, "an echo differs from its message");
+        if (!message_matches(load->pattern, client->size, stamp, bytes, count, client->message_position)) {
+            client_fail(load, client, FAILED_MISMATCH, "an echo differs from its message");
             return;
         }
     }
@@ -222,7 +149,7 @@ static void end_control(struct load *load, struct client *client) {
     }
 }
 
-static void read_frames(struct load *load, struct client *client, const uint8_t *bytes, size_t count) {
+void client_receive(struct load *load, struct client *client, const uint8_t *bytes, size_t count) {
     struct frame_scanner *scanner = &client->scanner;
     const uint8_t *end = bytes + count;
     load->counters.bytes_received += count;
@@ -234,7 +161,7 @@ static void read_frames(struct load *load, struct client *client, const uint8_t 
             }
             const char *fault = header_fault(client);
             if (fault != NULL) {
-                fail_client(load, client, FAILED_PROTOCOL, fault);
+                client_fail(load, client, FAILED_PROTOCOL, fault);
                 return;
             }
             if (!opcode_is_control(scanner->opcode) && !client->in_message) {
@@ -260,104 +187,5 @@ static void read_frames(struct load *load, struct client *client, const uint8_t 
         } else if (ends_message) {
             end_message(load, client);
         }
-    }
-}
-
-/// Gathers the response head. Returns how many of the bytes it took, or -1 when the connection is gone.
-static ssize_t read_response(struct load *load, struct client *client, const uint8_t *bytes, size_t count) {
-    size_t before = client->response_length;
-    size_t room = HANDSHAKE_LIMIT - before;
-    size_t copied = count < room ? count : room;
-    char *response = realloc(client->response, before + copied + 1);
-    if (response == NULL) {
-        die("out of memory for a response head");
-    }
-    memcpy(response + before, bytes, copied);
-    response[before + copied] = 0;
-    client->response = response;
-    client->response_length = before + copied;
-    char *end = strstr(response, "\r\n\r\n");
-    if (end == NULL) {
-        if (before + copied == HANDSHAKE_LIMIT) {
-            fail_client(load, client, FAILED_UPGRADE, "the response head is over 16 KiB");
-            return -1;
-        }
-        return (ssize_t)count;
-    }
-    end[2] = 0;
-    size_t length = 0;
-    const char *accept = handshake_field(response, "Sec-WebSocket-Accept", &length);
-    if (strncmp(response, "HTTP/1.1 101", 12) != 0 || accept == NULL || length != strlen(client->accept) ||
-        memcmp(accept, client->accept, length) != 0) {
-        char what[96];
-        snprintf(what, sizeof what, "expected 101 with the right Accept, got \"%.*s\"", (int)strcspn(response, "\r"),
-                 response);
-        fail_client(load, client, FAILED_UPGRADE, what);
-        return -1;
-    }
-    const char *extensions = handshake_field(response, "Sec-WebSocket-Extensions", &length);
-    if (extensions != NULL && load->extensions[0] == 0) {
-        snprintf(load->extensions, sizeof load->extensions, "%.*s", (int)length, extensions);
-    }
-    size_t taken = (size_t)(end - response) + 4 - before;
-    free(client->response);
-    client->response = NULL;
-    client->response_length = 0;
-    client->state = CLIENT_OPEN;
-    load->opening--;
-    load->open++;
-    load->counters.handshakes++;
-    load->opened(load, client);
-    return (ssize_t)taken;
-}
-
-static void read_all(struct load *load, struct client *client) {
-    while (client->state != CLIENT_CLOSED) {
-        ssize_t count = transport_read(&client->transport, chunk, CHUNK);
-        if (count == TRANSPORT_BLOCKED) {
-            return;
-        }
-        if (count <= 0) {
-            if (client->state != CLIENT_CLOSING) {
-                fail(load, client->state == CLIENT_OPEN ? FAILED_LOST : FAILED_UPGRADE, client,
-                     count == TRANSPORT_ENDED ? "the peer ended the connection" : "a read failed");
-            }
-            client_drop(load, client);
-            return;
-        }
-        ssize_t taken = 0;
-        if (client->state == CLIENT_UPGRADING) {
-            taken = read_response(load, client, chunk, (size_t)count);
-            if (taken < 0) {
-                return;
-            }
-        }
-        if (count > taken) {
-            read_frames(load, client, chunk + taken, (size_t)(count - taken));
-        }
-        // Level-triggered: what is left in the socket will be announced, what TLS already took will not.
-        if (client->state != CLIENT_CLOSED && !transport_holds_bytes(&client->transport) && count < CHUNK) {
-            return;
-        }
-    }
-}
-
-void client_serve(struct load *load, struct client *client, uint32_t events) {
-    if (client->state == CLIENT_CONNECTING) {
-        switch (transport_handshake(&client->transport)) {
-        case HANDSHAKE_DONE: send_request(load, client); break;
-        case HANDSHAKE_READS: ask_for(load, client, EPOLLIN); break;
-        case HANDSHAKE_WRITES: ask_for(load, client, EPOLLOUT); break;
-        case HANDSHAKE_FAILED:
-            fail_client(load, client, load->tls != NULL ? FAILED_TLS : FAILED_CONNECT, "connecting failed");
-            break;
-        }
-        return;
-    }
-    if ((events & EPOLLOUT) != 0 && !flush(load, client)) {
-        return;
-    }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-        read_all(load, client);
     }
 }

@@ -1,4 +1,4 @@
-// One WebSocket client connection, from connect to the end of TCP.
+// One WebSocket client, from opening to closing; what it travels on is its carrier's matter.
 #pragma once
 
 #include <stdbool.h>
@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "../wire/frame.h"
+#include "../wire/h2_stream.h"
 #include "../wire/handshake.h"
 #include "../wire/pending.h"
+#include "failure.h"
 #include "options.h"
 #include "transport.h"
 
@@ -18,15 +20,21 @@ enum client_state { CLIENT_CLOSED, CLIENT_CONNECTING, CLIENT_UPGRADING, CLIENT_O
 struct client {
     uint32_t index;
     enum client_state state;
+    uint64_t started;  // when connecting began, ns
+    uint64_t size;     // payload bytes of its messages
+    bool is_bulk;      // counted apart from the others
+
+    // On a connection of its own.
     struct transport transport;
     uint32_t interest;  // epoll events asked for
-    uint64_t started;   // when connecting began, ns
     char accept[HANDSHAKE_ACCEPT_SIZE];
     char *response;
     size_t response_length;
+    struct pending out;
+
+    struct h2_stream *stream;  // on a shared one
 
     struct frame_scanner scanner;
-    struct pending out;
     uint8_t control[FRAME_CONTROL_LIMIT];
 
     uint64_t sent, received;  // messages
@@ -37,14 +45,25 @@ struct client {
 
 void client_start(struct load *load, struct client *client);
 
-/// Serves the events epoll reported.
-void client_serve(struct load *load, struct client *client, uint32_t events);
-
 /// Sends the next message; `sent_at` is when its latency begins, ns.
 void client_send_message(struct load *load, struct client *client, uint64_t sent_at);
 
-/// Says Close 1000; the peer's Close ends the connection.
+/// Says Close 1000; the peer's Close ends the WebSocket.
 void client_send_close(struct load *load, struct client *client);
 
-/// Ends TCP at once and tells the mode.
+/// Ends it at once and tells the mode.
 void client_drop(struct load *load, struct client *client);
+
+// For carriers.
+
+/// The opening handshake is through; `extensions` is what was agreed on, of `length` bytes.
+void client_opened(struct load *load, struct client *client, const char *extensions, size_t length);
+
+/// Takes bytes of frames.
+void client_receive(struct load *load, struct client *client, const uint8_t *bytes, size_t count);
+
+/// The peer ended what the client travels on, or it broke: a failure unless the client is closing.
+void client_lost(struct load *load, struct client *client, const char *what);
+
+/// Counts a failure and drops the client.
+void client_fail(struct load *load, struct client *client, enum failure failure, const char *what);

@@ -14,7 +14,7 @@ static bool may_send(const struct load *load) {
 }
 
 static void send_at(struct load *load, struct client *client, uint64_t time) {
-    sent_total++;
+    sent_total += client->is_bulk ? 0 : 1;
     client_send_message(load, client, time);
 }
 
@@ -25,6 +25,12 @@ static void opened(struct load *load, struct client *client) {
 
 static void echoed(struct load *load, struct client *client, uint64_t sent_at) {
     uint64_t now = monotonic_ns();
+    if (client->is_bulk) {
+        if (sending && client->state == CLIENT_OPEN) {
+            send_at(load, client, now);
+        }
+        return;
+    }
     if (load->counting) {
         histogram_record(&load->latency, now > sent_at ? now - sent_at : 0);
     }
@@ -33,10 +39,22 @@ static void echoed(struct load *load, struct client *client, uint64_t sent_at) {
     }
 }
 
+static uint32_t paced_connections(const struct load *load) {
+    return load->options.connections - (load->options.bulk_size > 0 ? 1 : 0);
+}
+
+static void send_first_bulk(struct load *load) {
+    struct client *client = &load->clients[load->options.connections - 1];
+    for (uint32_t count = 0; client->is_bulk && client->state == CLIENT_OPEN && count < load->options.bulk_inflight;
+         count++) {
+        send_at(load, client, monotonic_ns());
+    }
+}
+
 /// Fills every connection up to its `--inflight`; from there on each echo sends the next message.
 static void send_first(struct load *load) {
     for (uint32_t round = 0; round < load->options.inflight; round++) {
-        for (uint32_t index = 0; index < load->options.connections && may_send(load); index++) {
+        for (uint32_t index = 0; index < paced_connections(load) && may_send(load); index++) {
             struct client *client = &load->clients[index];
             if (client->state == CLIENT_OPEN) {
                 send_at(load, client, monotonic_ns());
@@ -47,9 +65,9 @@ static void send_first(struct load *load) {
 
 static struct client *next_free_client(struct load *load) {
     static uint32_t cursor;
-    for (uint32_t tried = 0; tried < load->options.connections; tried++) {
+    for (uint32_t tried = 0; tried < paced_connections(load); tried++) {
         struct client *client = &load->clients[cursor];
-        cursor = (cursor + 1) % load->options.connections;
+        cursor = (cursor + 1) % paced_connections(load);
         if (client->state == CLIENT_OPEN && client->sent - client->received < load->options.inflight) {
             return client;
         }
@@ -92,6 +110,7 @@ static void exchange(struct load *load) {
         begin_counting(load);
     }
     sending = true;
+    send_first_bulk(load);
     if (interval <= 0) {
         send_first(load);
     }

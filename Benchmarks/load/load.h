@@ -5,15 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "carrier.h"
 #include "client.h"
 #include "cpu.h"
+#include "failure.h"
 #include "histogram.h"
 #include "options.h"
 
-enum failure { FAILED_CONNECT, FAILED_TLS, FAILED_UPGRADE, FAILED_PROTOCOL, FAILED_MISMATCH, FAILED_LOST, FAILURES };
-
 struct counters {
     uint64_t echoes, handshakes;
+    uint64_t bulk_echoes;  // those of the bulk client, which `echoes` leaves out
     uint64_t compressed;  // echoes that came compressed: counted, not compared
     uint64_t pings;
     uint64_t bytes_sent, bytes_received;  // frames, without TLS
@@ -24,10 +25,11 @@ struct load {
     struct options options;
     int poller;
     SSL_CTX *tls;
+    const struct carrier *carrier;
     struct client *clients;
     uint32_t open;      // in state CLIENT_OPEN
-    uint32_t opening;   // between connect and 101
-    char extensions[256];  // Sec-WebSocket-Extensions of the first 101
+    uint32_t opening;   // between connect and the answer to the handshake
+    char extensions[256];  // Sec-WebSocket-Extensions of the first answer
     uint8_t *pattern;      // what every payload holds behind its stamp
     struct counters counters;
     struct histogram latency;

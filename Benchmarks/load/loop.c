@@ -10,6 +10,7 @@
 enum { LOOP_EVENTS = 512 };
 
 unsigned serve_events(struct load *load, int64_t wait_ns) {
+    load->carrier->flush(load);
     static struct epoll_event events[LOOP_EVENTS];
     struct timespec wait = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
     int ready = epoll_pwait2(load->poller, events, LOOP_EVENTS, wait_ns < 0 ? NULL : &wait, NULL);
@@ -18,11 +19,11 @@ unsigned serve_events(struct load *load, int64_t wait_ns) {
     }
     unsigned others = 0;
     for (int index = 0; index < ready; index++) {
-        uint32_t client = events[index].data.u32;
-        if (client < load->options.connections) {
-            client_serve(load, &load->clients[client], events[index].events);
+        uint32_t name = events[index].data.u32;
+        if (name == EVENT_INPUT || name == EVENT_SIGNAL) {
+            others |= name == EVENT_INPUT ? SERVED_INPUT : SERVED_SIGNAL;
         } else {
-            others |= client == EVENT_INPUT ? SERVED_INPUT : SERVED_SIGNAL;
+            load->carrier->serve(load, name, events[index].events);
         }
     }
     return others;
@@ -63,6 +64,7 @@ void close_all(struct load *load) {
             client_drop(load, client);
         }
     }
+    load->carrier->finish(load);
 }
 
 void begin_counting(struct load *load) {
@@ -81,6 +83,7 @@ void end_counting(struct load *load) {
     struct counters *counted = &load->counted;
     *counted = load->counters;
     counted->echoes -= load->before.echoes;
+    counted->bulk_echoes -= load->before.bulk_echoes;
     counted->handshakes -= load->before.handshakes;
     counted->compressed -= load->before.compressed;
     counted->bytes_sent -= load->before.bytes_sent;

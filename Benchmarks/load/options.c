@@ -10,12 +10,17 @@
 static const char usage[] =
     "usage: load --url ws[s]://127.0.0.1:PORT/PATH [OPTION…]\n"
     "  --connections N      WebSockets to hold open (default 200)\n"
+    "  --h2                 WebSockets over HTTP/2 (RFC 8441): ALPN h2 with wss, prior knowledge with ws\n"
+    "  --client-connections N  HTTP/2 connections they share (default 1)\n"
     "  --size BYTES         payload of a message (default 100)\n"
     "  --inflight N         messages under way on one connection, at most 64 (default 1)\n"
     "  --rate N             messages a second over all connections (default: as fast as echoes return)\n"
     "  --messages N         stop after exactly N echoes instead of after --duration\n"
     "  --warmup S           seconds that are not counted (default 1)\n"
     "  --duration S         seconds that are counted (default 5)\n"
+    "  --bulk BYTES         the last WebSocket echoes messages of this size, as fast as they go, beside the others;\n"
+    "                       messages, rate and latency are those of the others\n"
+    "  --bulk-inflight N    bulk messages under way, at most 64 (default 4)\n"
     "  --binary             binary messages instead of text\n"
     "  --offer-deflate      offer permessage-deflate; client_max_window_bits\n"
     "  --idle               open, print `ready N`, hold until stdin ends or SIGTERM; a line `touch` on stdin\n"
@@ -78,7 +83,8 @@ static void parse_watched(struct options *options, char *list) {
 
 struct options parse_options(int count, char **arguments) {
     struct options options = {
-        .connections = 200, .batch = 64, .size = 100, .inflight = 1, .warmup = 1, .duration = 5, .setup_timeout = 60};
+        .connections = 200, .batch = 64, .size = 100, .inflight = 1, .warmup = 1, .duration = 5, .setup_timeout = 60,
+        .client_connections = 1, .bulk_inflight = 4};
     static const struct option names[] = {
         {"url", required_argument, NULL, 'u'},       {"connections", required_argument, NULL, 'c'},
         {"size", required_argument, NULL, 's'},      {"inflight", required_argument, NULL, 'i'},
@@ -87,7 +93,10 @@ struct options parse_options(int count, char **arguments) {
         {"binary", no_argument, NULL, 'b'},          {"offer-deflate", no_argument, NULL, 'o'},
         {"idle", no_argument, NULL, 'I'},            {"churn", no_argument, NULL, 'C'},
         {"batch", required_argument, NULL, 'n'},     {"setup-timeout", required_argument, NULL, 't'},
-        {"cpu-of", required_argument, NULL, 'p'},    {NULL, 0, NULL, 0},
+        {"cpu-of", required_argument, NULL, 'p'},    {"h2", no_argument, NULL, '2'},
+        {"bulk", required_argument, NULL, 'B'},      {"bulk-inflight", required_argument, NULL, 'l'},
+        {"client-connections", required_argument, NULL, 'N'},
+        {NULL, 0, NULL, 0},
     };
     int index = 0;
     for (int letter; (letter = getopt_long(count, arguments, "", names, &index)) != -1;) {
@@ -107,12 +116,23 @@ struct options parse_options(int count, char **arguments) {
         case 'C': options.mode = MODE_CHURN; break;
         case 'n': options.batch = (uint32_t)number(name, optarg, 1, 4096); break;
         case 't': options.setup_timeout = number(name, optarg, 1, 3600); break;
+        case '2': options.http2 = true; break;
+        case 'N': options.client_connections = (uint32_t)number(name, optarg, 1, 60000); break;
+        case 'B': options.bulk_size = (uint64_t)number(name, optarg, 1, 1 << 30); break;
+        case 'l': options.bulk_inflight = (uint32_t)number(name, optarg, 1, INFLIGHT_LIMIT); break;
         case 'p': parse_watched(&options, optarg); break;
         default: refuse("unknown option");
         }
     }
     if (options.port == 0) {
         refuse("--url is missing");
+    }
+    if (options.client_connections > options.connections) {
+        refuse("--client-connections is %u, more than the %u of --connections", options.client_connections,
+               options.connections);
+    }
+    if (options.bulk_size > 0 && options.connections < 2) {
+        refuse("--bulk takes the last of --connections, and expects at least two");
     }
     if (optind < count) {
         refuse("\"%s\" is not an option", arguments[optind]);

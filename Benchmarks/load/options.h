@@ -20,7 +20,9 @@ struct options {
     uint16_t port;
     char path[512];
 
-    uint32_t connections;
+    uint32_t connections;         // WebSockets
+    bool http2;                   // each a stream (RFC 8441) …
+    uint32_t client_connections;  // … of one of this many connections
     uint32_t batch;     // opening handshakes under way at once
     uint64_t size;      // payload bytes of a message
     uint32_t inflight;  // messages under way on one connection
@@ -29,6 +31,8 @@ struct options {
     uint64_t messages;  // exact count instead of a time; 0: by time
     double warmup, duration, setup_timeout;  // seconds
     bool offers_deflate;
+    uint64_t bulk_size;      // of the last WebSocket's messages, sent as fast as echoes return; 0: none is special
+    uint32_t bulk_inflight;  // of them under way
 
     int watched[WATCHED_LIMIT];  // processes whose CPU time is taken at the ends of the measured time
     size_t watched_count;

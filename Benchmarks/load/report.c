@@ -34,6 +34,11 @@ void report(const struct load *load, const char *mode) {
     printf("\"bytes_sent\": %llu, \"bytes_received\": %llu, \"compressed_messages\": %llu, \"pings\": %llu, ",
            (unsigned long long)counted->bytes_sent, (unsigned long long)counted->bytes_received,
            (unsigned long long)counted->compressed, (unsigned long long)load->counters.pings);
+    printf("\"h2\": %s, \"client_connections\": %u, ", options->http2 ? "true" : "false",
+           options->http2 ? options->client_connections : options->connections);
+    printf("\"bulk\": {\"size\": %llu, \"messages\": %llu, \"bytes_per_second\": %.0f}, ",
+           (unsigned long long)options->bulk_size, (unsigned long long)counted->bulk_echoes,
+           seconds > 0 ? (double)(counted->bulk_echoes * options->bulk_size) / seconds : 0);
     printf("\"cpu_seconds\": {\"total\": %.6f, \"user\": %.2f, \"system\": %.2f}, ", load->cpu.total, load->cpu.user,
            load->cpu.system);
     printf("\"extensions\": ");

@@ -4,20 +4,24 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../wire/process.h"
 
-SSL_CTX *transport_make_context(bool lean) {
+SSL_CTX *transport_make_context(bool lean, const char *protocol) {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1 ||
         SSL_CTX_set1_groups_list(context, "X25519") != 1) {
         die("OpenSSL cannot offer TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519");
     }
-    static const unsigned char http1[] = "\x08http/1.1";
-    SSL_CTX_set_alpn_protos(context, http1, sizeof http1 - 1);
+    unsigned char protocols[16];
+    unsigned size = (unsigned)snprintf((char *)protocols + 1, sizeof protocols - 1, "%s", protocol);
+    protocols[0] = (unsigned char)size;
+    SSL_CTX_set_alpn_protos(context, protocols, size + 1);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -112,6 +116,15 @@ ssize_t transport_write(struct transport *transport, const void *bytes, size_t c
 
 bool transport_holds_bytes(const struct transport *transport) {
     return transport->tls != NULL && SSL_has_pending(transport->tls) == 1;
+}
+
+bool transport_agreed_on(const struct transport *transport, const char *protocol) {
+    const unsigned char *agreed = NULL;
+    unsigned size = 0;
+    if (transport->tls != NULL) {
+        SSL_get0_alpn_selected(transport->tls, &agreed, &size);
+    }
+    return transport->tls == NULL || (size == strlen(protocol) && memcmp(agreed, protocol, size) == 0);
 }
 
 void transport_close(struct transport *transport) {

@@ -21,8 +21,9 @@ enum {
 enum transport_handshake { HANDSHAKE_DONE, HANDSHAKE_READS, HANDSHAKE_WRITES, HANDSHAKE_FAILED };
 
 /// TLS 1.3 alone, one cipher suite and one group, no resumption: the same work whatever stands on the other side.
-/// `lean` gives buffers back between reads: for thousands of connections that rarely speak.
-SSL_CTX *transport_make_context(bool lean);
+/// `lean` gives buffers back between reads: for thousands of connections that rarely speak. `protocol` is what ALPN
+/// offers.
+SSL_CTX *transport_make_context(bool lean, const char *protocol);
 
 /// Starts to connect. `context` NULL means cleartext. Returns false when the address refuses at once.
 bool transport_connect(struct transport *transport, SSL_CTX *context, const char *host, uint16_t port);
@@ -35,5 +36,8 @@ ssize_t transport_write(struct transport *transport, const void *bytes, size_t c
 
 /// Whether bytes were taken from the socket that no event will announce.
 bool transport_holds_bytes(const struct transport *transport);
+
+/// Whether TLS agreed on a protocol by ALPN; always true in the clear.
+bool transport_agreed_on(const struct transport *transport, const char *protocol);
 
 void transport_close(struct transport *transport);

@@ -5,10 +5,7 @@
 
 #include "process.h"
 
-void pending_append(struct pending *pending, const void *bytes, size_t count) {
-    if (count == 0) {
-        return;
-    }
+uint8_t *pending_reserve(struct pending *pending, size_t count) {
     if (pending->end + count > pending->capacity && pending->start > 0) {
         memmove(pending->bytes, pending->bytes + pending->start, pending_count(pending));
         pending->end -= pending->start;
@@ -26,8 +23,14 @@ void pending_append(struct pending *pending, const void *bytes, size_t count) {
         pending->bytes = grown;
         pending->capacity = capacity;
     }
-    memcpy(pending->bytes + pending->end, bytes, count);
-    pending->end += count;
+    return pending->bytes + pending->end;
+}
+
+void pending_append(struct pending *pending, const void *bytes, size_t count) {
+    if (count > 0) {
+        memcpy(pending_reserve(pending, count), bytes, count);
+        pending_commit(pending, count);
+    }
 }
 
 void pending_drop(struct pending *pending, size_t count) {

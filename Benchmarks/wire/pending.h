@@ -18,6 +18,14 @@ static inline const uint8_t *pending_front(const struct pending *pending) {
     return pending->bytes + pending->start;
 }
 
+/// Makes room for `count` more bytes behind those that wait, and gives its address: `pending_commit` keeps as many of
+/// them as were written there. The address holds until the next call.
+uint8_t *pending_reserve(struct pending *pending, size_t count);
+
+static inline void pending_commit(struct pending *pending, size_t count) {
+    pending->end += count;
+}
+
 /// Adds bytes behind those that wait.
 void pending_append(struct pending *pending, const void *bytes, size_t count);
 

@@ -46,6 +46,8 @@ public final class Gateway: Sendable {
             version: version)
         let runtime = try GatewayRuntime(configuration: configuration, telemetry: telemetry, logger: logger)
         let isDraining = DrainSwitch()
+        // The admin endpoint is there first.
+        let running = RunningServer()
         let source = AdminSource(
             snapshot: {
                 telemetry.snapshot(
@@ -56,7 +58,10 @@ public final class Gateway: Sendable {
             readiness: {
                 if isDraining.isOn { return .draining }
                 return runtime.hasServerUp ? .ready : .noServerUp
-            }, drain: onDrainRequest)
+            },
+            connections: { await running.value?.connections($0) ?? [] },
+            close: { await running.value?.close($0, code: $1, reason: $2) ?? false },
+            drain: onDrainRequest)
         var admin: AdminServer?
         if let settings = configuration.admin {
             do {
@@ -71,6 +76,7 @@ public final class Gateway: Sendable {
         }
         do {
             let server = try await GatewayServer.start(runtime, group: group)
+            running.set(server)
             if let admin {
                 logger.info("listening", metadata: ["listener": "admin", "address": "\(admin.boundAddress)"])
             }
@@ -89,7 +95,7 @@ public final class Gateway: Sendable {
         self.admin = admin
         self.isDraining = isDraining
         let admission = server.runtime.admission
-        memoryReturn = Task { await MemoryReturn.run { admission.activeConnections } }
+        memoryReturn = Task { await MemoryReturn.run { (admission.activeConnections, admission.takePeak()) } }
     }
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.
@@ -112,6 +118,12 @@ public struct StartError: Error, CustomStringConvertible {
     public let description: String
 }
 
+private final class RunningServer: Sendable {
+    private let server = Mutex<GatewayServer?>(nil)
+    var value: GatewayServer? { server.withLock { $0 } }
+    func set(_ server: GatewayServer) { self.server.withLock { $0 = server } }
+}
+
 private final class DrainSwitch: Sendable {
     private let value = Atomic<Bool>(false)
     var isOn: Bool { value.load(ordering: .relaxed) }
@@ -123,13 +135,12 @@ extension GatewayRuntime {
         upstreams.values.map { upstream in
             UpstreamSnapshot(
                 name: upstream.configuration.name,
-                servers: upstream.selector.snapshot().map { state in
-                    // Over HTTP/1.1 every WebSocket has a connection of its own.
+                servers: zip(upstream.selector.snapshot(), upstream.gauges).map { state, gauge in
                     (
                         state.address,
                         .init(
-                            healthy: state.healthy, active: state.active, connections: state.active,
-                            failuresTotal: state.failuresTotal)
+                            healthy: state.healthy, active: state.active, connections: gauge.connections.value,
+                            streams: gauge.streams.value, failuresTotal: state.failuresTotal)
                     )
                 })
         }

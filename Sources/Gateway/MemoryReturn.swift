@@ -21,18 +21,23 @@ struct MemoryReturn {
     private var peak = 0
 
     /// Whether a quarter of the connections there were, and no fewer than 64, have gone since it last said so.
-    mutating func isDue(connections: Int) -> Bool {
-        peak = max(peak, connections)
+    ///
+    /// - Parameters:
+    ///   - connections: there are now.
+    ///   - latestPeak: the most there were since the last look, which may all have come and gone in between.
+    mutating func isDue(connections: Int, latestPeak: Int) -> Bool {
+        peak = max(peak, latestPeak, connections)
         guard peak - connections >= max(Self.leastEnded, peak / 4) else { return false }
         peak = connections
         return true
     }
 
     /// Looks every ``interval`` until the task is cancelled.
-    static func run(connections: @Sendable () -> Int) async {
+    static func run(connections: @Sendable () -> (now: Int, peak: Int)) async {
         var memory = MemoryReturn()
         while (try? await Task.sleep(for: interval)) != nil {
-            guard memory.isDue(connections: connections()) else { continue }
+            let count = connections()
+            guard memory.isDue(connections: count.now, latestPeak: count.peak) else { continue }
             try? await NIOThreadPool.singleton.runIfActive { trim() }
         }
     }

@@ -1,7 +1,7 @@
 import GatewayTelemetry
 
 /// An admin request's answer.
-struct AdminAnswer {
+struct AdminAnswer: Equatable {
     var status: Int
     var contentType = "text/plain; charset=utf-8"
     var body: [UInt8]
@@ -12,6 +12,15 @@ struct AdminAnswer {
     static func text(_ status: Int, _ line: String) -> AdminAnswer {
         AdminAnswer(status: status, body: Array("\(line)\n".utf8))
     }
+}
+
+/// What an admin request asks for.
+enum AdminWork: Equatable {
+    case answer(AdminAnswer)
+    /// The open WebSockets.
+    case list(ConnectionFilter)
+    /// The end of one.
+    case close(id: UInt64, code: UInt16, reason: String)
 }
 
 /// Decides what an admin request gets.
@@ -25,8 +34,108 @@ struct AdminRequest {
     /// The `Origin` field: only pages in browsers send it (RFC 6454 §7).
     var origin: String?
 
+    /// What is to be done: an answer that is known at once, or something that the gateway is asked.
+    func work(from source: AdminSource, token: String?) -> AdminWork {
+        guard isAuthorized(token), path == "/connections" || path.hasPrefix("/connections/") else {
+            return .answer(answer(from: source, token: token))
+        }
+        do throws(AdminMistake) {
+            if path == "/connections" {
+                guard method == "GET" || method == "HEAD" else { return .answer(notAllowed("GET, HEAD")) }
+                return .list(try filter())
+            }
+            guard method == "DELETE" else { return .answer(notAllowed("DELETE")) }
+            guard !isOfForeignPage else { return .answer(Self.foreignPage) }
+            return try closing(path.dropFirst("/connections/".count))
+        } catch {
+            return .answer(.text(400, error.message))
+        }
+    }
+
+    /// A parameter that can't be used.
+    private struct AdminMistake: Error {
+        var message: String
+    }
+
+    private func filter() throws(AdminMistake) -> ConnectionFilter {
+        var filter = ConnectionFilter()
+        for (name, value) in try parameters(among: ["route", "ip", "limit"]) {
+            switch name {
+            case "route": filter.route = value
+            case "ip": filter.ip = value
+            default:
+                guard let limit = Int(value), (1...ConnectionFilter.maximumLimit).contains(limit) else {
+                    throw AdminMistake(
+                        message: "limit is \(value.prefix(32)), expected 1 to \(ConnectionFilter.maximumLimit)")
+                }
+                filter.limit = limit
+            }
+        }
+        return filter
+    }
+
+    private func closing(_ name: Substring) throws(AdminMistake) -> AdminWork {
+        guard let id = UInt64(name) else { throw AdminMistake(message: "expected /connections/ID with a number") }
+        var code: UInt16 = 1008
+        var reason = ""
+        for (name, value) in try parameters(among: ["code", "reason"]) {
+            if name == "reason" {
+                guard value.utf8.count <= 123 else {
+                    throw AdminMistake(message: "reason is \(value.utf8.count) bytes, limit 123")
+                }
+                reason = value
+            } else {
+                // Those that may stand in a Close frame (RFC 6455 §7.4).
+                guard let number = UInt16(value),
+                    [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= number })
+                else {
+                    throw AdminMistake(
+                        message: "code is \(value.prefix(32)), expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
+                }
+                code = number
+            }
+        }
+        return .close(id: id, code: code, reason: reason)
+    }
+
+    private var path: Substring { target.prefix { $0 != "?" } }
+
+    /// The query, percent-decoded.
+    private func parameters(among known: [String]) throws(AdminMistake) -> [(name: String, value: String)] {
+        guard let mark = target.firstIndex(of: "?") else { return [] }
+        var parameters: [(String, String)] = []
+        for pair in target[target.index(after: mark)...].split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = Self.decoded(parts[0]), let value = parts.count > 1 ? Self.decoded(parts[1]) : "" else {
+                throw AdminMistake(message: "the query is not percent-encoded UTF-8")
+            }
+            guard known.contains(name) else {
+                throw AdminMistake(message: "unknown parameter, expected \(known.joined(separator: ", "))")
+            }
+            parameters.append((name, value))
+        }
+        return parameters
+    }
+
+    /// nil: not UTF-8, or a `%` without two digits.
+    private static func decoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+                else { return nil }
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            default: bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
     func answer(from source: AdminSource, token: String?) -> AdminAnswer {
-        let path = target.prefix { $0 != "?" }
         switch path {
         case "/healthz":
             return reading { .text(200, "alive") }
@@ -56,13 +165,12 @@ struct AdminRequest {
             }
         case "/drain":
             guard method == "POST" else { return notAllowed("POST") }
-            guard !isOfForeignPage else {
-                return .text(403, "pages of other origins may not send this")
-            }
+            guard !isOfForeignPage else { return Self.foreignPage }
             source.drain()
             return .text(202, "draining")
         default:
-            return .text(404, "no such path; there are /healthz, /readyz, /stats, /metrics and POST /drain")
+            return .text(
+                404, "no such path; there are /healthz, /readyz, /stats, /metrics, /connections and POST /drain")
         }
     }
 
@@ -75,6 +183,8 @@ struct AdminRequest {
         answer.allow = methods
         return answer
     }
+
+    private static let foreignPage = AdminAnswer.text(403, "pages of other origins may not send this")
 
     /// A page can have any browser on this machine post to a loopback address, and needs no answer to do harm.
     private var isOfForeignPage: Bool {

@@ -1,4 +1,5 @@
 public import GatewayConfig
+import GatewayTelemetry
 import Logging
 public import NIOCore
 import NIOHTTP1
@@ -74,10 +75,36 @@ private final class AdminHandler: ChannelInboundHandler {
     }
 
     private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let answer = AdminRequest(
+        let work = AdminRequest(
             method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization"),
             host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin")
-        ).answer(from: source, token: token)
+        ).work(from: source, token: token)
+        if case .answer(let answer) = work { return send(answer, for: head, context) }
+        let this = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let source = source
+        context.eventLoop.makeFutureWithTask { await Self.answer(work, from: source) }.whenSuccess { answer in
+            let (handler, context) = this.value
+            handler.send(answer, for: head, context)
+        }
+    }
+
+    /// What has to be asked of the event loops.
+    private static func answer(_ work: AdminWork, from source: AdminSource) async -> AdminAnswer {
+        switch work {
+        case .answer(let answer):
+            return answer
+        case .list(let filter):
+            return AdminAnswer(
+                status: 200, contentType: "application/json",
+                body: ConnectionSnapshot.json(await source.connections(filter)) + [0x0A])
+        case .close(let id, let code, let reason):
+            return await source.close(id, code, reason)
+                ? .text(202, "closing") : .text(404, "no connection has this number")
+        }
+    }
+
+    private func send(_ answer: AdminAnswer, for head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
             ("Cache-Control", "no-store"),

@@ -11,15 +11,22 @@ public struct AdminSource: Sendable {
 
     public var snapshot: @Sendable () -> StatsSnapshot
     public var readiness: @Sendable () -> Readiness
+    public var connections: @Sendable (ConnectionFilter) async -> [ConnectionSnapshot]
+    /// Ends one WebSocket with a Close; false when there is none of that number.
+    public var close: @Sendable (_ id: UInt64, _ code: UInt16, _ reason: String) async -> Bool
     /// Begins a drain; the process ends with it.
     public var drain: @Sendable () -> Void
 
     public init(
         snapshot: @escaping @Sendable () -> StatsSnapshot, readiness: @escaping @Sendable () -> Readiness,
+        connections: @escaping @Sendable (ConnectionFilter) async -> [ConnectionSnapshot],
+        close: @escaping @Sendable (_ id: UInt64, _ code: UInt16, _ reason: String) async -> Bool,
         drain: @escaping @Sendable () -> Void
     ) {
         self.snapshot = snapshot
         self.readiness = readiness
+        self.connections = connections
+        self.close = close
         self.drain = drain
     }
 }

@@ -47,8 +47,10 @@ private struct ConfigurationSummary {
     private func target(of route: RouteConfiguration) -> String {
         switch route.action {
         case .upstream(let name):
-            let servers = configuration.upstreams.first { $0.name == name }?.servers ?? []
-            return "\(name) (\(Self.list(servers.map(\.address.description), none: "no servers")))"
+            let upstream = configuration.upstreams.first { $0.name == name }
+            let servers = Self.list((upstream?.servers ?? []).map(\.address.description), none: "no servers")
+            let version = upstream?.protocol ?? .http1
+            return "\(name) (\(version == .http1 ? "" : "\(version.rawValue): ")\(servers))"
         case .redirect(let status, let location): return "\(status) \(location)"
         case .respond(let response): return "\(response.status)"
         }

@@ -4,22 +4,25 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var address: Address
     /// nil: cleartext.
     public var tls: ListenerTLS?
-    /// ALPN protocols offered, in order of preference.
+    /// Offered by ALPN in this order, or taken in the clear by how a connection begins.
     public var protocols: [ApplicationProtocol]
     /// RFC 8441's off switch.
     public var websocketOverHTTP2: Bool
+    /// Streams a client may have open on one HTTP/2 connection: 1 to 100,000.
+    public var maxStreams: Int
     /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
     public var trustedProxies: [IPPrefix]
 
     public init(
-        name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http1],
-        websocketOverHTTP2: Bool = true, trustedProxies: [IPPrefix] = []
+        name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http2, .http1],
+        websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, trustedProxies: [IPPrefix] = []
     ) {
         self.name = name
         self.address = address
         self.tls = tls
         self.protocols = protocols
         self.websocketOverHTTP2 = websocketOverHTTP2
+        self.maxStreams = maxStreams
         self.trustedProxies = trustedProxies
     }
 }

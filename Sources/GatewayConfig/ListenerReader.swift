@@ -16,6 +16,7 @@ struct ListenerReader {
         let tls = section.node("tls").flatMap(self.tls)
         let protocols = section.node("protocols").flatMap(self.protocols)
         let overHTTP2 = section.flag("websocket_over_http2")
+        let maxStreams = section.node("h2").flatMap(self.maxStreams)
         if let entry = section.entry("proxy_protocol"), section.flag("proxy_protocol") == true {
             context.report("proxy_protocol is not supported yet", at: entry.place)
         }
@@ -24,27 +25,36 @@ struct ListenerReader {
         section.finish()
         guard let name, let address else { return nil }
         return ListenerConfiguration(
-            name: name.text, address: address, tls: tls, protocols: protocols ?? [.http1],
-            websocketOverHTTP2: overHTTP2 ?? true, trustedProxies: proxies ?? [])
+            name: name.text, address: address, tls: tls, protocols: protocols ?? [.http2, .http1],
+            websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000, trustedProxies: proxies ?? [])
     }
 
     private func protocols(_ node: YAMLNode) -> [ApplicationProtocol]? {
-        guard let elements = context.list(node, expecting: "a list of protocols such as [http/1.1]") else { return nil }
+        guard let elements = context.list(node, expecting: "a list of protocols such as [h2, http/1.1]") else {
+            return nil
+        }
         if elements.isEmpty {
-            context.report("expected a list of protocols such as [http/1.1], found an empty list", at: node.place)
+            context.report("expected a list of protocols such as [h2, http/1.1], found an empty list", at: node.place)
         }
         var protocols: [ApplicationProtocol] = []
         for element in elements {
             let word = context.word(element, among: ApplicationProtocol.allCases.map(\.rawValue))
             switch word.flatMap(ApplicationProtocol.init(rawValue:)) {
             case nil: continue
-            case .http2?: context.report("h2 is not supported yet", at: element.place)
             case let known? where protocols.contains(known):
                 context.report("\(known.rawValue) is listed twice", at: element.place)
             case let known?: protocols.append(known)
             }
         }
         return protocols
+    }
+
+    private func maxStreams(_ node: YAMLNode) -> Int? {
+        guard let section = MappingReader(node, context: context, expecting: "a mapping with max_streams") else {
+            return nil
+        }
+        defer { section.finish() }
+        return section.integer("max_streams", in: 1...100_000)
     }
 
     private func tls(_ node: YAMLNode) -> ListenerTLS? {

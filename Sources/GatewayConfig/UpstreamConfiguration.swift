@@ -5,7 +5,17 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         case leastConnections = "least_connections"
     }
 
+    /// How servers are spoken to.
+    public enum ServerProtocol: String, CaseIterable, Sendable {
+        case http1 = "http/1.1"
+        /// WebSockets share HTTP/2 connections (RFC 8441); servers without that are refused.
+        case http2 = "h2"
+        /// HTTP/2 where a server has it, else HTTP/1.1.
+        case auto
+    }
+
     public var name: String
+    public var `protocol`: ServerProtocol
     public var balance: Balance
     /// Never empty.
     public var servers: [ServerConfiguration]
@@ -18,13 +28,16 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var retries: Int
     /// How often the addresses of named servers are looked up again.
     public var dnsRefresh: Duration
+    public var http2: UpstreamHTTP2
 
     public init(
-        name: String, balance: Balance = .leastConnections, servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
+        name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
+        servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
-        dnsRefresh: Duration = .seconds(30)
+        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init()
     ) {
         self.name = name
+        self.protocol = `protocol`
         self.balance = balance
         self.servers = servers
         self.tls = tls
@@ -32,7 +45,24 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.responseTimeout = responseTimeout
         self.retries = retries
         self.dnsRefresh = dnsRefresh
+        self.http2 = http2
     }
+}
+
+/// The shared connections to each server, of each event loop.
+public struct UpstreamHTTP2: Equatable, Sendable {
+    /// 1 to 100.
+    public var maxConnections = 2
+    /// WebSockets on one connection, whatever more the server would take: 1 to 100,000.
+    public var maxStreams = 1000
+    /// A connection on which nothing came for so long is sent a PING; 0: never.
+    public var pingInterval: Duration = .seconds(30)
+    /// PING sent to anything received; then the connection is given up.
+    public var pingTimeout: Duration = .seconds(10)
+    /// How long a connection without a WebSocket is kept.
+    public var idleTimeout: Duration = .seconds(60)
+
+    public init() {}
 }
 
 public struct ServerConfiguration: Equatable, Sendable {

@@ -8,26 +8,34 @@ struct UpstreamReader {
         }
         let name = section.required("name").flatMap(context.name)
         if let name { references.upstreams.append(.init(value: name.text, place: name.place)) }
-        checkProtocol(section)
+        let serverProtocol = section.word("protocol", UpstreamConfiguration.ServerProtocol.self)
         let balance = section.node("balance").flatMap { self.balance($0) }
         let servers = section.required("servers").flatMap(self.servers)
         var upstream = UpstreamConfiguration(name: name?.text ?? "", servers: servers ?? [])
+        if let serverProtocol { upstream.protocol = serverProtocol }
         if let balance { upstream.balance = balance }
         upstream.tls = section.node("tls").flatMap(self.tls)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
         if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
-        section.refuse("sticky", "health_check", "h2")
+        if let node = section.node("h2") { upstream.http2 = http2(node) }
+        section.refuse("sticky", "health_check")
         section.finish()
         return name != nil && servers != nil ? upstream : nil
     }
 
-    private func checkProtocol(_ section: MappingReader) {
-        guard let node = section.node("protocol"),
-            let word = context.word(node, among: ["http/1.1", "h2", "auto"]), word != "http/1.1"
-        else { return }
-        context.report("protocol: \(word) is not supported yet", at: node.place)
+    private func http2(_ node: YAMLNode) -> UpstreamHTTP2 {
+        var settings = UpstreamHTTP2()
+        let expected = "a mapping with max_connections, max_streams, ping_interval, ping_timeout and idle_timeout"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
+        if let value = section.integer("max_connections", in: 1...100) { settings.maxConnections = value }
+        if let value = section.integer("max_streams", in: 1...100_000) { settings.maxStreams = value }
+        if let value = section.duration("ping_interval") { settings.pingInterval = value }
+        if let value = section.duration("ping_timeout", positive: true) { settings.pingTimeout = value }
+        if let value = section.duration("idle_timeout", positive: true) { settings.idleTimeout = value }
+        section.finish()
+        return settings
     }
 
     private func balance(_ node: YAMLNode) -> UpstreamConfiguration.Balance? {

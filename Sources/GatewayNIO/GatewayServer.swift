@@ -1,6 +1,7 @@
 public import GatewayConfig
 import GatewayPolicy
 import GatewaySession
+public import GatewayTelemetry
 import Logging
 public import NIOCore
 import NIOPosix
@@ -94,6 +95,40 @@ public final class GatewayServer: Sendable {
     /// Addresses as bound, by listener name.
     public var addresses: [(name: String, address: Address)] {
         listeners.map { ($0.configuration.name, $0.boundAddress) }
+    }
+
+    /// Open WebSockets, oldest first, as far as the filter lets them through.
+    public func connections(_ filter: ConnectionFilter) async -> [ConnectionSnapshot] {
+        let route = filter.route.map { name in runtime.telemetry.routes.firstIndex { $0.name == name } }
+        // A route that doesn't exist has no connections.
+        if let route, route == nil { return [] }
+        let ip = filter.ip.flatMap { ClientAddress(parsing: $0) }
+        if filter.ip != nil, ip == nil { return [] }
+        var found: [ConnectionSnapshot] = []
+        for loop in loops {
+            found +=
+                (try? await loop.eventLoop.submit {
+                    let drivers = loop.context.value.sessions.filter { _, driver in
+                        (route == nil || driver.info.route == route) && (ip == nil || driver.info.client == ip)
+                    }
+                    return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
+                }.get()) ?? []
+        }
+        return Array(found.sorted { $0.id < $1.id }.prefix(filter.limit))
+    }
+
+    /// Ends one WebSocket with this Close, once the messages in flight are through; false when there is none.
+    public func close(_ id: UInt64, code: UInt16, reason: String) async -> Bool {
+        let payload = ClosePayload(code: CloseCode(rawValue: code), reason: reason)
+        for loop in loops {
+            let isFound = try? await loop.eventLoop.submit {
+                guard let driver = loop.context.value.sessions[id] else { return false }
+                driver.close(payload, grace: .seconds(5))
+                return true
+            }.get()
+            if isFound == true { return true }
+        }
+        return false
     }
 
     /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over

@@ -16,7 +16,7 @@ enum HTTP1Head {
             throw .badRequest("method is not a token")
         }
         let host = hosts.first ?? ""
-        guard isAuthority(host) else { throw .badRequest("Host is not an authority") }
+        guard AuthorityText.isValid(host) else { throw .badRequest("Host is not an authority") }
         try checkBodyLength(head)
 
         let (authority, path) = try target(head.uri, host: host)
@@ -70,33 +70,6 @@ enum HTTP1Head {
         return (host, path.hasPrefix("/") ? String(path) : "/" + path)
     }
 
-    /// A host and perhaps a port (RFC 9110 §7.2): brackets only around an IP literal, colons else only before a port.
-    private static func isAuthority(_ text: String) -> Bool {
-        guard text.utf8.allSatisfy(isAuthorityByte) else { return false }
-        var host = text[...]
-        var port = Substring()
-        if text.hasPrefix("[") {
-            guard let close = text.firstIndex(of: "]") else { return false }
-            host = text[..<close].dropFirst()
-            port = text[close...].dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[colon...]
-        }
-        let isPort = port.utf8.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        return !host.contains("[") && !host.contains("]") && (port.isEmpty || port.hasPrefix(":") && isPort)
-    }
-
-    private static func isAuthorityByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
-            UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "%"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
-    }
-
     static func fields(from headers: HTTPHeaders) -> HTTPFields {
         var fields = HTTPFields()
         for (name, value) in headers {
@@ -104,6 +77,20 @@ enum HTTP1Head {
             fields.append(HTTPField(name: name, value: value))
         }
         return fields
+    }
+
+    /// nil: no status that could be passed on.
+    static func response(from head: HTTPResponseHead) -> HTTPResponse? {
+        let code = Int(head.status.code)
+        guard (100...999).contains(code) else { return nil }
+        return HTTPResponse(
+            status: .init(code: code, reasonPhrase: head.status.reasonPhrase), headerFields: fields(from: head.headers))
+    }
+
+    static func status(from status: HTTPResponse.Status) -> HTTPResponseStatus {
+        status.reasonPhrase.isEmpty
+            ? HTTPResponseStatus(statusCode: status.code)
+            : .custom(code: UInt(status.code), reasonPhrase: status.reasonPhrase)
     }
 
     static func headers(from fields: HTTPFields) -> HTTPHeaders {

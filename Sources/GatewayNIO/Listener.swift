@@ -40,7 +40,13 @@ struct Listener {
                 let pipeline = channel.pipeline.syncOperations
                 try pipeline.addHandler(TransportCounter(loop.context.value.counters))
                 if let tls { try pipeline.addHandler(tls.makeHandler()) }
-                try HTTP1Handshake(listener: configuration, loop: loop.context.value).addToPipeline(pipeline)
+                let http1 = HTTP1Handshake(listener: configuration, loop: loop.context.value)
+                if configuration.protocols.contains(.http2) {
+                    try pipeline.addHandler(
+                        ProtocolChoice(http1: http1, listener: configuration, loop: loop.context.value))
+                }
+                try pipeline.addHandler(http1)
+                if !configuration.protocols.contains(.http2) { try http1.addCodec() }
             }
         }
         let pauses: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in

@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
@@ -15,7 +16,10 @@ final class LoopContext {
     let maskKeys = RandomMaskKeys()
     let counters: LoopCounters
     private(set) var sessions: [SessionID: SessionDriver] = [:]
-    private var nextID: SessionID = 0
+    /// Clients' HTTP/2 connections.
+    private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
+    private var pools: [HTTP2Pool.Key: HTTP2Pool] = [:]
+    private var lastID: UInt64 = 0
     private let deadlines: LoopDeadlines
     /// Sessions that have work left, and have had their turn.
     private var awaitingTurn = CircularBuffer<SessionID>()
@@ -37,11 +41,17 @@ final class LoopContext {
 
     /// Keeps a session until it has ended.
     func add(_ make: (SessionID) -> SessionDriver) -> SessionDriver {
-        nextID &+= 1
-        let driver = make(nextID)
-        sessions[nextID] = driver
+        let id = makeID()
+        let driver = make(id)
+        sessions[id] = driver
         if let sessionAdded { eventLoop.assumeIsolated().execute { sessionAdded(driver) } }
         return driver
+    }
+
+    /// A number for a session or a shared connection, unlike any other of the process.
+    func makeID() -> UInt64 {
+        lastID &+= 1
+        return lastID &* UInt64(runtime.telemetry.loopCount) &+ UInt64(index)
     }
 
     func remove(_ id: SessionID) {
@@ -53,6 +63,26 @@ final class LoopContext {
     func checkEmpty() {
         if sessions.isEmpty { whenEmpty?() }
     }
+
+    // MARK: HTTP/2
+
+    func add(_ front: HTTP2Front) {
+        fronts[ObjectIdentifier(front)] = front
+        if let frontAdded { eventLoop.assumeIsolated().execute { frontAdded(front) } }
+    }
+
+    func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
+
+    /// The connections of this loop to one server.
+    func pool(of upstream: Upstream, server: Int) -> HTTP2Pool {
+        let key = HTTP2Pool.Key(upstream: upstream.configuration.name, server: server)
+        if let pool = pools[key] { return pool }
+        let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
+        pools[key] = pool
+        return pool
+    }
+
+    // MARK: Turns
 
     /// Lets a session go on when the channels of the loop have been looked at.
     func giveTurnLater(_ id: SessionID) {
@@ -81,9 +111,10 @@ final class LoopContext {
     /// Set by a drain: called when the last session has ended, and with each one that still comes.
     var whenEmpty: (() -> Void)?
     var sessionAdded: ((SessionDriver) -> Void)?
+    var frontAdded: ((HTTP2Front) -> Void)?
 }
 
-/// Numbers a session on its event loop.
+/// Numbers a session.
 typealias SessionID = UInt64
 
 /// Mask keys from the system's random source (RFC 6455 §5.3), two to a draw.

@@ -13,6 +13,8 @@ enum LoopDrain {
             let ids = context.sessions.keys.sorted()
             // A handshake under way may still become a session; it is told at once, as its turn has passed.
             context.sessionAdded = { close($0, settings: settings, deadline: deadline) }
+            for front in context.fronts.values { front.drain() }
+            context.frontAdded = { $0.drain() }
             context.whenEmpty = {
                 if context.counters.handshaking.value == 0 { done.succeed() }
             }

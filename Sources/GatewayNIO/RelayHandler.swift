@@ -1,9 +1,10 @@
 import GatewaySession
+import GatewayTelemetry
 import NIOCore
 import NIOSSL
 
-/// The last handler of a leg's channel once it carries frames.
-final class RelayHandler: ChannelDuplexHandler {
+/// The last handler of a leg's channel once it carries frames: a leg over HTTP/1.1.
+final class RelayHandler: ChannelDuplexHandler, LegTransport {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
     typealias OutboundIn = ByteBuffer
@@ -11,6 +12,7 @@ final class RelayHandler: ChannelDuplexHandler {
 
     private let leg: Leg
     private let driver: SessionDriver
+    private var context: ChannelHandlerContext?
     private var sawEnd = false
 
     init(leg: Leg, driver: SessionDriver) {
@@ -19,7 +21,12 @@ final class RelayHandler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        driver.attach(context, as: leg)
+        self.context = context
+        driver.attach(self, as: leg)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -55,5 +62,21 @@ final class RelayHandler: ChannelDuplexHandler {
         // An orderly end has been seen as such, over TLS as well. Without one it was reset, even where no error was
         // caught: when a write is the first to fail, NIO closes the channel and tells the write alone.
         driver.closed(leg, inOrder: sawEnd)
+    }
+
+    // MARK: LegTransport
+
+    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+    func flush() { context?.flush() }
+    var isWritable: Bool { context?.channel.isWritable ?? true }
+    func read() { context?.read() }
+    func endWriting() { context?.close(mode: .output, promise: nil) }
+    func drop() { context?.close(mode: .all, promise: nil) }
+
+    var sharedConnection: ConnectionSnapshot.Shared? { nil }
+
+    var waitingBytes: Int {
+        guard let context, let options = context.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
 }

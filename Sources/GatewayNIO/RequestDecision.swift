@@ -9,6 +9,7 @@ import WebSocketCore
 /// A request as it arrived on a listener, over either HTTP version.
 struct GatewayRequest {
     let request: HTTPRequest
+    let version: LegVersion
     let id: String
     /// Whoever is at the other end of the connection.
     let peer: ClientAddress
@@ -25,7 +26,11 @@ enum RequestDecision {
 
     static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
         let http = request.request
-        let outcome = ServerHandshake.judge(http)
+        let outcome =
+            switch request.version {
+            case .http1: ServerHandshake.judge(http)
+            case .http2: ServerHandshake.judgeExtendedConnect(http)
+            }
         var subprotocols: [String] = []
         if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
@@ -76,20 +81,18 @@ struct ProxyDecision {
     let negotiation: NegotiationPlan
     let requestID: String
 
-    /// The request as the server is to see it. Its key is the client's own over HTTP/1.1.
-    func upstreamRequest(key: String) -> UpstreamRequest {
+    /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
+    /// sends it.
+    func upstreamRequest() -> UpstreamRequest {
         var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
         forwarded.apply(to: &fields)
         fields[.xRequestID] = requestID
         // The route may set Host; it is no field of the value, but the request's authority.
         let host = fields[.hostField] ?? upgrade.request.authority ?? ""
         fields[.hostField] = nil
-        fields.append(
-            contentsOf: ClientHandshake.requestFields(
-                key: key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers))
         return UpstreamRequest(
             path: PathRewriter.rewrite(upgrade.request.path ?? "/", by: route.rewrite), host: host, fields: fields,
-            key: key, subprotocols: upgrade.subprotocols)
+            clientKey: upgrade.key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
     }
 }
 

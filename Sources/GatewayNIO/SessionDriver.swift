@@ -6,9 +6,9 @@ import NIOCore
 import PerMessageDeflate
 import WebSocketCore
 
-/// Carries out what a `GatewaySession` decides: moves bytes between the channels of its two legs, on their event loop.
+/// Carries out what a `GatewaySession` decides: moves bytes between the transports of its two legs, on their event loop.
 ///
-/// Writes are flushed once for all that a read produced, or when 64 KiB have gathered, so that the channel's
+/// Writes are flushed once for all that a read produced, or when 64 KiB have gathered, so that the transport's
 /// watermarks are told of in time.
 final class SessionDriver {
     private static let flushThreshold = 64 * 1024
@@ -21,8 +21,8 @@ final class SessionDriver {
     private let loop: LoopContext
     private let counters: RouteCounters
     private var session: GatewaySession
-    private var client = LegTransport()
-    private var server = LegTransport()
+    private var client = LegOfDriver()
+    private var server = LegOfDriver()
     private var isStarted = false
     private var isPumping = false
     private var mustPumpAgain = false
@@ -42,16 +42,25 @@ final class SessionDriver {
 
     // MARK: What the legs' handlers report
 
-    func attach(_ context: ChannelHandlerContext, as leg: Leg) {
-        self[leg].context = context
+    func attach(_ transport: any LegTransport, as leg: Leg) {
+        self[leg].transport = transport
     }
 
-    /// Both channels carry nothing but frames now. What came before has waited.
+    /// Both legs carry nothing but frames now. What came before has waited.
     func start() {
         isStarted = true
         pump()
         flush()
         schedule()
+    }
+
+    /// One of the legs was gone before there was anything to relay.
+    func abandon() {
+        for leg in Leg.allCases {
+            self[leg].transport?.drop()
+            closed(leg, inOrder: false)
+        }
+        start()
     }
 
     /// A read was asked for before this driver had the channel.
@@ -78,9 +87,9 @@ final class SessionDriver {
         flush()
     }
 
-    /// The channel is closed; `inOrder` when nothing but the peer's orderly end has closed it.
+    /// The transport is gone; `inOrder` when nothing but the peer's orderly end has closed it.
     func closed(_ leg: Leg, inOrder: Bool) {
-        self[leg].context = nil
+        self[leg].transport = nil
         session.lost(leg, inOrder: inOrder)
         pump()
         flush()
@@ -107,6 +116,16 @@ final class SessionDriver {
         session.close(payload, grace: grace, now: .now())
         pump()
         flush()
+    }
+
+    /// The session as it is now.
+    func snapshot() -> ConnectionSnapshot {
+        info.snapshot(
+            id: id, fromClient: totals.fromClient, fromServer: totals.fromServer,
+            shared: (client.transport?.sharedConnection, server.transport?.sharedConnection),
+            queue: .init(
+                toClient: session.heldBytes(from: .server) + (client.transport?.waitingBytes ?? 0),
+                toServer: session.heldBytes(from: .client) + (server.transport?.waitingBytes ?? 0)))
     }
 
     // MARK: Carrying out
@@ -144,22 +163,22 @@ final class SessionDriver {
     private func perform(_ action: SessionAction, now: NIODeadline) {
         switch action {
         case .write(let bytes, let leg):
-            guard let context = self[leg].context else { return }
+            guard let transport = self[leg].transport else { return }
             let size = self[leg].unflushed + bytes.readableBytes
-            context.write(NIOAny(bytes), promise: nil)
+            transport.write(bytes)
             if size >= Self.flushThreshold {
                 self[leg].unflushed = 0
-                context.flush()
-                session.writabilityChanged(leg, isWritable: context.channel.isWritable, now: now)
+                transport.flush()
+                session.writabilityChanged(leg, isWritable: transport.isWritable, now: now)
             } else {
                 self[leg].unflushed = size
             }
         case .end(let leg):
             flush(leg)
-            self[leg].context?.close(mode: .output, promise: nil)
+            self[leg].transport?.endWriting()
         case .drop(let leg):
             flush(leg)
-            self[leg].context?.close(mode: .all, promise: nil)
+            self[leg].transport?.drop()
         case .finished(let outcome):
             finish(outcome)
         }
@@ -176,13 +195,13 @@ final class SessionDriver {
     private func flush(_ leg: Leg) {
         guard self[leg].unflushed > 0 else { return }
         self[leg].unflushed = 0
-        self[leg].context?.flush()
+        self[leg].transport?.flush()
     }
 
     private func resumeReads(_ leg: Leg) {
         guard self[leg].owesRead, session.wantsRead(from: leg) else { return }
         self[leg].owesRead = false
-        self[leg].context?.read()
+        self[leg].transport?.read()
     }
 
     private func schedule() {
@@ -217,15 +236,15 @@ final class SessionDriver {
         loop.remove(id)
     }
 
-    private subscript(leg: Leg) -> LegTransport {
+    private subscript(leg: Leg) -> LegOfDriver {
         _read { if leg == .client { yield client } else { yield server } }
         _modify { if leg == .client { yield &client } else { yield &server } }
     }
 }
 
 /// One leg as the driver sees it.
-private struct LegTransport {
-    var context: ChannelHandlerContext?
+private struct LegOfDriver {
+    var transport: (any LegTransport)?
     /// Bytes written since the last flush.
     var unflushed = 0
     /// A read was held back.

@@ -12,9 +12,11 @@ final class SessionInfo {
     let routeName: String
     let isCompressed: Bool
     private let requestID: String
-    private let client: ClientAddress
+    let client: ClientAddress
     private let listener: String
     private let server: String
+    let clientVersion: LegVersion
+    let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
     private let permit: Permit
@@ -24,7 +26,7 @@ final class SessionInfo {
     /// Counts the connection as accepted.
     init(
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
-        startedAt: NIODeadline, loop: LoopContext
+        clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
         route = decision.routeIndex
         routeName = decision.route.name
@@ -32,6 +34,8 @@ final class SessionInfo {
         client = decision.forwarded.clientAddress
         self.listener = listener
         server = upgraded.address.description
+        self.clientVersion = clientVersion
+        serverVersion = upgraded.leg.version
         self.startedAt = startedAt
         self.extensions = extensions
         isCompressed = extensions.client != nil || extensions.server != nil
@@ -42,10 +46,28 @@ final class SessionInfo {
         let counters = loop.counters(route: route)
         counters.accepted.add()
         counters.active.add(1)
+        if clientVersion == .http2 { counters.activeHTTP2Client.add() }
+        if serverVersion == .http2 { counters.activeHTTP2Server.add() }
         if extensions.client != nil { counters.compressionActive.add(1) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
         counters.recordHandshake(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
+    }
+
+    /// The session as it is listed while it is open.
+    func snapshot(
+        id: SessionID, fromClient: DirectionTotals, fromServer: DirectionTotals,
+        shared: (client: ConnectionSnapshot.Shared?, server: ConnectionSnapshot.Shared?),
+        queue: ConnectionSnapshot.Queue
+    ) -> ConnectionSnapshot {
+        ConnectionSnapshot(
+            id: id, requestID: requestID, client: "\(client)", listener: listener, route: routeName, server: server,
+            protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
+            clientConnection: shared.client, serverConnection: shared.server,
+            ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
+            messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
+            bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
+            compression: extensions.clientAnswer ?? "none", queue: queue)
     }
 
     func ended(
@@ -55,6 +77,8 @@ final class SessionInfo {
         serverPermit.release()
         counters.closed.add()
         counters.active.add(-1)
+        if clientVersion == .http2 { counters.activeHTTP2Client.subtract() }
+        if serverVersion == .http2 { counters.activeHTTP2Server.subtract() }
         if extensions.client != nil { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard runtime.configuration.log.access else { return }
@@ -63,6 +87,7 @@ final class SessionInfo {
             metadata: [
                 "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
                 "route": "\(routeName)", "server": "\(server)",
+                "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
                 "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
                 "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
                 "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",

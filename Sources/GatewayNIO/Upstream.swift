@@ -9,20 +9,50 @@ import Synchronization
 public final class Upstream: Sendable {
     public let configuration: UpstreamConfiguration
     public let selector: ServerSelector
-    let tls: NIOSSLContext?
+    /// By server.
+    public let gauges: [ServerGauge]
+    /// TLS contexts by what they offer; empty: cleartext.
+    private let tlsContexts: [[ApplicationProtocol]: NIOSSLContext]
+    /// Until when each server is taken for one without WebSockets over HTTP/2, where `protocol` is `auto`.
+    private let http1Until: Mutex<[NIODeadline]>
     private let addresses: Mutex<[[SocketAddress]]>
 
     init(_ configuration: UpstreamConfiguration) throws {
         self.configuration = configuration
         selector = ServerSelector(upstream: configuration)
-        tls = try configuration.tls.map { tls in
+        gauges = configuration.servers.map { _ in ServerGauge() }
+        http1Until = Mutex(configuration.servers.map { _ in .distantPast })
+        var contexts: [[ApplicationProtocol]: NIOSSLContext] = [:]
+        for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
+            guard let tls = configuration.tls else { break }
             var settings = TLSConfiguration.makeClientConfiguration()
             if let ca = tls.ca { settings.trustRoots = .file(ca) }
             if !tls.verify { settings.certificateVerification = .none }
-            settings.applicationProtocols = ["http/1.1"]
-            return try NIOSSLContext(configuration: settings)
+            settings.applicationProtocols = protocols.map(\.rawValue)
+            contexts[protocols] = try NIOSSLContext(configuration: settings)
         }
+        tlsContexts = contexts
         addresses = Mutex(configuration.servers.map { Self.literal($0.address).map { [$0] } ?? [] })
+    }
+
+    /// nil: cleartext.
+    func tls(offering protocols: [ApplicationProtocol]) -> NIOSSLContext? { tlsContexts[protocols] }
+
+    /// How long a server that had no WebSockets over HTTP/2 is not asked again.
+    static let http1Memory = TimeAmount.minutes(10)
+
+    /// Whether a server is to be spoken to over HTTP/2 now.
+    func usesHTTP2(_ server: Int, now: NIODeadline) -> Bool {
+        switch configuration.protocol {
+        case .http1: false
+        case .http2: true
+        case .auto: http1Until.withLock { $0[server] <= now }
+        }
+    }
+
+    /// A server turned out to have no WebSockets over HTTP/2.
+    func lacksHTTP2(_ server: Int, now: NIODeadline) {
+        http1Until.withLock { $0[server] = now + Self.http1Memory }
     }
 
     /// Where a server can be reached now; empty until its name has been resolved.
@@ -66,4 +96,20 @@ public final class Upstream: Sendable {
         case .tcp(let host, let port): try? SocketAddress(ipAddress: host, port: port)
         }
     }
+}
+
+/// What is open to one server, from all event loops.
+public final class ServerGauge: Sendable {
+    /// Transport connections.
+    public let connections = SharedGauge()
+    /// Streams on those that are HTTP/2.
+    public let streams = SharedGauge()
+}
+
+/// A number that goes up and down, written and read by any thread.
+public struct SharedGauge: ~Copyable, Sendable {
+    private let storage = Atomic<Int>(0)
+
+    public func add(_ amount: Int) { storage.wrappingAdd(amount, ordering: .relaxed) }
+    public var value: Int { storage.load(ordering: .relaxed) }
 }

@@ -3,9 +3,6 @@ import GatewayPolicy
 import HTTPTypes
 import Logging
 import NIOCore
-import NIOHTTP1
-import NIOPosix
-import NIOSSL
 import WebSocketCore
 
 #if canImport(Glibc)
@@ -16,7 +13,7 @@ import WebSocketCore
 
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
-    let handshake: UpstreamHandshake
+    let leg: any UpstreamLeg
     let permit: ServerPermit
     let address: Address
     let fields: HTTPFields
@@ -28,7 +25,7 @@ struct UpgradedServer {
 protocol UpstreamAttemptDelegate: AnyObject {
     func upgraded(_ server: UpgradedServer)
     /// The server answered with something else than a WebSocket: its response, piece by piece.
-    func refused(_ head: HTTPResponseHead, by handshake: UpstreamHandshake, address: Address)
+    func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address)
     func refusalBody(_ bytes: ByteBuffer)
     /// `isWhole`: false when the server broke off inside its response.
     func refusalEnded(isWhole: Bool)
@@ -46,7 +43,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private var tried: Set<Int> = []
     private var triesLeft: Int
     private var lastRefusal = Refusal.noServer
-    private var current: (permit: ServerPermit, channel: (any Channel)?)?
+    private var current: (permit: ServerPermit, leg: (any UpstreamLeg)?)?
     private var isOver = false
 
     init(
@@ -69,7 +66,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         let current = current
         self.current = nil
         current?.permit.release()
-        current?.channel?.close(promise: nil)
+        current?.leg?.giveUp()
     }
 
     private func tryNext() {
@@ -84,7 +81,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         case .success(let permit):
             tried.insert(permit.server)
             current = (permit, nil)
-            connect(permit.server, to: upstream.addresses(of: permit.server)[...])
+            ask(permit.server)
         }
     }
 
@@ -93,52 +90,59 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         delegate?.failed(refusal)
     }
 
-    private func connect(_ server: Int, to addresses: ArraySlice<SocketAddress>) {
-        guard let address = addresses.first else {
-            return serverFailed(server, .connectFailed, "the name of the server has not been resolved")
+    private func ask(_ server: Int) {
+        if upstream.usesHTTP2(server, now: .now()) {
+            askOverHTTP2(server)
+        } else {
+            askOverHTTP1(server)
         }
+    }
+
+    private func askOverHTTP2(_ server: Int) {
+        let pool = loop.pool(of: upstream, server: server)
+        let stream = HTTP2UpstreamStream(request: request, pool: pool, delegate: self)
+        current?.leg = stream
+        if !pool.place(stream) { serverIsFull(stream) }
+    }
+
+    private func askOverHTTP1(_ server: Int) {
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let timeout = TimeAmount(upstream.configuration.connectTimeout)
-        ClientBootstrap(group: loop.eventLoop)
-            .connectTimeout(timeout)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.writeBufferWaterMark, value: Listener.watermarks)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try this.value.setUp(channel, server: server) }
-            }
-            .connect(to: address)
+        ServerConnector(upstream: upstream, server: server, eventLoop: loop.eventLoop)
+            .connect(protocols: [.http1]) { pipeline in try this.value.addHandshake(to: pipeline, server: server) }
             .whenComplete { result in
                 let attempt = this.value
                 switch result {
                 case .success(let channel):
-                    guard !attempt.isOver else { return channel.close(promise: nil) }
-                    // It may have failed already, and another server's turn have come.
-                    if attempt.current?.permit.server == server { attempt.current?.channel = channel }
+                    if attempt.isOver { channel.close(promise: nil) }
                 case .failure(let error):
-                    guard !attempt.isOver else { return }
-                    if let error = error as? IOError, error.isLackOfResources { return attempt.lacksResources(error) }
-                    let rest = addresses.dropFirst()
-                    if rest.isEmpty {
-                        attempt.serverFailed(server, .connectFailed, "\(error)")
-                    } else {
-                        attempt.connect(server, to: rest)
-                    }
+                    attempt.connectFailed(server, error)
                 }
             }
     }
 
-    private func setUp(_ channel: any Channel, server: Int) throws {
-        let pipeline = channel.pipeline.syncOperations
-        if let tls = upstream.tls {
-            let name = upstream.tlsServerName(of: server)
-            try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
-        }
+    private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: Int) throws {
         let handshake = UpstreamHandshake(
-            request: request, isTLS: upstream.tls != nil,
+            request: request, isTLS: upstream.configuration.tls != nil,
             timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
         try handshake.addCodec(to: pipeline)
         try pipeline.addHandler(handshake)
+        // Another server's turn may have come.
+        if current?.permit.server == server { current?.leg = handshake }
+    }
+
+    private func connectFailed(_ server: Int, _ error: any Error) {
+        guard !isOver, current?.permit.server == server else { return }
+        if let error = error as? IOError, error.isLackOfResources { return lacksResources(error) }
+        serverFailed(server, .connectFailed, "\(error)")
+    }
+
+    /// Every connection to it has as many streams as it may: another server may have room.
+    private func serverIsFull(_ leg: any UpstreamLeg) {
+        leg.giveUp()
+        current?.permit.release()
+        current = nil
+        lastRefusal = .serverMaxConnections
+        tryNext()
     }
 
     private func serverFailed(_ server: Int, _ refusal: Refusal, _ reason: String) {
@@ -169,54 +173,47 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
     // MARK: UpstreamHandshakeDelegate
 
-    func handshake(_ handshake: UpstreamHandshake, answered head: HTTPResponseHead) {
-        guard !isOver, let current else { return handshake.giveUp() }
+    func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse) {
+        guard !isOver, let current else { return leg.giveUp() }
         let server = current.permit.server
         let address = upstream.configuration.servers[server].address
-        guard head.status == .switchingProtocols else {
-            // Interim responses have been passed over; a status below 100 is none, and could not be passed on.
-            guard head.status.code >= 200 else {
-                return refuseAnswer(
-                    of: handshake, current.permit, "status is \(head.status.code), expected 100 to 599")
+        do throws(AnswerViolation) {
+            guard let agreement = try leg.agreement(in: response) else {
+                upstream.selector.succeeded(server: server)
+                delegate?.refused(response, by: leg, address: address)
+                return
             }
-            upstream.selector.succeeded(server: server)
-            delegate?.refused(head, by: handshake, address: address)
-            return
-        }
-        let fields = HTTP1Head.fields(from: head.headers)
-        do {
-            let (subprotocol, extensions) = try ClientHandshake.verify(
-                status: 101, fields: fields, key: request.key, offeredSubprotocols: request.subprotocols)
             upstream.selector.succeeded(server: server)
             isOver = true
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    handshake: handshake, permit: current.permit, address: address, fields: fields,
-                    subprotocol: subprotocol, extensions: extensions))
+                    leg: leg, permit: current.permit, address: address, fields: response.headerFields,
+                    subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
-            refuseAnswer(of: handshake, current.permit, "\(error)")
+            handshake(leg, answeredBadly: error.message)
         }
     }
 
-    private func refuseAnswer(of handshake: UpstreamHandshake, _ permit: ServerPermit, _ reason: String) {
-        handshake.giveUp()
+    func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String) {
+        guard !isOver, let current else { return leg.giveUp() }
+        leg.giveUp()
         logger.warning(
             "server answered with a bad handshake",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[permit.server].address)", "reason": "\(reason)",
+                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
             ])
-        permit.release()
-        current = nil
+        current.permit.release()
+        self.current = nil
         fail(.badAnswer(reason))
     }
 
-    func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer) {
+    func handshake(_ leg: any UpstreamLeg, body: ByteBuffer) {
         delegate?.refusalBody(body)
     }
 
-    func handshakeEndedResponse(_ handshake: UpstreamHandshake, isWhole: Bool) {
+    func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) {
         guard !isOver else { return }
         isOver = true
         current?.permit.release()
@@ -224,12 +221,41 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         delegate?.refusalEnded(isWhole: isWhole)
     }
 
-    func handshake(_ handshake: UpstreamHandshake, failed reason: String) {
-        guard let current, !isOver else { return }
-        serverFailed(current.permit.server, .connectFailed, reason)
+    func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) {
+        guard let current else { return }
+        connectFailed(current.permit.server, error)
     }
 
-    func handshakeTimedOut(_ handshake: UpstreamHandshake) {
+    /// The stream was refused, or never looked at: it can be tried again, by this server as well as by another.
+    func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
+        guard !isOver, let current else { return }
+        logger.info(
+            "server did not take a stream",
+            metadata: [
+                "upstream": "\(upstream.configuration.name)",
+                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
+            ])
+        let server = current.permit.server
+        current.permit.release()
+        self.current = nil
+        lastRefusal = refusal
+        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(server) }
+        tryNext()
+    }
+
+    func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) {
+        guard !isOver, let current else { return }
+        guard upstream.configuration.protocol == .auto else { return handshake(leg, answeredBadly: reason) }
+        logger.info(
+            "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
+            metadata: [
+                "upstream": "\(upstream.configuration.name)",
+                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
+            ])
+        askOverHTTP1(current.permit.server)
+    }
+
+    func handshakeTimedOut(_ leg: any UpstreamLeg) {
         guard let current, !isOver else { return }
         logger.warning(
             "server did not answer in time",

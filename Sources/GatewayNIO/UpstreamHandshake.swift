@@ -3,28 +3,11 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOTLS
-
-/// The upgrade as it is sent to a server.
-struct UpstreamRequest {
-    var path: String
-    var host: String
-    var fields: HTTPFields
-    var key: String
-    var subprotocols: [String]
-}
-
-protocol UpstreamHandshakeDelegate: AnyObject {
-    func handshake(_ handshake: UpstreamHandshake, answered head: HTTPResponseHead)
-    func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer)
-    func handshakeEndedResponse(_ handshake: UpstreamHandshake, isWhole: Bool)
-    /// Nothing came of it, and nothing has been answered.
-    func handshake(_ handshake: UpstreamHandshake, failed reason: String)
-    func handshakeTimedOut(_ handshake: UpstreamHandshake)
-}
+import WebSocketCore
 
 /// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
 /// the `RelayHandler`.
-final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
+final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, UpstreamLeg {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
     typealias OutboundOut = HTTPClientRequestPart
@@ -39,7 +22,9 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
         case over
     }
 
+    let version = LegVersion.http1
     private let request: UpstreamRequest
+    private let key: String
     private let isTLS: Bool
     private let timeout: TimeAmount
     private weak var delegate: (any UpstreamHandshakeDelegate)?
@@ -49,7 +34,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     private let encoder = HTTPRequestEncoder()
     private let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
-    private var lastError: String?
+    private var lastError: (any Error)?
     /// Whether the client can take more of a refusal's body.
     private var mayRead = true
     private var owesRead = false
@@ -58,6 +43,8 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
         request: UpstreamRequest, isTLS: Bool, timeout: TimeAmount, delegate: any UpstreamHandshakeDelegate
     ) {
         self.request = request
+        // A client's own key over HTTP/1.1 is as good; over HTTP/2 it has none.
+        key = request.clientKey ?? HandshakeKey.make(from: (.random(in: .min ... .max), .random(in: .min ... .max)))
         self.isTLS = isTLS
         self.timeout = timeout
         self.delegate = delegate
@@ -86,7 +73,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if isTLS, case TLSUserEvent.handshakeCompleted = event { send(context) }
-        if case ChannelEvent.inputClosed = event { ended(context, "server closed the connection") }
+        if case ChannelEvent.inputClosed = event { ended(context, ServerClosed()) }
     }
 
     private func send(_ context: ChannelHandlerContext) {
@@ -94,6 +81,10 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
         state = .waiting
         var headers = HTTPHeaders([("Host", request.host)])
         headers.add(contentsOf: HTTP1Head.headers(from: request.fields))
+        headers.add(
+            contentsOf: HTTP1Head.headers(
+                from: ClientHandshake.requestFields(
+                    key: key, subprotocols: request.subprotocols, extensions: request.extensions)))
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.path, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -116,13 +107,13 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
                 state = .switching(head)
             } else {
                 state = .refusing
-                delegate?.handshake(self, answered: head)
+                answered(head)
             }
         case (.body(let bytes), .refusing):
             delegate?.handshake(self, body: bytes)
         case (.end, .switching(let head)):
             state = .over
-            delegate?.handshake(self, answered: head)
+            answered(head)
         case (.end, .refusing):
             state = .over
             delegate?.handshakeEndedResponse(self, isWhole: true)
@@ -130,6 +121,21 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
         default:
             break
         }
+    }
+
+    private func answered(_ head: HTTPResponseHead) {
+        if let response = HTTP1Head.response(from: head) {
+            delegate?.handshake(self, answered: response)
+        } else {
+            delegate?.handshake(self, answeredBadly: "status is \(head.status.code), expected 100 to 599")
+        }
+    }
+
+    func agreement(in response: HTTPResponse) throws(AnswerViolation) -> UpstreamAgreement? {
+        guard response.status.code == 101 else { return nil }
+        let (subprotocol, extensions) = try ClientHandshake.verify(
+            status: 101, fields: response.headerFields, key: key, offeredSubprotocols: request.subprotocols)
+        return UpstreamAgreement(subprotocol: subprotocol, extensions: extensions)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -145,21 +151,25 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = "\(error)"
+        lastError = error
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        ended(context, lastError ?? "server closed the connection")
+        ended(context, lastError ?? ServerClosed())
     }
 
-    private func ended(_ context: ChannelHandlerContext, _ reason: String) {
+    private struct ServerClosed: Error, CustomStringConvertible {
+        var description: String { "server closed the connection" }
+    }
+
+    private func ended(_ context: ChannelHandlerContext, _ error: any Error) {
         timer?.cancel()
         let state = state
         self.state = .over
         switch state {
         case .connecting, .waiting, .switching:
-            delegate?.handshake(self, failed: reason)
+            delegate?.handshake(self, failedWith: error)
         case .refusing:
             delegate?.handshakeEndedResponse(self, isWhole: false)
         case .over:

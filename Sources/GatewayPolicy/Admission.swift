@@ -11,6 +11,8 @@ import Synchronization
 public final class Admission: Sendable {
     private struct State {
         var total = 0
+        /// The largest total since it was last asked for.
+        var peak = 0
         var byAddress: [ClientAddress.CapKey: Int] = [:]
         var routes: [RouteState]
         var handshakes: TokenBucket?
@@ -76,6 +78,14 @@ public final class Admission: Sendable {
         state.withLock { $0.total }
     }
 
+    /// The most permits that were out at once since this was last asked.
+    public func takePeak() -> Int {
+        state.withLock { state in
+            defer { state.peak = state.total }
+            return state.peak
+        }
+    }
+
     private static func refusal(
         state: inout State, _ limits: ProcessLimits, _ caps: RouteCaps, route: Int, address: ClientAddress.CapKey?,
         now: NIODeadline
@@ -108,6 +118,7 @@ public final class Admission: Sendable {
 
     private static func count(state: inout State, route: Int, address: ClientAddress.CapKey?, by change: Int) {
         state.total += change
+        state.peak = max(state.peak, state.total)
         state.routes[route].total += change
         guard let address else { return }
         count(&state.byAddress, address, by: change)

@@ -22,7 +22,10 @@ extension GatewaySession {
         }
         hurryCloses()
         if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
-            emit(.write(frame, to: leg.other))
+            // Whoever ended its sending half behind its Close waits for no answer. Some servers have forgotten the
+            // stream of an HTTP/2 connection by then, and give up all of the connection when one comes.
+            let waitsForAnswer = !self[leg.other].closeReceived || self[leg.other].incoming == .open
+            if waitsForAnswer { emit(.write(frame, to: leg.other)) }
             self[leg.other].closeSent = true
             completeIfAgreed(leg.other, now: now)
         }

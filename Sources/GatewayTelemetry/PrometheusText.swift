@@ -14,6 +14,7 @@ public struct PrometheusText: Sendable {
     public func render() -> String {
         var copy = self
         copy.writeProcess()
+        copy.writeHTTP2()
         copy.writeConnections()
         copy.writeTraffic()
         copy.writeCompression()
@@ -46,12 +47,38 @@ public struct PrometheusText: Sendable {
         write(
             "transports_closed_total", .counter, "Transport connections ended.", [([], "\(transports.closedTotal)")])
         write(
-            "transports_handshaking", .gauge, "Transport connections whose handshake is under way.",
+            "transports_handshaking", .gauge, "Transport connections and HTTP/2 streams whose handshake is under way.",
             [([], "\(transports.handshaking)")])
+    }
+
+    private mutating func writeHTTP2() {
+        let sides = [("client", snapshot.http2.client), ("server", snapshot.http2.server)]
+        func samples(_ value: (HTTP2Snapshot.Side) -> String) -> [Sample] {
+            sides.map { ([("side", $0.0)], value($0.1)) }
+        }
+        write("http2_connections", .gauge, "HTTP/2 connections open.", samples { "\($0.connections)" })
+        write("http2_connections_total", .counter, "HTTP/2 connections opened.", samples { "\($0.connectionsTotal)" })
+        write("http2_streams", .gauge, "Streams of HTTP/2 connections open.", samples { "\($0.streams)" })
+        write(
+            "http2_streams_total", .counter, "Streams of HTTP/2 connections opened.", samples { "\($0.streamsTotal)" })
+        write(
+            "http2_errors_total", .counter, "HTTP/2 connections that failed, by error code.",
+            sides.flatMap { side, state in
+                sorted(state.errorsTotal).map { ([("side", side), ("error", $0.key)], "\($0.value)") }
+            })
     }
 
     private mutating func writeConnections() {
         writeRoutes("connections", .gauge, "WebSockets open.") { "\($0.active)" }
+        write(
+            "connections_by_protocol", .gauge, "WebSockets open, by the HTTP version of each leg.",
+            routes.flatMap { name, route in
+                [("client", route.protocols.client), ("server", route.protocols.server)].flatMap { leg, count in
+                    [("http/1.1", count.http1), ("h2", count.http2)].map { version, value -> Sample in
+                        ([("route", name), ("leg", leg), ("protocol", version)], "\(value)")
+                    }
+                }
+            })
         writeRoutes("connections_limit", .gauge, "WebSockets that may be open; 0: no cap.") { "\($0.maxConnections)" }
         writeRoutes("connections_accepted_total", .counter, "WebSockets opened.") { "\($0.acceptedTotal)" }
         writeRoutes("connections_closed_total", .counter, "WebSockets ended.") { "\($0.closedTotal)" }
@@ -141,6 +168,9 @@ public struct PrometheusText: Sendable {
         writeServers("upstream_server_active", .gauge, "WebSockets to the server.") { "\($0.active)" }
         writeServers("upstream_server_connections", .gauge, "Transport connections to the server.") {
             "\($0.connections)"
+        }
+        writeServers("upstream_server_streams", .gauge, "Streams on HTTP/2 connections to the server.") {
+            "\($0.streams)"
         }
         writeServers("upstream_server_failures_total", .counter, "Connections or handshakes that failed.") {
             "\($0.failuresTotal)"

@@ -14,6 +14,9 @@ public final class RouteCounters: Sendable {
     public let closed = Counter()
     /// WebSockets open.
     public let active = Gauge()
+    /// Those whose client's leg, or server's leg, is a stream of an HTTP/2 connection.
+    public let activeHTTP2Client = Gauge()
+    public let activeHTTP2Server = Gauge()
 
     public let messagesFromClientText = Counter()
     public let messagesFromClientBinary = Counter()
@@ -81,8 +84,11 @@ public final class LoopCounters: Sendable {
     /// Transport connections (TCP or unix) accepted and ended.
     public let transportsAccepted = Counter()
     public let transportsClosed = Counter()
-    /// Transport connections whose handshake is under way.
+    /// Transport connections, and streams of HTTP/2 connections, whose handshake is under way.
     public let handshaking = Gauge()
+    /// HTTP/2 connections of clients, and to servers.
+    public let http2Client = HTTP2Counters()
+    public let http2Server = HTTP2Counters()
 
     public init() {}
 }

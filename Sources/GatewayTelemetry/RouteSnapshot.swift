@@ -40,6 +40,28 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         }
     }
 
+    /// WebSockets open, by the HTTP version of their legs.
+    public struct Protocols: Encodable, Equatable, Sendable {
+        public struct Leg: Encodable, Equatable, Sendable {
+            public var http1: Int
+            public var http2: Int
+
+            init(active: Int, http2: Int) {
+                // Loops go on counting between the two readings.
+                http1 = max(0, active - http2)
+                self.http2 = http2
+            }
+
+            enum CodingKeys: String, CodingKey {
+                case http1 = "http/1.1"
+                case http2 = "h2"
+            }
+        }
+
+        public var client: Leg
+        public var server: Leg
+    }
+
     /// Quantiles are of everything since the start, to two significant digits.
     public struct Handshakes: Encodable, Equatable, Sendable {
         public var count: UInt64
@@ -53,6 +75,7 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var maxConnections: Int
     public var acceptedTotal: UInt64
     public var closedTotal: UInt64
+    public var protocols: Protocols
     public var messages: BothWays<ByKind>
     public var bytes: BothWays<UInt64>
     public var compression: Compression
@@ -63,7 +86,7 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var handshakeSeconds: Handshakes
 
     enum CodingKeys: String, CodingKey {
-        case active, messages, bytes, compression
+        case active, protocols, messages, bytes, compression
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

@@ -12,6 +12,7 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     /// nil: not known, and left out.
     public var residentMemoryBytes: UInt64?
     public var transports: TransportSnapshot
+    public var http2: HTTP2Snapshot
     public var connections: ConnectionsSnapshot
     /// By name.
     public var routes: [String: RouteSnapshot]
@@ -19,7 +20,7 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     public var upstreams: [String: UpstreamSnapshot]
 
     enum CodingKeys: String, CodingKey {
-        case version, draining, transports, connections, routes, upstreams
+        case version, draining, transports, http2, connections, routes, upstreams
         case uptimeSeconds = "uptime_seconds"
         case residentMemoryBytes = "resident_memory_bytes"
     }
@@ -74,17 +75,20 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         public var active: Int
         /// Transport connections to this server.
         public var connections: Int
+        /// Streams on those that are HTTP/2.
+        public var streams: Int
         public var failuresTotal: Int
 
-        public init(healthy: Bool, active: Int, connections: Int, failuresTotal: Int) {
+        public init(healthy: Bool, active: Int, connections: Int, streams: Int = 0, failuresTotal: Int) {
             self.healthy = healthy
             self.active = active
             self.connections = connections
+            self.streams = streams
             self.failuresTotal = failuresTotal
         }
 
         enum CodingKeys: String, CodingKey {
-            case healthy, active, connections
+            case healthy, active, connections, streams
             case failuresTotal = "failures_total"
         }
     }
@@ -99,7 +103,7 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
             Server(
                 healthy: first.healthy || second.healthy, active: first.active &+ second.active,
-                connections: first.connections &+ second.connections,
+                connections: first.connections &+ second.connections, streams: first.streams &+ second.streams,
                 failuresTotal: first.failuresTotal &+ second.failuresTotal)
         }
     }

@@ -19,6 +19,9 @@ public final class Telemetry: Sendable {
 
     public let version: String
     public let routes: [Route]
+    /// HTTP/2 connections that ended because a rule was broken.
+    public let http2Client = HTTP2Failures()
+    public let http2Server = HTTP2Failures()
     private let loops: [LoopCounters]
     /// By loop, then by route.
     private let counters: [[RouteCounters]]
@@ -39,6 +42,8 @@ public final class Telemetry: Sendable {
     public func counters(loop: Int, route: Int) -> RouteCounters {
         counters[loop][route]
     }
+
+    public var loopCount: Int { loops.count }
 
     public func counters(loop: Int) -> LoopCounters {
         loops[loop]
@@ -66,6 +71,9 @@ public final class Telemetry: Sendable {
             version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
             residentMemoryBytes: residentMemoryBytes,
             transports: TransportSnapshot(loops),
+            http2: HTTP2Snapshot(
+                client: .init(loops.map(\.http2Client), http2Client),
+                server: .init(loops.map(\.http2Server), http2Server)),
             connections: ConnectionsSnapshot(
                 active: routeSnapshots.reduce(0) { $0 &+ $1.active },
                 acceptedTotal: routeSnapshots.reduce(0) { $0 &+ $1.acceptedTotal },
@@ -91,6 +99,9 @@ extension RouteSnapshot {
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections,
             acceptedTotal: sum { $0.accepted.value }, closedTotal: sum { $0.closed.value },
+            protocols: .init(
+                client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
+                server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),
             messages: .init(
                 fromClient: .init(
                     text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),

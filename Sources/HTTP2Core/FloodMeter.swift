@@ -17,20 +17,23 @@ struct FloodMeter {
         left = burst * 1000
     }
 
-    /// Counts one; false when it is one too many.
-    mutating func allows(now: NIODeadline) -> Bool {
+    /// Counts something; false when it is too much.
+    ///
+    /// - Parameter cost: how many it counts for: 1 to 1,000,000.
+    mutating func allows(_ cost: Int64 = 1, now: NIODeadline) -> Bool {
         if let lastRefill {
             let milliseconds = max(0, (now - lastRefill).nanoseconds / 1_000_000)
             if milliseconds > 0 {
                 // Ten hours refill any meter; more would only overflow.
                 left = min(burst, left + min(milliseconds, 36_000_000) * perSecond)
-                self.lastRefill = now
+                // What is less than a millisecond counts the next time.
+                self.lastRefill = lastRefill + .milliseconds(milliseconds)
             }
         } else {
             lastRefill = now
         }
-        guard left >= 1000 else { return false }
-        left -= 1000
+        guard left >= cost * 1000 else { return false }
+        left -= cost * 1000
         return true
     }
 }

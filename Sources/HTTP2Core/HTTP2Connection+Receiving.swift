@@ -2,7 +2,7 @@ import HTTPTypes
 public import NIOCore
 import NIOHPACK
 
-// What a peer's frames do (RFC 9113 §6).
+// What a peer's DATA and HEADERS do (RFC 9113 §6.1, §6.2, §8).
 extension HTTP2Connection {
     /// Bytes came.
     public func receive(_ bytes: ByteBuffer) {
@@ -13,9 +13,12 @@ extension HTTP2Connection {
     /// The next thing that came of what was received and done; nil until more comes.
     public func nextEvent(now: NIODeadline) -> HTTP2Event? {
         while true {
-            if let event = events.popFirst() { return event }
+            while let event = events.popFirst() {
+                if !isOutdated(event) { return event }
+            }
             guard failure == nil else { return nil }
             do throws(HTTP2Failure) {
+                try countResets(now: now)
                 guard output.readableBytes <= Self.unreadLimit else {
                     throw HTTP2Failure(
                         .enhanceYourCalm,
@@ -29,6 +32,15 @@ extension HTTP2Connection {
         }
     }
 
+    /// Whether an event waited while its stream's user gave the stream up.
+    private func isOutdated(_ event: HTTP2Event) -> Bool {
+        switch event {
+        case .ended(let stream), .closed(let stream, _): stream.flags.contains(.isForgotten)
+        case .writable(let stream): stream.isClosed
+        default: false
+        }
+    }
+
     /// That many bytes of a stream's content were handed on: its sender may send as many more (RFC 9113 §5.2).
     public func consumed(_ count: Int, of stream: HTTP2Stream, now: NIODeadline) {
         guard count > 0, !stream.isClosed, !stream.remoteEnded else { return }
@@ -39,8 +51,8 @@ extension HTTP2Connection {
 
     private func handle(_ piece: HTTP2FrameReader.Piece, now: NIODeadline) throws(HTTP2Failure) -> HTTP2Event? {
         switch piece {
-        case .data(let id, let bytes, let flow, let padding, let endsStream):
-            return try receivedData(id, bytes, flow: flow, padding: padding, endsStream: endsStream, now: now)
+        case .data(let id, let bytes, let frame, let endsStream):
+            return try receivedData(id, bytes, frame: frame, endsStream: endsStream, now: now)
         case .headers(let id, let block, let endsStream):
             return try receivedHeaders(id, block, endsStream: endsStream, now: now)
         case .rstStream(let id, let code):
@@ -48,20 +60,17 @@ extension HTTP2Connection {
         case .windowUpdate(let id, let increment):
             return try receivedWindowUpdate(id, increment, now: now)
         case .settings(let payload):
-            try meter("SETTINGS", now: now)
-            return try receivedSettings(payload)
+            return try receivedSettings(payload, now: now)
         case .settingsAck:
             try meter("SETTINGS", now: now)
             isAcknowledged = true
         case .ping(let value):
             try meter("PING", now: now)
-            var payload = ByteBuffer()
-            payload.writeInteger(value)
-            writeFrame(.ping, flags: .ack, payload: payload)
+            writePing(value, flags: .ack)
         case .pingAck(let value):
-            return .pong(value)
+            return try receivedPong(value, now: now)
         case .goAway(let last, let code, let debugData):
-            return receivedGoAway(last, code, debugData)
+            return try receivedGoAway(last, code, debugData, now: now)
         case .priority:
             try meter("PRIORITY", now: now)
         case .unknown:
@@ -70,78 +79,99 @@ extension HTTP2Connection {
         return nil
     }
 
-    /// Counts what costs work and moves nothing.
-    private func meter(_ what: String, now: NIODeadline) throws(HTTP2Failure) {
-        guard emptyWork.allows(now: now) else {
-            throw HTTP2Failure(.enhanceYourCalm, "too many frames that carry nothing, \(what) the last of them")
-        }
-    }
-
-    /// A number that the peer, or this side, may have used before.
+    /// A number that neither the peer nor this side has used yet.
     private func isIdle(_ id: HTTP2StreamID) -> Bool {
         let isPeers = (id & 1 == 1) == (role == .server)
         return isPeers ? id > lastPeerStream : role == .server || id >= nextStream
     }
 
-    /// The stream of a frame; nil when it is closed, which the peer may not have known (RFC 9113 §5.1).
-    private func stream(_ id: HTTP2StreamID, for what: String, now: NIODeadline) throws(HTTP2Failure) -> HTTP2Stream? {
-        if let stream = streams[id] { return stream }
-        guard !isIdle(id) || hasSentGoAway else {
+    /// How a stream ended that is no more; nil: so long ago that it is forgotten.
+    ///
+    /// - Throws: `HTTP2Failure` when there was no such stream.
+    func ending(of id: HTTP2StreamID, for what: String) throws(HTTP2Failure) -> ClosedStreams.Ending? {
+        if let ending = closedStreams[id] { return ending }
+        guard !isIdle(id) else {
             throw HTTP2Failure(.protocolError, "\(what) on stream \(id), which was never opened")
         }
-        try meter("\(what) on closed streams", now: now)
         return nil
+    }
+
+    /// What carries content, on a stream that is no more.
+    private func receivedLate(_ what: String, on id: HTTP2StreamID, now: NIODeadline) throws(HTTP2Failure) {
+        switch try ending(of: id, for: what) {
+        case .abandoned:
+            break
+        case .peerEnded:
+            throw HTTP2Failure(.streamClosed, "\(what) on stream \(id), which its sender had ended")
+        case .peerReset:
+            try countViolation(now: now)
+            writeReset(id, .streamClosed)
+            // Once is enough: the rest of what its sender has in line is passed over.
+            closedStreams.add(id, .abandoned)
+        case nil:
+            guard closedStreams.mayHaveForgotten(id) else {
+                throw HTTP2Failure(
+                    .protocolError, "\(what) on stream \(id), expected a number above \(lastPeerStream)")
+            }
+        }
     }
 
     // MARK: DATA
 
     private func receivedData(
-        _ id: HTTP2StreamID, _ bytes: ByteBuffer, flow: Int, padding: Int, endsStream: Bool, now: NIODeadline
+        _ id: HTTP2StreamID, _ bytes: ByteBuffer, frame: HTTP2FrameReader.DataFrame?, endsStream: Bool,
+        now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
-        if flow > 0 {
-            guard flow <= connectionReceiveWindow else {
-                throw HTTP2Failure(
-                    .flowControlError, "DATA of \(flow) bytes, the connection's window has \(connectionReceiveWindow)")
-            }
-            connectionReceiveWindow -= flow
-            connectionCredit += flow
-            if connectionCredit >= Self.connectionWindow / 4 {
-                writeWindowUpdate(0, UInt32(connectionCredit))
-                connectionReceiveWindow += connectionCredit
-                connectionCredit = 0
-            }
-        }
+        if let frame { try takeFromConnectionWindow(frame.flow) }
         guard let stream = streams[id] else {
             // What was on its way when the stream was reset comes in any number; it is measured by the windows.
-            guard !isIdle(id) || hasSentGoAway else {
-                throw HTTP2Failure(.protocolError, "DATA on stream \(id), which was never opened")
+            guard let frame else { return nil }
+            try receivedLate("DATA", on: id, now: now)
+            if frame.flow == frame.padding, !closedStreams.expectsLateFrame(id) {
+                try meter("DATA on closed streams", now: now)
             }
-            if flow == 0 { try meter("DATA on closed streams", now: now) }
             return nil
         }
-        guard stream.flags.contains(.hasHead), !stream.remoteEnded else {
-            return violated(stream, .streamClosed)
-        }
-        guard stream.receiveWindow.received(flow) else { return violated(stream, .flowControlError) }
-        consumed(padding, of: stream, now: now)
-        if bytes.readableBytes == 0, !endsStream {
-            if flow == padding { try meter("empty DATA", now: now) }
-            return nil
+        if let frame {
+            if let code = violation(of: frame, on: stream) { return try violated(stream, code, now: now) }
+            consumed(frame.padding, of: stream, now: now)
+            if frame.flow == frame.padding, !frame.endsStream { try meter("empty DATA", now: now) }
         }
         if endsStream { endRemote(stream) }
-        return bytes.readableBytes > 0 ? .data(stream, bytes) : events.popFirst()
+        // Behind it comes the end, which is among the events.
+        return bytes.readableBytes > 0 ? .data(stream, bytes) : nil
+    }
+
+    private func takeFromConnectionWindow(_ count: Int) throws(HTTP2Failure) {
+        guard count <= connectionReceiveWindow else {
+            throw HTTP2Failure(
+                .flowControlError, "DATA of \(count) bytes, the connection's window has \(connectionReceiveWindow)")
+        }
+        connectionReceiveWindow -= count
+        connectionCredit += count
+        guard connectionCredit >= Self.connectionWindow / 4 else { return }
+        writeWindowUpdate(0, UInt32(clamping: connectionCredit))
+        connectionReceiveWindow += connectionCredit
+        connectionCredit = 0
+    }
+
+    /// What is wrong with a DATA frame.
+    private func violation(of frame: HTTP2FrameReader.DataFrame, on stream: HTTP2Stream) -> HTTP2ErrorCode? {
+        guard !stream.remoteEnded else { return .streamClosed }
+        guard stream.flags.contains(.hasHead) else { return .protocolError }
+        guard stream.receiveWindow.received(frame.flow) else { return .flowControlError }
+        if let left = stream.contentLeft {
+            let rest = left - (frame.flow - frame.padding)
+            guard rest >= 0, rest == 0 || !frame.endsStream else { return .protocolError }
+            stream.contentLeft = rest
+        }
+        return nil
     }
 
     private func endRemote(_ stream: HTTP2Stream) {
         stream.flags.insert(.remoteEnded)
         removeIfDone(stream)
         events.append(.ended(stream))
-    }
-
-    /// A stream error (RFC 9113 §5.4.2).
-    private func violated(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) -> HTTP2Event {
-        reset(stream, code)
-        return .closed(stream, .violation(code))
     }
 
     // MARK: HEADERS
@@ -154,22 +184,15 @@ extension HTTP2Connection {
         if role == .server, id > lastPeerStream {
             return try opened(id, list, endsStream: endsStream, now: now)
         }
-        guard let stream = try stream(id, for: "HEADERS", now: now) else { return nil }
-        guard !stream.remoteEnded else { return violated(stream, .streamClosed) }
-        if stream.flags.contains(.hasHead) {
-            // Trailers, which say nothing that a WebSocket could carry on.
-            guard endsStream else { return violated(stream, .protocolError) }
-            endRemote(stream)
+        guard let stream = streams[id] else {
+            try receivedLate("HEADERS", on: id, now: now)
+            if !closedStreams.expectsLateFrame(id) { try meter("HEADERS on closed streams", now: now) }
             return nil
         }
-        guard let response = try? HTTP2Head.response(from: list) else { return violated(stream, .protocolError) }
-        if response.status.kind == .informational {
-            try meter("interim responses", now: now)
-            return endsStream ? violated(stream, .protocolError) : nil
-        }
-        stream.flags.insert(.hasHead)
-        if endsStream { endRemote(stream) }
-        return .response(stream, response)
+        guard !stream.remoteEnded else { return try violated(stream, .streamClosed, now: now) }
+        return stream.flags.contains(.hasHead)
+            ? try receivedTrailers(list, on: stream, endsStream: endsStream, now: now)
+            : try receivedResponse(list, on: stream, endsStream: endsStream, now: now)
     }
 
     private func decode(_ block: ByteBuffer) throws(HTTP2Failure) -> HPACKHeaders {
@@ -183,6 +206,49 @@ extension HTTP2Connection {
         }
     }
 
+    /// Trailers say nothing that a WebSocket could carry on: they only end the stream.
+    private func receivedTrailers(
+        _ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
+    ) throws(HTTP2Failure) -> HTTP2Event? {
+        let isAllowed = endsStream && !stream.flags.contains(.isTunnel) && (stream.contentLeft ?? 0) == 0
+        guard isAllowed, (try? HTTP2Head.checkTrailers(list)) != nil else {
+            return try violated(stream, .protocolError, now: now)
+        }
+        endRemote(stream)
+        return nil
+    }
+
+    private func receivedResponse(
+        _ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
+    ) throws(HTTP2Failure) -> HTTP2Event? {
+        guard let response = try? HTTP2Head.response(from: list) else {
+            return try violated(stream, .protocolError, now: now)
+        }
+        if response.status.kind == .informational {
+            guard !endsStream else { return try violated(stream, .protocolError, now: now) }
+            try meter("interim responses", now: now)
+            return nil
+        }
+        stream.flags.insert(.hasHead)
+        if stream.flags.contains(.isConnect), response.status.kind == .successful {
+            stream.flags.insert(.isTunnel)
+        } else if !stream.flags.contains(.isHead), ![204, 304].contains(response.status.code) {
+            stream.contentLeft = announcedContent(response.headerFields)
+        }
+        if endsStream {
+            guard (stream.contentLeft ?? 0) == 0 else { return try violated(stream, .protocolError, now: now) }
+            endRemote(stream)
+        }
+        return .response(stream, response)
+    }
+
+    /// What `content-length` says; it was judged with the other fields.
+    private func announcedContent(_ fields: HTTPFields) -> Int? {
+        guard let length = try? HTTP2Head.contentLength(in: fields) else { return nil }
+        return length
+    }
+
+    /// A request, or one too many.
     private func opened(
         _ id: HTTP2StreamID, _ list: HPACKHeaders, endsStream: Bool, now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
@@ -191,107 +257,42 @@ extension HTTP2Connection {
         }
         lastPeerStream = id
         guard !hasSentGoAway else {
+            closedStreams.add(id, endsStream ? .peerEnded : .abandoned)
             try meter("streams after GOAWAY", now: now)
             return nil
         }
-        let stream = HTTP2Stream(id: id, sendWindow: Int(peerSettings.initialWindowSize))
-        stream.flags.insert(.hasHead)
         guard openPeerStreams < limits.maxStreams else {
+            closedStreams.add(id, endsStream ? .peerEnded : .abandoned)
             try meter("streams over the limit of \(limits.maxStreams)", now: now)
             writeReset(id, .refusedStream)
             return nil
         }
-        streams[id] = stream
-        if endsStream { stream.flags.insert(.remoteEnded) }
-        var request: Result<HTTPRequest, HTTP2RequestError>
-        do throws(HTTP2RequestError) {
-            let value = try HTTP2Head.request(from: list, maxSize: limits.maxHeaderListSize)
-            if value.extendedConnectProtocol != nil, !limits.offersConnectProtocol {
+        var request = Result { () throws(HTTP2RequestError) in
+            try HTTP2Head.request(from: list, maxSize: limits.maxHeaderListSize)
+        }
+        let stream = HTTP2Stream(id: id, sendWindow: Int(peerSettings.initialWindowSize))
+        stream.flags.insert(.hasHead)
+        if case .success(let value) = request {
+            guard value.extendedConnectProtocol == nil || limits.offersConnectProtocol else {
                 // Without the setting `:protocol` is an unknown pseudo-field, which makes the request malformed.
-                return violated(stream, .protocolError)
+                closedStreams.add(id, endsStream ? .peerEnded : .abandoned)
+                try countViolation(now: now)
+                writeReset(id, .protocolError)
+                return nil
             }
-            request = .success(value)
-        } catch {
-            request = .failure(error)
+            if value.method == .connect {
+                stream.flags.formUnion([.isConnect, .isTunnel])
+            } else {
+                stream.contentLeft = announcedContent(value.headerFields)
+            }
         }
+        if endsStream {
+            stream.flags.insert(.remoteEnded)
+            if let left = stream.contentLeft, left > 0 {
+                request = .failure(.malformed("content-length is \(left), and the stream ended without content"))
+            }
+        }
+        streams[id] = stream
         return .request(stream, request, endsStream: endsStream)
-    }
-
-    // MARK: The rest
-
-    private func receivedReset(
-        _ id: HTTP2StreamID, _ code: HTTP2ErrorCode, now: NIODeadline
-    ) throws(HTTP2Failure) -> HTTP2Event? {
-        guard let stream = try stream(id, for: "RST_STREAM", now: now) else { return nil }
-        // Opening streams only to drop them makes a server work for nothing (CVE-2023-44487).
-        if role == .server, !stream.flags.contains(.isAnswered), !earlyResets.allows(now: now) {
-            throw HTTP2Failure(.enhanceYourCalm, "too many streams were reset before they were answered")
-        }
-        remove(stream)
-        return .closed(stream, .reset(code))
-    }
-
-    private func receivedWindowUpdate(
-        _ id: HTTP2StreamID, _ increment: UInt32, now: NIODeadline
-    ) throws(HTTP2Failure) -> HTTP2Event? {
-        if id == 0 {
-            guard increment > 0 else { throw HTTP2Failure(.protocolError, "WINDOW_UPDATE is 0, expected more") }
-            sendWindow += Int(increment)
-            guard sendWindow <= Int(Int32.max) else {
-                throw HTTP2Failure(.flowControlError, "WINDOW_UPDATE makes the connection's window \(sendWindow) bytes")
-            }
-            return nil
-        }
-        guard let stream = streams[id] else {
-            guard !isIdle(id) || hasSentGoAway else {
-                throw HTTP2Failure(.protocolError, "WINDOW_UPDATE on stream \(id), which was never opened")
-            }
-            return nil
-        }
-        guard increment > 0 else { return violated(stream, .protocolError) }
-        stream.sendWindow += Int(increment)
-        guard stream.sendWindow <= Int(Int32.max) else { return violated(stream, .flowControlError) }
-        enqueue(stream)
-        return nil
-    }
-
-    private func receivedSettings(_ payload: ByteBuffer) throws(HTTP2Failure) -> HTTP2Event? {
-        let before = peerSettings
-        try peerSettings.apply(payload)
-        hasPeerSettings = true
-        if peerSettings.headerTableSize != before.headerTableSize {
-            let size = min(Int(peerSettings.headerTableSize), HPACKEncoder.defaultDynamicTableSize)
-            do {
-                try encoder.setDynamicTableSize(size)
-            } catch {
-                throw HTTP2Failure(.internalError, "the header table can't be resized: \(error)")
-            }
-        }
-        let growth = Int(peerSettings.initialWindowSize) - Int(before.initialWindowSize)
-        if growth != 0 {
-            for stream in streams.values {
-                stream.sendWindow += growth
-                guard stream.sendWindow <= Int(Int32.max) else {
-                    throw HTTP2Failure(
-                        .flowControlError, "SETTINGS_INITIAL_WINDOW_SIZE makes a window \(stream.sendWindow) bytes")
-                }
-                enqueue(stream)
-            }
-        }
-        writeFrame(.settings, flags: .ack, payload: ByteBuffer())
-        return .settings
-    }
-
-    private func receivedGoAway(
-        _ last: HTTP2StreamID, _ code: HTTP2ErrorCode, _ debugData: ByteBuffer
-    ) -> HTTP2Event {
-        isGoingAway = true
-        if role == .client {
-            for stream in streams.values.filter({ $0.id > last }).sorted(by: { $0.id < $1.id }) {
-                remove(stream)
-                events.append(.closed(stream, .notProcessed))
-            }
-        }
-        return .goAway(code, debugData: debugData)
     }
 }

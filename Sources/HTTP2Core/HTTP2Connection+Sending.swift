@@ -11,6 +11,9 @@ extension HTTP2Connection {
         nextStream += 2
         streams[stream.id] = stream
         stream.flags.insert(.isAnswered)
+        if request.method == .connect { stream.flags.insert(.isConnect) }
+        if request.method == .head { stream.flags.insert(.isHead) }
+        expectWindowUpdates(for: 0)
         writeHeaders(HTTP2Head.list(for: request), on: stream, endsStream: endsStream)
         return stream
     }
@@ -19,6 +22,7 @@ extension HTTP2Connection {
     public func respond(_ response: HTTPResponse, on stream: HTTP2Stream, endsStream: Bool = false) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
         stream.flags.insert(.isAnswered)
+        expectWindowUpdates(for: 0)
         writeHeaders(HTTP2Head.list(for: response), on: stream, endsStream: endsStream)
     }
 
@@ -32,8 +36,7 @@ extension HTTP2Connection {
                 HTTP2FrameHeader(.data, stream: stream.id, payloadLength: count).write(to: &output)
                 // A slice that was just counted.
                 if var slice = bytes.readSlice(length: count) { output.writeBuffer(&slice) }
-                stream.sendWindow -= count
-                sendWindow -= count
+                sent(count, on: stream)
             }
         }
         guard bytes.readableBytes > 0 else { return }
@@ -53,6 +56,12 @@ extension HTTP2Connection {
         return count > 0 ? count : nil
     }
 
+    private func sent(_ count: Int, on stream: HTTP2Stream) {
+        stream.sendWindow -= count
+        sendWindow -= count
+        expectWindowUpdates(for: count)
+    }
+
     /// Ends the own half of the stream, behind what is pending.
     public func end(_ stream: HTTP2Stream) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
@@ -65,11 +74,14 @@ extension HTTP2Connection {
         removeIfDone(stream)
     }
 
-    /// Ends the stream at once; what is pending is lost (RFC 9113 §6.4).
+    /// Ends the stream at once: what is pending is lost (RFC 9113 §6.4), and no more events tell of it.
     public func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        stream.flags.insert(.isForgotten)
         guard !stream.isClosed, failure == nil else { return }
+        // A peer that ends its streams before they are answered makes as much work for nothing as one that resets them.
+        if stream.remoteEnded, !stream.flags.contains(.isAnswered) { uncountedResets += 1 }
         writeReset(stream.id, code)
-        remove(stream)
+        remove(stream, stream.remoteEnded ? .peerEnded : .abandoned)
     }
 
     /// All that can be sent now, DATA of the streams that wait included; nil when there is nothing.
@@ -98,8 +110,7 @@ extension HTTP2Connection {
             let isLast = pending.readableBytes == 0
             let ends = isLast && stream.flags.contains(.endsAfterPending)
             writeFrame(.data, flags: ends ? .endStream : [], stream: stream.id, payload: slice)
-            stream.sendWindow -= count
-            sendWindow -= count
+            sent(count, on: stream)
             if !isLast {
                 // What has gone is given back now and then, at the price of one move of what is left.
                 if pending.readerIndex > HTTP2Stream.highWatermark { pending.discardReadBytes() }
@@ -138,14 +149,21 @@ extension HTTP2Connection {
         output.writeInteger(increment)
     }
 
+    func writePing(_ value: UInt64, flags: HTTP2FrameHeader.Flags = []) {
+        HTTP2FrameHeader(.ping, flags: flags, stream: 0, payloadLength: 8).write(to: &output)
+        output.writeInteger(value)
+    }
+
     func writeReset(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
         HTTP2FrameHeader(.rstStream, stream: stream, payloadLength: 4).write(to: &output)
         output.writeInteger(code.rawValue)
     }
 
     func writeGoAway(_ code: HTTP2ErrorCode, _ message: String) {
+        let last = lastStreamOfGoAway ?? lastPeerStream
+        lastStreamOfGoAway = last
         var payload = ByteBuffer()
-        payload.writeMultipleIntegers(lastPeerStream, code.rawValue)
+        payload.writeMultipleIntegers(last, code.rawValue)
         payload.writeString(message)
         writeFrame(.goAway, payload: payload)
     }

@@ -47,8 +47,8 @@ public enum HTTP2Event {
 /// gives for as long as its transport takes it. The frames of all streams gather in one output of at most 64 KiB and
 /// the frames about the connection; what does not fit waits with its stream, and streams take turns, one frame each.
 ///
-/// What a peer can make it hold is bounded: by the window of each stream, the size of one header block, 64 KiB that each
-/// stream's writer may have waiting, and 1 MiB of frames about the connection that the peer does not read.
+/// What a peer can make it hold is bounded: by the window of each stream, the size of one header block, 64 KiB that
+/// each stream's writer may have waiting, and 1 MiB of frames about the connection that the peer does not read.
 public final class HTTP2Connection {
     public enum Role: Sendable {
         case client, server
@@ -59,6 +59,8 @@ public final class HTTP2Connection {
     static let maxDataSize = 16_384
     /// All streams together; returned as soon as it comes, so that no stream waits for another's reader.
     static let connectionWindow = 16 * 1024 * 1024
+    /// Bytes of the table that header fields are compressed with, whatever the peer would allow.
+    static let maxEncoderTable = HPACKEncoder.defaultDynamicTableSize
     /// A header list this many times as large as announced is still read, so that its request can be answered.
     private static let headerListTolerance = 4
 
@@ -80,6 +82,7 @@ public final class HTTP2Connection {
     var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
     var decoder: HPACKDecoder
     var streams: [HTTP2StreamID: HTTP2Stream] = [:]
+    var closedStreams = ClosedStreams()
     var events = CircularBuffer<HTTP2Event>()
 
     var output = ByteBuffer()
@@ -95,7 +98,15 @@ public final class HTTP2Connection {
     var lastPeerStream: HTTP2StreamID = 0
     var nextStream: HTTP2StreamID = 1
     var emptyWork = FloodMeter(burst: 1000, perSecond: 200)
+    /// Streams that came to nothing, by RST_STREAM of either side.
     var earlyResets = FloodMeter(burst: 500, perSecond: 50)
+    /// Streams that the peer ended, and this side's user then reset without an answer.
+    var uncountedResets = 0
+    /// WINDOW_UPDATE frames that may come for what was sent.
+    var windowUpdateAllowance = 0
+    var pingsUnanswered = 0
+    /// What the first GOAWAY said: later ones never say more (RFC 9113 §6.8).
+    var lastStreamOfGoAway: HTTP2StreamID?
 
     /// Begins with the own preface in the output.
     public init(role: Role, limits: HTTP2Limits) {
@@ -169,7 +180,7 @@ public final class HTTP2Connection {
     private func closeAll() {
         ready.removeAll()
         for stream in streams.values.sorted(by: { $0.id < $1.id }) {
-            remove(stream)
+            remove(stream, .abandoned)
             events.append(.closed(stream, .connectionLost))
         }
     }
@@ -177,15 +188,15 @@ public final class HTTP2Connection {
     /// Sends PING (RFC 9113 §6.7).
     public func ping(_ value: UInt64) {
         guard failure == nil else { return }
-        var payload = ByteBuffer()
-        payload.writeInteger(value)
-        writeFrame(.ping, payload: payload)
+        pingsUnanswered += 1
+        writePing(value)
     }
 
     // MARK: Streams
 
-    func remove(_ stream: HTTP2Stream) {
+    func remove(_ stream: HTTP2Stream, _ ending: ClosedStreams.Ending) {
         stream.flags.insert(.isClosed)
+        closedStreams.add(stream.id, ending)
         stream.pending = nil
         growthBudget += stream.receiveWindow.growth
         streams[stream.id] = nil
@@ -194,6 +205,8 @@ public final class HTTP2Connection {
     }
 
     func removeIfDone(_ stream: HTTP2Stream) {
-        if stream.flags.isSuperset(of: [.localEnded, .remoteEnded]), !stream.isClosed { remove(stream) }
+        if stream.flags.isSuperset(of: [.localEnded, .remoteEnded]), !stream.isClosed {
+            remove(stream, .peerEnded)
+        }
     }
 }

@@ -1,12 +1,12 @@
+import HTTPTypes
 import NIOCore
 
 /// Finds the frames in a stream of bytes (RFC 9113 §4). The payload of DATA goes on as it comes, as slices of what was
 /// read; other frames are gathered, and header blocks with their continuations.
 struct HTTP2FrameReader {
     enum Piece {
-        /// Some of a DATA frame. `flow`: bytes that count against the windows, all with the first piece; `padding`:
-        /// how many of those carry nothing. `endsStream` only with the last piece.
-        case data(HTTP2StreamID, ByteBuffer, flow: Int, padding: Int, endsStream: Bool)
+        /// Some of a DATA frame: `frame` with the first piece, `endsStream` with the last.
+        case data(HTTP2StreamID, ByteBuffer, frame: DataFrame?, endsStream: Bool)
         case headers(HTTP2StreamID, block: ByteBuffer, endsStream: Bool)
         case priority
         case rstStream(HTTP2StreamID, HTTP2ErrorCode)
@@ -20,12 +20,19 @@ struct HTTP2FrameReader {
         case unknown
     }
 
+    /// What the header of a DATA frame says of all of it.
+    struct DataFrame: Equatable {
+        /// Bytes that count against the windows, the padding and its length included.
+        var flow: Int
+        /// How many of those carry nothing.
+        var padding: Int
+        var endsStream: Bool
+    }
+
     /// What a client sends first (RFC 9113 §3.4).
     static let preface = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     /// The limit of a frame's payload that was announced: none other than the initial one.
     private static let maxFrameSize = 16_384
-    /// A header block is never in more frames than this, as each of them holds up to 16 KiB.
-    private static let maxContinuations = 16
 
     private enum State {
         case preface
@@ -46,6 +53,8 @@ struct HTTP2FrameReader {
     private var header: HTTP2FrameHeader?
     private var headerBlock: HeaderBlock?
     private let maxHeaderBlock: Int
+    /// Far more frames than the largest header block needs, each of which holds up to 16 KiB.
+    private let maxContinuations: Int
 
     /// - Parameters:
     ///   - expectsPreface: on the server's side.
@@ -53,7 +62,14 @@ struct HTTP2FrameReader {
     init(expectsPreface: Bool, maxHeaderBlock: Int) {
         state = expectsPreface ? .preface : .settings
         self.maxHeaderBlock = maxHeaderBlock
+        maxContinuations = 16 + maxHeaderBlock / Self.maxFrameSize
     }
+
+    /// Bytes that are kept until the rest of their frame or header block comes.
+    var heldBytes: Int { buffer.readableBytes + (headerBlock?.bytes.readableBytes ?? 0) }
+
+    /// Bytes that are allocated for them.
+    var storageBytes: Int { buffer.storageCapacity + (headerBlock?.bytes.storageCapacity ?? 0) }
 
     /// Whether a frame or header block was begun whose rest is missing; DATA that streams is none.
     var isInsideFrame: Bool {
@@ -63,11 +79,13 @@ struct HTTP2FrameReader {
     }
 
     mutating func append(_ bytes: ByteBuffer) {
-        if buffer.readableBytes == 0 {
+        guard buffer.readableBytes > 0 else {
             buffer = bytes
-        } else {
-            buffer.writeImmutableBuffer(bytes)
+            return
         }
+        // What was read before is let go first: where reads never end with a frame, it would pile up.
+        if buffer.readerIndex > 0 { buffer = ByteBuffer(bytes: buffer.readableBytesView) }
+        buffer.writeImmutableBuffer(bytes)
     }
 
     /// The next piece; nil until more bytes come.
@@ -115,79 +133,27 @@ struct HTTP2FrameReader {
         }
         if case .settings = state {
             guard header.kind == .settings, !header.flags.contains(.ack) else {
-                throw HTTP2Failure(.protocolError, "the first frame is \(Self.name(header)), expected SETTINGS")
+                throw HTTP2Failure(.protocolError, "the first frame is \(header.name), expected SETTINGS")
             }
             state = .frames
         }
         guard header.payloadLength <= Self.maxFrameSize else {
             throw HTTP2Failure(
-                .frameSizeError, "\(Self.name(header)) frame is \(header.payloadLength) bytes, limit \(Self.maxFrameSize)"
+                .frameSizeError, "\(header.name) frame is \(header.payloadLength) bytes, limit \(Self.maxFrameSize)"
             )
         }
         if let block = headerBlock {
             guard header.kind == .continuation, header.stream == block.stream else {
                 throw HTTP2Failure(
                     .protocolError,
-                    "\(Self.name(header)) on stream \(header.stream) inside a header block, expected CONTINUATION on "
+                    "\(header.name) on stream \(header.stream) inside a header block, expected CONTINUATION on "
                         + "stream \(block.stream)")
             }
         } else {
-            try Self.check(header)
+            try header.check()
         }
         self.header = header
         return header
-    }
-
-    /// Stream numbers and lengths, which can be judged before the payload is here.
-    private static func check(_ header: HTTP2FrameHeader) throws(HTTP2Failure) {
-        switch header.kind {
-        case .data, .headers, .priority, .rstStream:
-            guard header.stream != 0 else {
-                throw HTTP2Failure(.protocolError, "\(name(header)) on stream 0, expected the number of a stream")
-            }
-        case .settings, .ping, .goAway:
-            guard header.stream == 0 else {
-                throw HTTP2Failure(.protocolError, "\(name(header)) on stream \(header.stream), expected stream 0")
-            }
-        case .continuation:
-            throw HTTP2Failure(.protocolError, "CONTINUATION without a header block before it")
-        case .pushPromise:
-            throw HTTP2Failure(.protocolError, "PUSH_PROMISE, which was not allowed")
-        case .windowUpdate, nil:
-            break
-        }
-        let expected: Int
-        switch header.kind {
-        case .priority: expected = 5
-        case .rstStream, .windowUpdate: expected = 4
-        case .ping: expected = 8
-        case .settings where header.flags.contains(.ack): expected = 0
-        case .settings where header.payloadLength % 6 != 0:
-            throw HTTP2Failure(.frameSizeError, "SETTINGS frame is \(header.payloadLength) bytes, expected a multiple of 6")
-        case .goAway where header.payloadLength < 8:
-            throw HTTP2Failure(.frameSizeError, "GOAWAY frame is \(header.payloadLength) bytes, expected at least 8")
-        default: return
-        }
-        guard header.payloadLength == expected else {
-            throw HTTP2Failure(
-                .frameSizeError, "\(name(header)) frame is \(header.payloadLength) bytes, expected \(expected)")
-        }
-    }
-
-    private static func name(_ header: HTTP2FrameHeader) -> String {
-        switch header.kind {
-        case .data: "DATA"
-        case .headers: "HEADERS"
-        case .priority: "PRIORITY"
-        case .rstStream: "RST_STREAM"
-        case .settings: "SETTINGS"
-        case .pushPromise: "PUSH_PROMISE"
-        case .ping: "PING"
-        case .goAway: "GOAWAY"
-        case .windowUpdate: "WINDOW_UPDATE"
-        case .continuation: "CONTINUATION"
-        case nil: "a frame of unknown type"
-        }
     }
 
     // MARK: DATA
@@ -196,19 +162,22 @@ struct HTTP2FrameReader {
         var left = header.payloadLength
         var padding = 0
         if header.flags.contains(.padded) {
-            if left > 0, buffer.readableBytes == 0 { return nil }
-            guard left > 0, let length: UInt8 = buffer.readInteger(), Int(length) < left else {
+            guard left > 0 else {
+                throw HTTP2Failure(.frameSizeError, "DATA frame has no room for the length of its padding")
+            }
+            guard let length: UInt8 = buffer.readInteger() else { return nil }
+            guard Int(length) < left else {
                 throw HTTP2Failure(.protocolError, "padding of a DATA frame is longer than its \(left) bytes")
             }
             left -= 1 + Int(length)
             padding = Int(length)
         }
         self.header = nil
-        let piece = takeData(
-            header.stream, left: left, padding: padding, endsStream: header.flags.contains(.endStream))
-        return .data(
-            header.stream, piece.bytes, flow: header.payloadLength, padding: header.payloadLength - left,
-            endsStream: piece.isLast && header.flags.contains(.endStream))
+        let endsStream = header.flags.contains(.endStream)
+        let frame = DataFrame(
+            flow: header.payloadLength, padding: header.payloadLength - left, endsStream: endsStream)
+        let piece = takeData(header.stream, left: left, padding: padding, endsStream: endsStream)
+        return .data(header.stream, piece.bytes, frame: frame, endsStream: piece.isLast && endsStream)
     }
 
     private mutating func readData(
@@ -220,7 +189,7 @@ struct HTTP2FrameReader {
         }
         let piece = takeData(stream, left: left, padding: padding, endsStream: endsStream)
         guard piece.bytes.readableBytes > 0 || piece.isLast && endsStream else { return nil }
-        return .data(stream, piece.bytes, flow: 0, padding: 0, endsStream: piece.isLast && endsStream)
+        return .data(stream, piece.bytes, frame: nil, endsStream: piece.isLast && endsStream)
     }
 
     /// As much of a DATA frame's rest as is here, its padding skipped.
@@ -305,9 +274,9 @@ struct HTTP2FrameReader {
     ) throws(HTTP2Failure) -> Piece? {
         guard var block = headerBlock.take() else { return nil }
         block.continuations += 1
-        guard block.continuations <= Self.maxContinuations else {
+        guard block.continuations <= maxContinuations else {
             throw HTTP2Failure(
-                .enhanceYourCalm, "a header block has more than \(Self.maxContinuations) CONTINUATION frames")
+                .enhanceYourCalm, "a header block has more than \(maxContinuations) CONTINUATION frames")
         }
         try checkBlock(block.bytes.readableBytes + fragment.readableBytes)
         block.bytes.writeImmutableBuffer(fragment)

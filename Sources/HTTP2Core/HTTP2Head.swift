@@ -11,11 +11,14 @@ public enum HTTP2RequestError: Error, Equatable, Sendable {
 
 /// Header lists as messages and back (RFC 9113 §8.2, §8.3).
 enum HTTP2Head {
+    /// Fields of one list: far more than anybody needs, and far fewer than `HTTPFields` can hold.
+    static let maxFields = 1000
+
     /// - Throws: `HTTP2RequestError` for a list that is too large or no valid request.
     static func request(from list: HPACKHeaders, maxSize: Int) throws(HTTP2RequestError) -> HTTPRequest {
         // As RFC 9113 §6.5.2 counts.
         let size = list.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
-        guard size <= maxSize else { throw .headerListTooLarge }
+        guard size <= maxSize, list.count <= maxFields else { throw .headerListTooLarge }
         var pseudo: [String: String] = [:]
         let fields = try fields(of: list) { name, value in
             guard [":method", ":scheme", ":path", ":authority", ":protocol"].contains(name) else { return false }
@@ -46,10 +49,11 @@ enum HTTP2Head {
         request.headerFields[.host] = nil
         request.extendedConnectProtocol = pseudo[":protocol"]
         joinCookies(&request.headerFields)
+        _ = try contentLength(in: fields)
         return request
     }
 
-    /// - Throws: `HTTP2RequestError.malformed`.
+    /// - Throws: `HTTP2RequestError` for what is too large or no valid response.
     static func response(from list: HPACKHeaders) throws(HTTP2RequestError) -> HTTPResponse {
         var status: String?
         let fields = try fields(of: list) { name, value in
@@ -60,13 +64,37 @@ enum HTTP2Head {
         guard let status, status.utf8.count == 3, let code = Int(status), (100...999).contains(code) else {
             throw .malformed(":status is \(status ?? "missing"), expected three digits")
         }
+        guard code != 101 else { throw .malformed(":status is 101, which HTTP/2 does not have") }
+        _ = try contentLength(in: fields)
         return HTTPResponse(status: .init(code: code), headerFields: fields)
+    }
+
+    /// Judges what may follow the content.
+    ///
+    /// - Throws: `HTTP2RequestError`.
+    static func checkTrailers(_ list: HPACKHeaders) throws(HTTP2RequestError) {
+        _ = try fields(of: list) { _, _ in false }
+    }
+
+    /// Bytes of content that the fields announce (RFC 9113 §8.1.1); nil: they don't say.
+    ///
+    /// - Throws: `HTTP2RequestError.malformed`.
+    static func contentLength(in fields: HTTPFields) throws(HTTP2RequestError) -> Int? {
+        var length: Int?
+        for value in fields[values: .contentLength] {
+            guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+                let number = Int(value), length == nil || length == number
+            else { throw .malformed("content-length is \"\(value)\", expected one number of bytes") }
+            length = number
+        }
+        return length
     }
 
     /// The regular fields; pseudo-fields go to `pseudo`, which says whether it may be there.
     private static func fields(
         of list: HPACKHeaders, pseudo: (String, String) -> Bool
     ) throws(HTTP2RequestError) -> HTTPFields {
+        guard list.count <= maxFields else { throw .headerListTooLarge }
         var fields = HTTPFields()
         for (name, value, _) in list {
             if name.utf8.first == UInt8(ascii: ":") {

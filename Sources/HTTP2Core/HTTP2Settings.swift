@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 
 /// What an endpoint has announced of itself (RFC 9113 §6.5.2, RFC 8441 §3), beginning with the initial values.
@@ -28,17 +29,26 @@ public struct HTTP2Settings: Equatable, Sendable {
         case enableConnectProtocol = 0x8
     }
 
-    /// Takes over what a SETTINGS frame says; what is unknown is ignored.
+    /// Takes over what a SETTINGS frame says, one value after the other; what is unknown is ignored.
     ///
+    /// - Parameter sender: which side sent it.
+    /// - Returns: the smallest table size on the way, which an encoder has to acknowledge (RFC 7541 §4.2); nil: none.
     /// - Throws: `HTTP2Failure` for a value out of its range.
-    mutating func apply(_ payload: ByteBuffer) throws(HTTP2Failure) {
+    mutating func apply(
+        _ payload: ByteBuffer, from sender: HTTP2Connection.Role
+    ) throws(HTTP2Failure) -> UInt32? {
         var payload = payload
+        var smallestTable: UInt32?
         while let number: UInt16 = payload.readInteger(), let value: UInt32 = payload.readInteger() {
             switch Identifier(rawValue: number) {
             case .headerTableSize:
                 headerTableSize = value
+                smallestTable = min(value, smallestTable ?? value)
             case .enablePush:
                 enablePush = try Self.flag(value, "SETTINGS_ENABLE_PUSH")
+                guard sender == .client || !enablePush else {
+                    throw HTTP2Failure(.protocolError, "SETTINGS_ENABLE_PUSH of a server is 1, expected 0")
+                }
             case .maxConcurrentStreams:
                 maxConcurrentStreams = value
             case .initialWindowSize:
@@ -57,7 +67,7 @@ public struct HTTP2Settings: Equatable, Sendable {
                 maxHeaderListSize = value
             case .enableConnectProtocol:
                 let isOn = try Self.flag(value, "SETTINGS_ENABLE_CONNECT_PROTOCOL")
-                guard isOn || !enableConnectProtocol else {
+                guard isOn || !enableConnectProtocol || sender == .client else {
                     throw HTTP2Failure(
                         .protocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL went from 1 to 0, which it never may")
                 }
@@ -66,6 +76,7 @@ public struct HTTP2Settings: Equatable, Sendable {
                 break
             }
         }
+        return smallestTable
     }
 
     private static func flag(_ value: UInt32, _ name: String) throws(HTTP2Failure) -> Bool {

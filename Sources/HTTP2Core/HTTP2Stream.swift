@@ -18,8 +18,11 @@ public final class HTTP2Stream {
     var pending: ByteBuffer?
     var flags = Flags()
 
+    /// Bytes that DATA has to bring yet, as `content-length` says (RFC 9113 §8.1.1); nil: as many as it likes.
+    var contentLeft: Int?
+
     struct Flags: OptionSet {
-        let rawValue: UInt8
+        let rawValue: UInt16
 
         /// The peer's first header list was whole: the request, or the response's final head.
         static let hasHead = Flags(rawValue: 1)
@@ -34,6 +37,13 @@ public final class HTTP2Stream {
         static let isClosed = Flags(rawValue: 64)
         /// An answer was begun, or the request is the own one.
         static let isAnswered = Flags(rawValue: 128)
+        /// Reset by its user, who wants to hear nothing more of it.
+        static let isForgotten = Flags(rawValue: 256)
+        /// CONNECT: once it is agreed to, only DATA may follow (RFC 9113 §8.5).
+        static let isConnect = Flags(rawValue: 512)
+        static let isTunnel = Flags(rawValue: 1024)
+        /// Its response has no content, whatever `content-length` says.
+        static let isHead = Flags(rawValue: 2048)
     }
 
     init(id: HTTP2StreamID, sendWindow: Int) {

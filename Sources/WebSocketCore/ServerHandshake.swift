@@ -65,17 +65,19 @@ public enum ServerHandshake {
         }
     }
 
-    /// The fields of a 101 that the protocol asks for (RFC 6455 §4.2.2).
+    /// The fields of a 101 that the protocol asks for (RFC 6455 §4.2.2), or of a 200 over HTTP/2 (RFC 8441 §5).
     ///
     /// - Parameters:
-    ///   - key: the client's `Sec-WebSocket-Key`.
+    ///   - key: the client's `Sec-WebSocket-Key`; nil over HTTP/2, which has neither key nor upgrade.
     ///   - subprotocol: one of those the client named, or nil.
     ///   - extensions: the value of `Sec-WebSocket-Extensions`, or nil.
-    public static func responseFields(key: String, subprotocol: String?, extensions: String?) -> HTTPFields {
+    public static func responseFields(key: String?, subprotocol: String?, extensions: String?) -> HTTPFields {
         var fields = HTTPFields()
-        fields[.upgrade] = "websocket"
-        fields[.connection] = "Upgrade"
-        fields[.secWebSocketAccept] = HandshakeKey.accept(for: key)
+        if let key {
+            fields[.upgrade] = "websocket"
+            fields[.connection] = "Upgrade"
+            fields[.secWebSocketAccept] = HandshakeKey.accept(for: key)
+        }
         if let subprotocol { fields[.secWebSocketProtocol] = subprotocol }
         if let extensions { fields[.secWebSocketExtensions] = extensions }
         return fields

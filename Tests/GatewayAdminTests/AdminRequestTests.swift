@@ -14,7 +14,8 @@ struct AdminRequestTests {
         let telemetry = Telemetry(loops: 1, routes: [.init(name: "chat", maxConnections: 7)], version: "1.2.3")
         return AdminSource(
             snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: readiness == .draining) },
-            readiness: { readiness }, drain: { drains.asked.add(1, ordering: .relaxed) })
+            readiness: { readiness }, connections: { _ in [] }, close: { _, _, _ in false },
+            drain: { drains.asked.add(1, ordering: .relaxed) })
     }
 
     private func answer(

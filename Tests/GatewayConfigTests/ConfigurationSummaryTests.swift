@@ -9,7 +9,7 @@ import Testing
               - name: public
                 address: "127.0.0.1:8443"
                 tls: { certificates: [{ certificate: a, private_key: b }], client_ca: c }
-              - { name: internal, address: "[::1]:8080" }
+              - { name: internal, address: "[::1]:8080", protocols: [h2] }
             admin: { address: "127.0.0.1:9901", token: hunter2 }
             routes:
               - name: chat
@@ -18,19 +18,19 @@ import Testing
               - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB }
               - { name: old, match: { path: /old }, redirect: /new }
               - { name: rest, respond: 404 }
-            upstreams: [{ name: u, servers: [{ address: "s:1" }, { address: "unix:/s" }] }]
+            upstreams: [{ name: u, protocol: h2, servers: [{ address: "s:1" }, { address: "unix:/s" }] }]
             """)
         #expect(
             summary(of: configuration) == """
-                listener public: 127.0.0.1:8443 (TLS 1.2+, certificates: 1, client certificates, http/1.1)
-                listener internal: [::1]:8080 (cleartext, http/1.1)
+                listener public: 127.0.0.1:8443 (TLS 1.2+, certificates: 1, client certificates, h2, http/1.1)
+                listener internal: [::1]:8080 (cleartext, h2)
                 admin: 127.0.0.1:9901 (token)
 
-                NAME  HOSTS                 PATH       TO                CONDITIONS                COMPRESSION     MESSAGE
-                chat  a.example, b.example  /chat[/*]  u (s:1, unix:/s)  header x-key, query room  terminate 12/5  16MiB
-                raw   *                     ~ /r.+     u (s:1, unix:/s)  -                         passthrough     1MiB
-                old   *                     /old       302 /new          -                         -               -
-                rest  *                     *          404               -                         -               -
+                NAME  HOSTS                 PATH       TO                    CONDITIONS                COMPRESSION     MESSAGE
+                chat  a.example, b.example  /chat[/*]  u (h2: s:1, unix:/s)  header x-key, query room  terminate 12/5  16MiB
+                raw   *                     ~ /r.+     u (h2: s:1, unix:/s)  -                         passthrough     1MiB
+                old   *                     /old       302 /new              -                         -               -
+                rest  *                     *          404                   -                         -               -
                 """)
     }
 }

@@ -14,6 +14,7 @@ import Testing
               client_ca: clients.pem
             protocols: [http/1.1]
             websocket_over_http2: false
+            h2: { max_streams: 50 }
             proxy_protocol: false
             trusted_proxies: ["10.0.0.0/8", "::1"]
             """
@@ -27,22 +28,25 @@ import Testing
                             CertificateFiles(certificate: "/etc/sluice/a.pem", privateKey: "/keys/a.key"),
                             CertificateFiles(certificate: "/etc/sluice/b.pem", privateKey: "/etc/sluice/b.key"),
                         ], minimumVersion: .v13, clientCA: "/etc/sluice/clients.pem"),
-                    protocols: [.http1], websocketOverHTTP2: false,
+                    protocols: [.http1], websocketOverHTTP2: false, maxStreams: 50,
                     trustedProxies: [
                         IPPrefix(bytes: [10, 0, 0, 0], length: 8),
                         IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
                     ]))
     }
 
-    @Test func defaultsAreCleartextAndHTTP1() throws {
-        #expect(
-            try parse(.listener, "").listeners == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
+    @Test func defaultsAreCleartextAndBothHTTPVersions() throws {
+        let listener = try parse(.listener, "").listeners
+        #expect(listener == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
+        #expect(listener[0].protocols == [.http2, .http1])
+        #expect(listener[0].websocketOverHTTP2)
     }
 
     @Test(arguments: [
-        ("protocols: [h2, http/1.1]", "4:17: error: h2 is not supported yet"),
+        ("h2: { max_streams: 0 }", "4:24: error: expected a number from 1 to 100000, found \"0\""),
+        ("h2: 5", "4:9: error: expected a mapping with max_streams, found \"5\""),
         ("protocols: [http/2]", "4:17: error: expected http/1.1 or h2, found \"http/2\""),
-        ("protocols: []", "4:16: error: expected a list of protocols such as [http/1.1], found an empty list"),
+        ("protocols: []", "4:16: error: expected a list of protocols such as [h2, http/1.1], found an empty list"),
         ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
         ("proxy_protocol: true", "4:5: error: proxy_protocol is not supported yet"),
         ("proxy_protocol: yes", "4:21: error: expected true or false, found \"yes\""),
@@ -63,7 +67,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, name, protocols, proxy_protocol, tls, trusted_proxies, websocket_over_http2"
+            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, websocket_over_http2"
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {

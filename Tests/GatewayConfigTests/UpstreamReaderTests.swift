@@ -5,7 +5,8 @@ import Testing
     @Test func everyKeyIsRead() throws {
         let text = Section.upstream.file(
             with: """
-                protocol: http/1.1
+                protocol: auto
+                h2: { max_connections: 3, max_streams: 7, ping_interval: 0s, ping_timeout: 1s, idle_timeout: 2m }
                 balance: round_robin
                 tls: { server_name: Backend.internal, ca: ca.pem, verify: false }
                 connect_timeout: 1s
@@ -17,15 +18,22 @@ import Testing
             "[{ address: \"s:1\" }]",
             with: "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500 }, { address: \"unix:/run/a.sock\" }]"
         )
+        var http2 = UpstreamHTTP2()
+        http2.maxConnections = 3
+        http2.maxStreams = 7
+        http2.pingInterval = .zero
+        http2.pingTimeout = .seconds(1)
+        http2.idleTimeout = .seconds(120)
         #expect(
             try parse(text).upstreams == [
                 UpstreamConfiguration(
-                    name: "u", balance: .roundRobin,
+                    name: "u", protocol: .auto, balance: .roundRobin,
                     servers: [
                         ServerConfiguration(address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500),
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
-                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60))
+                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
+                    http2: http2)
             ])
     }
 
@@ -38,8 +46,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("protocol: h2", "4:15: error: protocol: h2 is not supported yet"),
-        ("protocol: auto", "4:15: error: protocol: auto is not supported yet"),
+        ("http/1.1", UpstreamConfiguration.ServerProtocol.http1), ("h2", .http2), ("auto", .auto),
+    ])
+    func aProtocolIsRead(word: String, expected: UpstreamConfiguration.ServerProtocol) throws {
+        #expect(try parse(.upstream, "protocol: \(word)").upstreams.map(\.protocol) == [expected])
+    }
+
+    @Test(arguments: [
         (
             "protocol: http/1.0",
             "4:15: error: expected http/1.1, h2 or auto, found \"http/1.0\"; did you mean \"http/1.1\"?"
@@ -52,7 +65,17 @@ import Testing
         ),
         ("sticky: { cookie: a }", "4:5: error: sticky is not supported yet"),
         ("health_check: {}", "4:5: error: health_check is not supported yet"),
-        ("h2: {}", "4:5: error: h2 is not supported yet"),
+        ("h2: { max_connections: 0 }", "4:28: error: expected a number from 1 to 100, found \"0\""),
+        ("h2: { max_streams: 100001 }", "4:24: error: expected a number from 1 to 100000, found \"100001\""),
+        ("h2: { idle_timeout: 0s }", "4:25: error: expected a duration longer than 0s"),
+        (
+            "h2: { streams: 5 }",
+            "4:11: error: unknown key \"streams\"; expected idle_timeout, max_connections, max_streams, ping_interval, ping_timeout"
+        ),
+        (
+            "h2: on",
+            "4:9: error: expected a mapping with max_connections, max_streams, ping_interval, ping_timeout and idle_timeout, found \"on\""
+        ),
         ("retries: 11", "4:14: error: expected a number from 0 to 10, found \"11\""),
         ("connect_timeout: 0s", "4:22: error: expected a duration longer than 0s"),
         ("tls: { server_name: a b }", "4:25: error: expected a host name such as backend.internal, found \"a b\""),

@@ -40,6 +40,8 @@ struct AdmissionTests {
         second.release()
         third.release()
         #expect(admission.activeConnections == 0)
+        #expect(admission.takePeak() == 2)
+        #expect(admission.takePeak() == 0)
     }
 
     @Test func theCapOfAClientAddress() throws {

@@ -67,8 +67,12 @@ import Testing
         let whole = all.count { $0 == line }
         // Four may wait, and as many be on their way already.
         #expect((4...8).contains(whole), "\(whole) lines got through")
-        #expect(all.count == whole + 1)
-        #expect(all.last == "\(100 - whole) dropped")
+        // One notice, or two when the writer's thread first had its turn behind some that were dropped.
+        let notices = all.filter { $0 != line }
+        #expect((1...2).contains(notices.count), "\(notices)")
+        #expect(all.last == notices.last)
+        let dropped = notices.compactMap { Int($0.prefix { $0 != " " }) }.reduce(0, +)
+        #expect(dropped == 100 - whole)
     }
 
     @Test("a reader that is gone is no reason to stand")

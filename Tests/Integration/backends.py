@@ -33,6 +33,10 @@ class Stage:
             future.cancel()
             raise AssertionError(f"expected {coroutine.__name__} to end within {timeout} s") from None
 
+    def is_here(self):
+        """Whether this is the loop's own thread."""
+        return threading.current_thread() is self._thread
+
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)

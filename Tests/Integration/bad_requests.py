@@ -118,7 +118,7 @@ VERSIONS_OF_HTTP = {
     "HTTP/1.1x": request(line=b"GET / HTTP/1.1x"),
 }
 OTHER_PROTOCOLS = {
-    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+    "a preface of HTTP/2 gone wrong": b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n\0\0\0\4\0\0\0\0\0",
     "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2,
     "an SSL 2 hello": b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(range(37)),
     "PROXY, version 1": b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + request(),

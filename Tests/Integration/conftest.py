@@ -1,15 +1,19 @@
+import contextlib
 import ssl
 import sys
 from pathlib import Path
 
 import pytest
+import websockets.sync.client
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import http2_peer  # noqa: E402
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
 from http2_client import HTTP2Client  # noqa: E402
+from http2_server import HTTP2Server  # noqa: E402
 from raw import RawServer  # noqa: E402
 from sluice import BINARY, Gateway  # noqa: E402
 
@@ -98,6 +102,60 @@ def backend(stage):
     yield start
     for server in started:
         stage.run(server.stop())
+
+
+@pytest.fixture
+def http2_backend(stage):
+    """`http2_backend(…)` starts an `HTTP2Server`. At the end no client may have broken a rule of HTTP/2."""
+    started = []
+
+    def start(name=None, **options):
+        server = HTTP2Server(name or f"h2-{len(started)}", stage, **options)
+        started.append(server)
+        return stage.run(server.start())
+
+    yield start
+    for server in started:
+        stage.run(server.stop())
+    failures = [failure for server in started for failure in server.failures]
+    assert not failures, f"expected HTTP/2 in order, got {failures!r}"
+
+
+@pytest.fixture
+def http2_link(stage, gateway):
+    """`http2_link(gateway)` is a client's HTTP/2 connection to it."""
+    links = []
+
+    def open_link(gateway, listener="plain", **options):
+        links.append(http2_peer.connect(stage, gateway.addresses[listener], **options))
+        return links[-1]
+
+    yield open_link
+    for link in links:
+        link.close()
+
+
+@pytest.fixture
+def product():
+    """`product(hypercorn, …)` starts one of `products.py`; what it wrote is shown when the test fails."""
+    started = []
+
+    def start(make, *arguments, **options):
+        started.append(make(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        print(one.output())
+        one.stop()
+
+
+@pytest.fixture
+def connect(gateway, backend, product):
+    """`connect(url, …)` opens a WebSocket with the library `websockets`. All are closed before anything is stopped."""
+    with contextlib.ExitStack() as stack:
+        yield lambda url, **options: stack.enter_context(websockets.sync.client.connect(
+            url, proxy=None, max_size=None, ping_interval=None, **options))
 
 
 class Wire:

@@ -148,9 +148,15 @@ def test_cleartext_on_a_tls_listener_ends(gateway, wire, site):
     client.read_to_end()
 
 
-def test_alpn_offers_what_is_configured(gateway, wire, authority, site):
-    server = wire.server()
-    running = gateway(proxied(server.address, sections={"listeners": listener(site)}))
+@pytest.mark.parametrize("protocols, offered, chosen", [
+    (None, ["h2", "http/1.1"], "h2"), (None, ["http/1.1"], "http/1.1"), (["http/1.1"], ["h2", "http/1.1"], "http/1.1"),
+    (["http/1.1", "h2"], ["h2", "http/1.1"], "http/1.1"), (["h2"], ["h2", "http/1.1"], "h2"), (None, ["spdy/3"], None),
+])
+def test_alpn_offers_what_is_configured(gateway, wire, authority, site, protocols, offered, chosen):
+    listeners = listener(site)
+    if protocols:
+        listeners[0]["protocols"] = protocols
+    running = gateway(proxied(wire.server().address, sections={"listeners": listeners}))
     context = ssl.create_default_context(cafile=str(authority.file))
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    assert wire.connect(running, "tls", tls=context).sock.selected_alpn_protocol() == "http/1.1"
+    context.set_alpn_protocols(offered)
+    assert wire.connect(running, "tls", tls=context).sock.selected_alpn_protocol() == chosen

@@ -18,8 +18,8 @@ def attempt(run, folder, program, certificates, excluded):
             server = stack.enter_context(peers.testee_server(folder, program))
         others = [server]
         if run.mode != "direct":
-            others.insert(0, stack.enter_context(
-                peers.gateway(folder, run.mode, server.ports["ws"], certificates)))
+            others = stack.enter_context(
+                peers.gateways(folder, run.mode, server.ports["ws"], certificates)) + others
         url = f"{run.transport}://127.0.0.1:{others[0].ports[run.transport]}"
         if run.side == "server":
             return wstest.run_testee_client(folder, run, program, url, server, others)

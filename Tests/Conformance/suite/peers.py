@@ -12,7 +12,7 @@ from harness.process_tree import accepts
 from harness.tools import free_port
 
 from .peer import Peer
-from .plan import MODES
+from .plan import CHAINED, MODES
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[2]
@@ -55,7 +55,8 @@ def wstest_server(folder, wstest, mode, options):
             yield Peer(f"wstest -m {mode}", child, log, {"ws": port})
 
 
-def configuration(mode, server_port, certificates):
+def configuration(mode, server_port, host_port, certificates, **upstream):
+    """Of a gateway before the server, or the gateway, on this port. `host_port`: that of the server at the end."""
     compression = MODES[mode]
     return {
         "listeners": [
@@ -66,9 +67,9 @@ def configuration(mode, server_port, certificates):
         "routes": [{
             "name": mode, "upstream": "server", "compression": compression,
             # The suite's servers answer 400 to a Host with another port than theirs.
-            "request_headers": {"set": {"Host": f"127.0.0.1:{server_port}"}},
+            "request_headers": {"set": {"Host": f"127.0.0.1:{host_port}"}},
         }],
-        "upstreams": [{"name": "server", "servers": [{"address": f"127.0.0.1:{server_port}"}]}],
+        "upstreams": [{"name": "server", "servers": [{"address": f"127.0.0.1:{server_port}"}], **upstream}],
         "log": {"level": "info", "format": "json"},
         "drain": {"timeout": "1s", "spread": "0s"},
     }
@@ -87,14 +88,29 @@ def listening(log, begin):
 
 
 @contextlib.contextmanager
-def gateway(folder, mode, server_port, certificates):
+def gateway(folder, name, content):
     """A gateway with the listeners `ws` and `wss`. JSON is YAML: the configuration is written as it is."""
-    file = folder / "sluice.yaml"
-    file.write_text(json.dumps(configuration(mode, server_port, certificates), indent=2) + "\n")
-    log = folder / "gateway.log"
+    file = folder / f"{name}.yaml"
+    file.write_text(json.dumps(content, indent=2) + "\n")
+    log = folder / f"{name}.log"
     command = [binary(), "run", "--config", file]
     # Where a run is repeated without a case that hangs, the log has an earlier gateway's lines as well.
     begin = log.stat().st_size if log.exists() else 0
     with running(command, log, stdout=subprocess.DEVNULL, cwd=folder) as child:
         wait_until(lambda: len(listening(log, begin)) == 2, START_SECONDS, child, "sluice", log)
         yield Peer("sluice", child, log, listening(log, begin))
+
+
+@contextlib.contextmanager
+def gateways(folder, mode, server_port, certificates):
+    """The gateways of a run, the one that clients meet first."""
+    def before(port, **upstream):
+        return configuration(mode, port, server_port, certificates, **upstream)
+
+    with contextlib.ExitStack() as stack:
+        if mode not in CHAINED:
+            yield [stack.enter_context(gateway(folder, "gateway", before(server_port)))]
+            return
+        inner = stack.enter_context(gateway(folder, "inner", before(server_port)))
+        edge = stack.enter_context(gateway(folder, "gateway", before(inner.ports["ws"], protocol="h2")))
+        yield [edge, inner]

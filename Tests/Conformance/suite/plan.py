@@ -1,4 +1,4 @@
-"""What is run: each run is one wstest with one gateway, which has one route."""
+"""What is run: each run is one wstest with one gateway, which has one route; or with two of them in a row."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,12 @@ MODES = {
     "passthrough": "passthrough",
     "terminate": {"mode": "terminate"},
     "both": {"mode": "terminate", "upstream": "on"},
+    "chain": {"mode": "terminate"},
     "direct": None,
 }
-DEFAULT_MODES = ["off", "passthrough", "terminate", "both"]
+DEFAULT_MODES = ["off", "passthrough", "terminate", "both", "chain"]
+# Two gateways in a row, which share a few HTTP/2 connections for all WebSockets.
+CHAINED = {"chain"}
 
 PROTOCOL = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
 SAMPLE = [f"12.{group}.{case}" for group in (1, 2, 3, 5) for case in (1, 4, 11)]
@@ -27,6 +30,8 @@ QUICK_CLIENT += [f"13.{group}.1" for group in range(1, 7)] + ["13.7.11"]
 QUICK_SERVER = PROTOCOL + ["12.1.1", "13.3.4"]
 # By side: together these read and write both sides' frames, and every form of compression of the gateway's own.
 QUICK_MODES = {"client": ["terminate"], "server": ["both"]}
+# What frames, fragments and ends can meet with on HTTP/2; the rest is no different there.
+QUICK_CHAIN = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.1.*", "6.2.*", "6.3.*", "7.*", "10.*", "12.1.1"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,14 @@ def runs(modes=None, quick=False, cases=None):
         for side, own_cases in (("client", QUICK_CLIENT), ("server", QUICK_SERVER)):
             for mode in modes or QUICK_MODES[side]:
                 add(side, mode, "testee", "ws", own_cases)
+            if not modes:
+                add(side, "chain", "testee", "ws", QUICK_CHAIN)
         return found
     for mode in modes or DEFAULT_MODES:
+        if mode in CHAINED:
+            add("client", mode, "testee", "ws", PROTOCOL + SAMPLE + ["9.*"])
+            add("server", mode, "testee", "ws", PROTOCOL + ["9.*"])
+            continue
         add("client", mode, "testee", "ws", ALL)
         if mode != "direct":
             add("client", mode, "testee", "wss", PROTOCOL + SAMPLE)

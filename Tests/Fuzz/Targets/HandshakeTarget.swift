@@ -74,7 +74,9 @@ enum HandshakeTarget {
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         let loop = LoopContext(runtime: gateway, eventLoop: channel.eventLoop, index: 0)
-        try HTTP1Handshake(listener: listener, loop: loop).addToPipeline(channel.pipeline.syncOperations)
+        let handshake = HTTP1Handshake(listener: listener, loop: loop)
+        try channel.pipeline.syncOperations.addHandler(handshake)
+        try handshake.addCodec()
         var pieces = pieces
         var position = 0
         var output: [UInt8] = []

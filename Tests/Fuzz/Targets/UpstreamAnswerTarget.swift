@@ -1,3 +1,4 @@
+import GatewayPolicy
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
@@ -17,15 +18,21 @@ enum UpstreamAnswerTarget {
     private static let subprotocols = ["chat", "superchat"]
 
     private final class Recorder: UpstreamHandshakeDelegate {
-        var heads: [HTTPResponseHead] = []
+        var responses: [HTTPResponse] = []
         var failures = 0
         var ends = 0
 
-        func handshake(_ handshake: UpstreamHandshake, answered head: HTTPResponseHead) { heads.append(head) }
-        func handshake(_ handshake: UpstreamHandshake, body: ByteBuffer) {}
-        func handshakeEndedResponse(_ handshake: UpstreamHandshake, isWhole: Bool) { ends += 1 }
-        func handshake(_ handshake: UpstreamHandshake, failed reason: String) { failures += 1 }
-        func handshakeTimedOut(_ handshake: UpstreamHandshake) { failures += 1 }
+        func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse) { responses.append(response) }
+        func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String) {
+            failures += 1
+            leg.giveUp()
+        }
+        func handshake(_ leg: any UpstreamLeg, body: ByteBuffer) {}
+        func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) { ends += 1 }
+        func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) { failures += 1 }
+        func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
+        func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) { failures += 1 }
+        func handshakeTimedOut(_ leg: any UpstreamLeg) { failures += 1 }
     }
 
     static func check(_ stream: [UInt8], seed: Int) throws {
@@ -33,8 +40,7 @@ enum UpstreamAnswerTarget {
         let channel = EmbeddedChannel()
         let request = UpstreamRequest(
             path: "/", host: "example.com",
-            fields: ClientHandshake.requestFields(key: key, subprotocols: subprotocols), key: key,
-            subprotocols: subprotocols)
+            fields: [:], clientKey: key, subprotocols: subprotocols, extensions: [])
         let handshake = UpstreamHandshake(
             request: request, isTLS: false, timeout: .seconds(5), delegate: recorder)
         try handshake.addCodec(to: channel.pipeline.syncOperations)
@@ -54,17 +60,16 @@ enum UpstreamAnswerTarget {
 
     private static func judge(_ recorder: Recorder, _ stream: [UInt8]) throws {
         try require(
-            recorder.heads.count + recorder.failures == 1,
-            "answered \(recorder.heads.count) times, failed \(recorder.failures) times")
-        guard let head = recorder.heads.first else { return }
-        guard head.status == .switchingProtocols else {
+            recorder.responses.count + recorder.failures == 1,
+            "answered \(recorder.responses.count) times, failed \(recorder.failures) times")
+        guard let response = recorder.responses.first else { return }
+        guard response.status.code == 101 else {
             try require(recorder.ends == 1, "a refusal ended \(recorder.ends) times")
             return
         }
-        let fields = HTTP1Head.fields(from: head.headers)
         guard
             let (subprotocol, _) = try? ClientHandshake.verify(
-                status: Int(head.status.code), fields: fields, key: key, offeredSubprotocols: subprotocols)
+                status: 101, fields: response.headerFields, key: key, offeredSubprotocols: subprotocols)
         else { return }
         var rest = stream[...]
         var raw = RawHead(rest)

@@ -1,0 +1,260 @@
+import GatewayConfig
+import GatewayPolicy
+import GatewaySession
+import GatewayTelemetry
+import HTTPTypes
+import Logging
+import NIOCore
+import WebSocketCore
+
+/// How an exchange speaks to its client: over HTTP/1.1, or on one stream of an HTTP/2 connection.
+protocol ClientResponder: AnyObject {
+    /// Sends a whole response; nothing else follows.
+    func answer(_ answer: GatewayAnswer)
+    /// The server's own refusal, piece by piece.
+    func beginAnswer(_ response: HTTPResponse)
+    func continueAnswer(_ bytes: ByteBuffer)
+    /// `isWhole`: false when the server broke off, which the client has to see.
+    func endAnswer(isWhole: Bool)
+    /// Whether more of a response should be sent now.
+    var isWritable: Bool { get }
+    /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
+    ///
+    /// - Returns: done when nothing but frames comes and goes.
+    /// - Throws: when the connection closed this very moment.
+    func relay(with driver: SessionDriver, response: HTTPFields) throws -> EventLoopFuture<Void>
+}
+
+/// One request of a client, over either HTTP version, until it is answered or a session has taken over: has it decided,
+/// finds a server, answers.
+final class ClientExchange {
+    private enum State {
+        case reading
+        /// A WebSocket may be opened once the request has ended.
+        case admitted(ProxyDecision)
+        case connecting(ProxyDecision, UpstreamAttempt)
+        /// The server's own refusal is on its way to the client.
+        case relayingRefusal(ProxyDecision, UpstreamAttempt, any UpstreamLeg)
+        case answered
+        case relaying
+    }
+
+    let listener: ListenerConfiguration
+    let version: LegVersion
+    private let loop: LoopContext
+    private let startedAt = NIODeadline.now()
+    private let requestID = RequestID.make()
+    private let peer: () -> ClientAddress
+    private weak var responder: (any ClientResponder)?
+    private var state = State.reading
+    private var isHead = false
+
+    /// - Parameter peer: whoever is at the other end of the client's connection, once it is known.
+    init(
+        listener: ListenerConfiguration, version: LegVersion, loop: LoopContext, responder: any ClientResponder,
+        peer: @escaping () -> ClientAddress
+    ) {
+        self.listener = listener
+        self.version = version
+        self.loop = loop
+        self.responder = responder
+        self.peer = peer
+    }
+
+    /// Whether a head is waited for.
+    var isReading: Bool { if case .reading = state { true } else { false } }
+    var isAnswered: Bool { if case .answered = state { true } else { false } }
+    var isRelaying: Bool { if case .relaying = state { true } else { false } }
+    var isRelayingRefusal: Bool { if case .relayingRefusal = state { true } else { false } }
+
+    /// Whether nothing is to be read from the client meanwhile.
+    var isBusy: Bool {
+        switch state {
+        case .admitted, .connecting, .relayingRefusal: true
+        case .reading, .answered, .relaying: false
+        }
+    }
+
+    // MARK: What the client's side reports
+
+    /// The head of the request is here.
+    func decide(_ request: HTTPRequest) {
+        guard case .reading = state else { return }
+        isHead = request.method == .head
+        let request = GatewayRequest(
+            request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
+            listener: listener)
+        switch RequestDecision.make(request, loop.runtime, now: .now()) {
+        case .refuse(let refusal, let route):
+            refuse(refusal, route: route)
+        case .redirect(let status, let location):
+            answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
+        case .respond(let response, let edits):
+            answer(GatewayAnswer(response, edits: edits, requestID: requestID))
+        case .proxy(let decision):
+            state = .admitted(decision)
+        }
+    }
+
+    /// The request has come to its end: the server is sought.
+    func requestEnded() {
+        guard case .admitted(let decision) = state else { return }
+        let attempt = UpstreamAttempt(
+            upstream: decision.upstream, request: decision.upstreamRequest(), loop: loop, logger: logger,
+            delegate: self)
+        state = .connecting(decision, attempt)
+        attempt.start()
+    }
+
+    func refuse(_ refusal: Refusal, route: Int? = nil) {
+        loop.runtime.telemetry.rejected(refusal.key)
+        var metadata: Logger.Metadata = [
+            "status": "\(refusal.status)", "refusal": "\(refusal.key)", "client": "\(peer())",
+            "listener": "\(listener.name)", "client_protocol": "\(version)",
+        ]
+        if let route { metadata["route"] = "\(loop.runtime.routes.routes[route].name)" }
+        if case .badAnswer(let reason) = refusal { metadata["reason"] = "\(reason)" }
+        if case .badRequest(let reason) = refusal { metadata["reason"] = "\(reason)" }
+        logger.info("request refused", metadata: metadata)
+        answer(GatewayAnswer(refusal, requestID: requestID))
+    }
+
+    /// `limits.handshake_timeout` is over; false: nothing can be said to the client any more.
+    func timedOut() -> Bool {
+        switch state {
+        case .reading, .admitted: refuse(.handshakeTimeout)
+        case .connecting(let decision, _): refuse(.responseTimeout, route: decision.routeIndex)
+        case .relayingRefusal: return false
+        case .answered, .relaying: break
+        }
+        return true
+    }
+
+    /// The client can take more of a refusal, or no more for now.
+    func writabilityChanged() {
+        guard case .relayingRefusal(_, _, let leg) = state, let responder else { return }
+        leg.setMayRead(responder.isWritable)
+    }
+
+    /// The client is gone: what an admission had taken is returned.
+    func clientGone() {
+        giveUpDecision()
+        if !isRelaying { state = .answered }
+    }
+
+    private var logger: Logger {
+        var logger = loop.runtime.logger
+        logger[metadataKey: "request_id"] = "\(requestID)"
+        return logger
+    }
+
+    private func answer(_ answer: GatewayAnswer) {
+        giveUpDecision()
+        state = .answered
+        var answer = answer
+        answer.isForHead = isHead
+        responder?.answer(answer)
+    }
+
+    private func giveUpDecision() {
+        switch state {
+        case .admitted(let decision):
+            decision.permit.release()
+        case .connecting(let decision, let attempt), .relayingRefusal(let decision, let attempt, _):
+            decision.permit.release()
+            attempt.cancel()
+        case .reading, .answered, .relaying:
+            break
+        }
+    }
+}
+
+extension ClientExchange: UpstreamAttemptDelegate {
+    func failed(_ refusal: Refusal) {
+        guard case .connecting(let decision, _) = state else { return }
+        refuse(refusal, route: decision.routeIndex)
+    }
+
+    func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address) {
+        guard case .connecting(let decision, let attempt) = state, let responder else { return leg.giveUp() }
+        state = .relayingRefusal(decision, attempt, leg)
+        loop.runtime.telemetry.rejected("upstream_refused")
+        logger.info(
+            "server refused",
+            metadata: [
+                "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(address)",
+                "client": "\(decision.forwarded.clientAddress)",
+            ])
+        var response = response
+        response.headerFields = HeaderFilter.response(
+            response.headerFields, edits: decision.route.responseHeaders, isHandshake: false)
+        if let location = response.headerFields[.location] {
+            response.headerFields[.location] = PathRewriter.restore(
+                location: location, by: decision.route.rewrite, host: decision.upgrade.request.authority ?? "")
+        }
+        if response.headerFields[.xRequestID] == nil { response.headerFields[.xRequestID] = requestID }
+        responder.beginAnswer(response)
+    }
+
+    func refusalBody(_ bytes: ByteBuffer) {
+        guard case .relayingRefusal(_, _, let leg) = state, let responder else { return }
+        responder.continueAnswer(bytes)
+        leg.setMayRead(responder.isWritable)
+    }
+
+    func refusalEnded(isWhole: Bool) {
+        guard case .relayingRefusal = state else { return }
+        giveUpDecision()
+        state = .answered
+        responder?.endAnswer(isWhole: isWhole)
+    }
+
+    func upgraded(_ server: UpgradedServer) {
+        guard case .connecting(let decision, _) = state, let responder else {
+            server.permit.release()
+            return server.leg.giveUp()
+        }
+        do {
+            let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
+            relay(responder, decision, server, extensions)
+        } catch {
+            server.permit.release()
+            server.leg.giveUp()
+            refuse(.badAnswer("\(error)"), route: decision.routeIndex)
+        }
+    }
+
+    /// Tells the client that it has its WebSocket, and gives both legs to a session.
+    private func relay(
+        _ responder: any ClientResponder, _ decision: ProxyDecision, _ server: UpgradedServer,
+        _ extensions: SessionExtensions
+    ) {
+        // Before the answer: whoever has read that finds this session's share of zlib's memory taken.
+        let info = SessionInfo(
+            decision, server, extensions, listener: listener.name, clientVersion: version, startedAt: startedAt,
+            loop: loop)
+        let driver = loop.add { id in
+            SessionDriver(
+                id: id, info: info,
+                session: GatewaySession(
+                    settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
+                    maskKeys: loop.maskKeys, now: .now()), loop: loop)
+        }
+        var fields = ServerHandshake.responseFields(
+            key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
+        fields.append(
+            contentsOf: HeaderFilter.response(
+                server.fields, edits: decision.route.responseHeaders, isHandshake: true))
+        state = .relaying
+        do {
+            let clientIsReady = try responder.relay(with: driver, response: fields)
+            let serverIsReady = try server.leg.relay(with: driver)
+            let driver = NIOLoopBound(driver, eventLoop: loop.eventLoop)
+            serverIsReady.and(clientIsReady).whenComplete { _ in driver.value.start() }
+        } catch {
+            // One of the connections closed this very moment.
+            server.leg.giveUp()
+            driver.abandon()
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import GatewayConfig
+import GatewayPolicy
+import GatewayTelemetry
+import HTTP2Core
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// One client's HTTP/2 connection on a listener: takes its streams, and ends it when it is broken, idle or drained.
+final class HTTP2Front: HTTP2HandlerOwner {
+    /// How long a connection without a stream is kept for the next one.
+    static let idleTimeout = TimeAmount.seconds(60)
+
+    let listener: ListenerConfiguration
+    let loop: LoopContext
+    let handler: HTTP2Handler
+    private let peer: ClientAddress
+    private var idleTimer: Scheduled<Void>?
+    /// Runs while a frame is incomplete.
+    private var frameTimer: Scheduled<Void>?
+    private var isDraining = false
+    private var knownStreams = 0
+
+    init(id: UInt64, listener: ListenerConfiguration, loop: LoopContext, peer: ClientAddress) {
+        self.listener = listener
+        self.loop = loop
+        self.peer = peer
+        let limits = HTTP2Limits(
+            maxStreams: listener.maxStreams, maxHeaderListSize: loop.runtime.configuration.limits.maxHeaderSize,
+            offersConnectProtocol: listener.websocketOverHTTP2)
+        handler = HTTP2Handler(id: id, connection: HTTP2Connection(role: .server, limits: limits))
+    }
+
+    private var connection: HTTP2Connection { handler.connection }
+    var streamCount: Int { connection.streamCount }
+    private var handshakeTimeout: TimeAmount { TimeAmount(loop.runtime.configuration.limits.handshakeTimeout) }
+
+    /// Adds the connection to a pipeline whose bytes it is to read.
+    func start(in pipeline: ChannelPipeline.SynchronousOperations) throws {
+        handler.setOwner(self)
+        try pipeline.addHandler(handler)
+        loop.add(self)
+        loop.counters.http2Client.connectionsOpened.add()
+        after(handshakeTimeout) { front in
+            if !front.connection.isAcknowledged {
+                front.handler.fail(
+                    HTTP2Failure(
+                        .settingsTimeout, "the preface or the acknowledgement of SETTINGS has not come in time"))
+            }
+        }
+        watchIdleness()
+    }
+
+    @discardableResult
+    private func after(_ time: TimeAmount, _ work: @escaping (HTTP2Front) -> Void) -> Scheduled<Void> {
+        let this = NIOLoopBound((self, work), eventLoop: loop.eventLoop)
+        return loop.eventLoop.scheduleTask(in: time) {
+            let (front, work) = this.value
+            if front.handler.channel != nil { work(front) }
+        }
+    }
+
+    // MARK: HTTP2HandlerOwner
+
+    func opened(_ stream: HTTP2Stream, _ request: Result<HTTPRequest, HTTP2RequestError>, endsStream: Bool) {
+        HTTP2RequestStream(stream, of: self, peer: peer).start(request, endsStream: endsStream)
+    }
+
+    func settingsArrived() {}
+    func pongArrived() {}
+    func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {}
+
+    func failed(_ failure: HTTP2Failure) {
+        loop.runtime.telemetry.http2Client.failed("\(failure.code.name)")
+        loop.runtime.logger.info(
+            "HTTP/2 connection failed",
+            metadata: [
+                "client": "\(peer)", "listener": "\(listener.name)", "error": "\(failure.code.name)",
+                "reason": "\(failure.message)",
+            ])
+    }
+
+    func settled() {
+        countStreams()
+        watchIdleness()
+        watchFrame()
+    }
+
+    func closed() {
+        countStreams()
+        loop.counters.http2Client.connectionsClosed.add()
+        idleTimer?.cancel()
+        frameTimer?.cancel()
+        loop.remove(self)
+    }
+
+    private func countStreams() {
+        let count = connection.streamCount
+        loop.counters.http2Client.streams.add(count - knownStreams)
+        knownStreams = count
+    }
+
+    // MARK: Ends
+
+    /// No more streams: those that are open are ended by their sessions.
+    func drain() {
+        isDraining = true
+        connection.sendGoAway(.noError, "restarting")
+        handler.scheduleFlush()
+        endIfDone()
+    }
+
+    private func endIfDone() {
+        if isDraining, connection.streamCount == 0 { handler.end() }
+    }
+
+    private func watchIdleness() {
+        endIfDone()
+        guard connection.streamCount == 0, connection.failure == nil else {
+            idleTimer?.cancel()
+            idleTimer = nil
+            return
+        }
+        guard idleTimer == nil else { return }
+        idleTimer = after(Self.idleTimeout) { front in
+            front.connection.sendGoAway(.noError, "idle")
+            front.handler.end()
+        }
+    }
+
+    /// A frame that is begun has as long as a handshake may take; others may come behind it meanwhile.
+    private func watchFrame() {
+        guard connection.isInsideFrame else {
+            frameTimer?.cancel()
+            frameTimer = nil
+            return
+        }
+        guard frameTimer == nil else { return }
+        let progress = handler.progress
+        frameTimer = after(handshakeTimeout) { front in
+            front.frameTimer = nil
+            if front.handler.progress == progress {
+                front.handler.fail(HTTP2Failure(.enhanceYourCalm, "a frame was begun and not completed in time"))
+            } else {
+                front.watchFrame()
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import GatewaySession
+import GatewayTelemetry
+import HTTP2Core
+import HTTPTypes
+import NIOCore
+
+/// A session's leg on one stream of an HTTP/2 connection (RFC 8441 §5): END_STREAM is the orderly end of TCP,
+/// RST_STREAM its reset.
+final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
+    /// What waits is given to the session in pieces of this size, as a read from a socket would be.
+    private static let pieceSize = 64 * 1024
+
+    private let stream: HTTP2Stream
+    private let handler: HTTP2Handler
+    private let leg: Leg
+    /// nil: the session has nothing to do with the stream any more.
+    private var driver: SessionDriver?
+    /// What came and the session does not want yet; its sender's window is held back meanwhile.
+    private var held: ByteBuffer?
+    private var hasUnreadEnd = false
+    private var isTouched = false
+    private var isBlocked = false
+
+    /// - Parameter early: what came before there was a session.
+    init(_ leg: Leg, on stream: HTTP2Stream, of handler: HTTP2Handler, driver: SessionDriver, early: ByteBuffer? = nil)
+    {
+        self.leg = leg
+        self.stream = stream
+        self.handler = handler
+        self.driver = driver
+        held = early
+        stream.delegate = self
+        driver.attach(self, as: leg)
+        if early != nil { driver.oweRead(leg) }
+    }
+
+    // MARK: What the stream tells
+
+    func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
+        guard let driver else { return }
+        if held == nil, driver.mayRead(leg) {
+            handOn(bytes, to: driver)
+        } else if held == nil {
+            // A copy, as the chunk holds what came for others.
+            held = ByteBuffer(bytes: bytes.readableBytesView)
+        } else {
+            held?.writeImmutableBuffer(bytes)
+        }
+    }
+
+    private func handOn(_ bytes: ByteBuffer, to driver: SessionDriver) {
+        handler.consumed(bytes.readableBytes, of: stream)
+        driver.read(bytes, from: leg)
+        guard !isTouched else { return }
+        isTouched = true
+        handler.touch(self)
+    }
+
+    /// All that was read from the connection has been handed on.
+    func readComplete() {
+        isTouched = false
+        driver?.readComplete()
+    }
+
+    func streamEnded(_ stream: HTTP2Stream) {
+        hasUnreadEnd = true
+        passEnd()
+    }
+
+    /// The end comes behind all that was held.
+    private func passEnd() {
+        guard hasUnreadEnd, held == nil, let driver else { return }
+        hasUnreadEnd = false
+        driver.ended(leg)
+        if stream.isClosed { detach()?.closed(leg, inOrder: true) }
+    }
+
+    func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
+        let isOrderly = stream.remoteEnded && held == nil && reason != .connectionLost
+        detach()?.closed(leg, inOrder: isOrderly)
+    }
+
+    func streamIsWritable(_ stream: HTTP2Stream) {
+        guard isBlocked else { return }
+        isBlocked = false
+        driver?.writabilityChanged(leg, isWritable: true)
+    }
+
+    func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {}
+
+    private func detach() -> SessionDriver? {
+        held = nil
+        stream.delegate = nil
+        return driver.take()
+    }
+
+    // MARK: What the session wants
+
+    func write(_ bytes: ByteBuffer) {
+        handler.connection.write(bytes, on: stream)
+        if !stream.isWritable, !isBlocked {
+            isBlocked = true
+            driver?.writabilityChanged(leg, isWritable: false)
+        }
+    }
+
+    func flush() { handler.scheduleFlush() }
+
+    var isWritable: Bool { stream.isWritable }
+    var waitingBytes: Int { stream.pendingBytes }
+    var sharedConnection: ConnectionSnapshot.Shared? {
+        .init(id: handler.id, streams: handler.connection.streamCount)
+    }
+
+    func read() {
+        while let driver, var bytes = held.take() {
+            let piece = bytes.readSlice(length: min(bytes.readableBytes, Self.pieceSize))
+            if bytes.readableBytes > 0 { held = bytes }
+            if let piece {
+                handler.consumed(piece.readableBytes, of: stream)
+                driver.read(piece, from: leg)
+            }
+            driver.readComplete()
+            guard held != nil, driver.mayRead(leg) else { break }
+        }
+        passEnd()
+    }
+
+    func endWriting() {
+        handler.connection.end(stream)
+        handler.scheduleFlush()
+    }
+
+    func drop() {
+        _ = detach()
+        guard !stream.isClosed else { return }
+        // Behind everything else that was to be said, a server may cut the rest of what a client sends.
+        let isThrough = leg == .client && stream.localEnded && stream.pendingBytes == 0
+        handler.connection.reset(stream, isThrough ? .noError : .cancel)
+        handler.scheduleFlush()
+    }
+}

@@ -1,0 +1,342 @@
+import GatewayConfig
+import GatewayPolicy
+import GatewayTelemetry
+import HTTP2Core
+import HTTPTypes
+import Logging
+import NIOCore
+import NIOTLS
+
+/// One HTTP/2 connection to a server, shared by the WebSockets of one event loop.
+final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
+    private enum State {
+        /// Transport, TLS, and the server's SETTINGS are waited for.
+        case connecting
+        case ready
+        /// No more streams; those that are open go on.
+        case retired
+        case closed
+    }
+
+    private let id: UInt64
+    let pool: HTTP2Pool
+    /// Made anew for each address that is tried.
+    private(set) var handler: HTTP2Handler
+    private var state = State.connecting
+    /// Requests that wait for the connection.
+    private var waiting: [HTTP2UpstreamStream] = []
+    private var settingsTimer: Scheduled<Void>?
+    private var idleTimer: Scheduled<Void>?
+    private var knownStreams = 0
+    /// A PING waits for an answer.
+    private var pingSentAt: NIODeadline?
+
+    init(pool: HTTP2Pool, id: UInt64) {
+        self.pool = pool
+        self.id = id
+        handler = Self.makeHandler(id)
+    }
+
+    private static func makeHandler(_ id: UInt64) -> HTTP2Handler {
+        // What a server may answer with is bounded as over HTTP/1.1: far above what a client may send.
+        let limits = HTTP2Limits(maxStreams: 0, maxHeaderListSize: 64 * 1024)
+        return HTTP2Handler(id: id, connection: HTTP2Connection(role: .client, limits: limits))
+    }
+
+    private var connection: HTTP2Connection { handler.connection }
+    private var upstream: Upstream { pool.upstream }
+    private var eventLoop: any EventLoop { pool.loop.eventLoop }
+    var streamCount: Int { connection.streamCount }
+
+    /// Streams that are open or wait.
+    var load: Int { connection.streamCount + waiting.count }
+
+    /// How many more would find room.
+    var free: Int {
+        switch state {
+        case .connecting: pool.settings.maxStreams - waiting.count
+        case .ready: min(connection.freeStreams, pool.settings.maxStreams - connection.streamCount)
+        case .retired, .closed: 0
+        }
+    }
+
+    // MARK: Opening
+
+    func start() {
+        let offersHTTP1 = upstream.configuration.protocol == .auto
+        let connector = ServerConnector(upstream: upstream, server: pool.server, eventLoop: eventLoop)
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        connector.connect(protocols: offersHTTP1 ? [.http2, .http1] : [.http2]) { pipeline in
+            if this.value.upstream.configuration.tls != nil {
+                try pipeline.addHandler(ALPNCheck(this.value))
+            } else {
+                try this.value.addHandler(to: pipeline)
+            }
+        }.whenComplete { result in
+            let this = this.value
+            switch result {
+            case .success: this.waitForSettings()
+            case .failure(let error): this.couldNotConnect(error)
+            }
+        }
+    }
+
+    private func waitForSettings() {
+        guard case .connecting = state else { return }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        settingsTimer = eventLoop.scheduleTask(in: TimeAmount(upstream.configuration.connectTimeout)) {
+            guard case .connecting = this.value.state else { return }
+            this.value.lacksWebSockets("the server's SETTINGS have not come in time")
+        }
+    }
+
+    private func couldNotConnect(_ error: any Error) {
+        close { $0.failed(error) }
+    }
+
+    /// ALPN has chosen something else, or nothing.
+    fileprivate func chose(_ name: String?) {
+        lacksWebSockets("the server chose \(name ?? "nothing") by ALPN, expected h2")
+    }
+
+    fileprivate func choseHTTP2(_ context: ChannelHandlerContext) {
+        try? addHandler(to: context.pipeline.syncOperations)
+    }
+
+    private func addHandler(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        handler = Self.makeHandler(id)
+        handler.setOwner(self)
+        try pipeline.addHandler(handler)
+    }
+
+    /// The server has no WebSockets over HTTP/2 (RFC 8441 §3).
+    private func lacksWebSockets(_ reason: String) {
+        pool.upstream.lacksHTTP2(pool.server, now: .now())
+        close { $0.lacksHTTP2(reason) }
+    }
+
+    /// Gives up, and tells whoever waits.
+    private func close(_ tell: (HTTP2UpstreamStream) -> Void) {
+        settingsTimer?.cancel()
+        idleTimer?.cancel()
+        state = .closed
+        pool.retire(self)
+        let streams = waiting
+        waiting = []
+        channel?.close(promise: nil)
+        handler.close()
+        for stream in streams { tell(stream) }
+    }
+
+    /// The channel before the handler is part of it.
+    fileprivate var channel: (any Channel)?
+
+    // MARK: Streams
+
+    /// Takes a request: at once, or when the connection is ready.
+    func add(_ stream: HTTP2UpstreamStream) {
+        guard case .ready = state else {
+            waiting.append(stream)
+            return
+        }
+        send(stream)
+    }
+
+    /// Nobody waits for this request any more.
+    func forget(_ stream: HTTP2UpstreamStream) {
+        waiting.removeAll { $0 === stream }
+    }
+
+    private func send(_ request: HTTP2UpstreamStream) {
+        guard let stream = connection.open(request.head) else {
+            // Its room was taken meanwhile, or the server grants less than was expected.
+            request.moveOn()
+            return
+        }
+        idleTimer?.cancel()
+        idleTimer = nil
+        pool.loop.counters.http2Server.streamsOpened.add()
+        request.opened(stream, on: handler)
+        handler.scheduleFlush()
+        countStreams()
+    }
+
+    private func countStreams() {
+        let change = connection.streamCount - knownStreams
+        knownStreams += change
+        pool.loop.counters.http2Server.streams.add(change)
+        upstream.gauges[pool.server].streams.add(change)
+    }
+
+    // MARK: HTTP2HandlerOwner
+
+    func opened(_ stream: HTTP2Stream, _ request: Result<HTTPRequest, HTTP2RequestError>, endsStream: Bool) {}
+
+    func settingsArrived() {
+        guard case .connecting = state else { return }
+        settingsTimer?.cancel()
+        guard connection.peerSettings.enableConnectProtocol else {
+            return lacksWebSockets("the server's SETTINGS lack ENABLE_CONNECT_PROTOCOL (RFC 8441)")
+        }
+        state = .ready
+        pool.loop.counters.http2Server.connectionsOpened.add()
+        watchPings()
+        let streams = waiting
+        waiting = []
+        for stream in streams { send(stream) }
+    }
+
+    func pongArrived() { pingSentAt = nil }
+
+    func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {
+        pool.loop.runtime.logger.info(
+            "server takes no more streams on a connection",
+            metadata: [
+                "upstream": "\(upstream.configuration.name)", "server": "\(address)", "error": "\(code.name)",
+                "reason": "\(String(buffer: debugData).prefix(200))",
+            ])
+        retire()
+    }
+
+    func failed(_ failure: HTTP2Failure) {
+        pool.loop.runtime.telemetry.http2Server.failed("\(failure.code.name)")
+        pool.loop.runtime.logger.warning(
+            "HTTP/2 connection failed",
+            metadata: [
+                "upstream": "\(upstream.configuration.name)", "server": "\(address)", "error": "\(failure.code.name)",
+                "reason": "\(failure.message)",
+            ])
+        if case .connecting = state { return lacksWebSockets("\(failure)") }
+        retire()
+    }
+
+    func settled() {
+        countStreams()
+        guard connection.streamCount == 0, waiting.isEmpty else { return }
+        switch state {
+        case .ready: watchIdleness()
+        case .retired: handler.end()
+        case .connecting, .closed: break
+        }
+    }
+
+    func closed() {
+        countStreams()
+        switch state {
+        case .connecting:
+            lacksWebSockets("the server closed the connection before its SETTINGS")
+            return
+        case .ready, .retired:
+            pool.loop.counters.http2Server.connectionsClosed.add()
+        case .closed:
+            break
+        }
+        close { $0.failed(ConnectionEnded()) }
+    }
+
+    private struct ConnectionEnded: Error, CustomStringConvertible {
+        var description: String { "server closed the connection" }
+    }
+
+    private var address: Address { upstream.configuration.servers[pool.server].address }
+
+    /// Keeps what is open, takes nothing more.
+    private func retire() {
+        guard case .ready = state else { return }
+        state = .retired
+        pool.retire(self)
+        for stream in waiting { stream.moveOn() }
+        waiting = []
+        if connection.streamCount == 0 { handler.end() }
+    }
+
+    // MARK: Time
+
+    /// Closes the connection when nobody has needed it for a while.
+    private func watchIdleness() {
+        guard idleTimer == nil else { return }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        idleTimer = eventLoop.scheduleTask(in: TimeAmount(pool.settings.idleTimeout)) {
+            let this = this.value
+            this.idleTimer = nil
+            guard case .ready = this.state, this.connection.streamCount == 0 else { return }
+            this.connection.sendGoAway(.noError, "idle")
+            this.retire()
+        }
+    }
+
+    /// Asks a silent server for a sign of life (RFC 9113 §6.7).
+    private func watchPings() {
+        let interval = TimeAmount(pool.settings.pingInterval)
+        guard interval > .zero else { return }
+        let timeout = TimeAmount(pool.settings.pingTimeout)
+        let now = NIODeadline.now()
+        if let sentAt = pingSentAt, handler.lastRead < sentAt {
+            if now >= sentAt + timeout {
+                pool.loop.runtime.logger.warning(
+                    "server does not answer pings on a connection",
+                    metadata: ["upstream": "\(upstream.configuration.name)", "server": "\(address)"])
+                handler.close()
+                return
+            }
+        } else if now >= handler.lastRead + interval {
+            pingSentAt = now
+            connection.ping(UInt64(now.uptimeNanoseconds))
+            handler.scheduleFlush()
+        } else {
+            pingSentAt = nil
+        }
+        let next = pingSentAt.map { $0 + timeout } ?? handler.lastRead + interval
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(deadline: max(next, now + .milliseconds(10))) {
+            switch this.value.state {
+            case .ready, .retired: this.value.watchPings()
+            case .connecting, .closed: break
+            }
+        }
+    }
+}
+
+/// Waits for what ALPN chooses on a connection to a server (RFC 9113 §3.2).
+private final class ALPNCheck: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    private let connection: HTTP2UpstreamConnection
+
+    init(_ connection: HTTP2UpstreamConnection) { self.connection = connection }
+
+    private var lastError: (any Error)?
+    private var isDone = false
+
+    func handlerAdded(context: ChannelHandlerContext) { connection.channel = context.channel }
+    func handlerRemoved(context: ChannelHandlerContext) { connection.channel = nil }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case TLSUserEvent.handshakeCompleted(let chosen) = event else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        isDone = true
+        if chosen == ApplicationProtocol.http2.rawValue {
+            connection.choseHTTP2(context)
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } else {
+            connection.chose(chosen)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        lastError = error
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if !isDone { connection.failedTLS(lastError) }
+    }
+}
+
+extension HTTP2UpstreamConnection {
+    /// TLS came to nothing, which no other protocol would mend.
+    fileprivate func failedTLS(_ error: (any Error)?) {
+        guard case .connecting = state else { return }
+        couldNotConnect(error ?? ConnectionEnded())
+    }
+}

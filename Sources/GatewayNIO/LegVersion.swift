@@ -1,0 +1,7 @@
+/// Which HTTP a leg was opened with.
+enum LegVersion: String, CaseIterable, CustomStringConvertible {
+    case http1 = "http/1.1"
+    case http2 = "h2"
+
+    var description: String { rawValue }
+}

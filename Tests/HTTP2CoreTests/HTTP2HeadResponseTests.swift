@@ -1,0 +1,81 @@
+import HTTPTypes
+import NIOHPACK
+import Testing
+
+@testable import HTTP2Core
+
+@Suite("Header lists as responses and trailers (RFC 9113 §8.1, §8.3.2)")
+struct HTTP2HeadResponseTests {
+    typealias Bad = HTTP2HeadRequestTests.Bad
+
+    @Test("a status of three digits and fields", arguments: ["200", "404", "103", "599", "999"])
+    func wellFormed(status: String) throws {
+        let list = HTTP2HeadRequestTests.list([
+            (":status", status), ("server", "x"), ("set-cookie", "a"), ("set-cookie", "b"),
+        ])
+        let response = try HTTP2Head.response(from: list)
+        #expect(String(response.status.code) == status)
+        #expect(
+            response.headerFields.map { $0.name.canonicalName + $0.value } == ["serverx", "set-cookiea", "set-cookieb"])
+    }
+
+    private static let statuses: [Bad] =
+        ["", "20", "2000", "abc", "-20", "+20", "2 0", " 200", "099", "000", "101", "２００"].map {
+            Bad(":status of \"\($0)\"", [(":status", $0)])
+        }
+
+    static let bad: [Bad] =
+        statuses + [
+            Bad("no :status", [("server", "x")]), Bad("nothing", []),
+            Bad(":status twice", [(":status", "200"), (":status", "200")]),
+            Bad(":status behind a field", [("x", "y"), (":status", "200")]),
+            Bad("a request's pseudo-field", [(":status", "200"), (":path", "/")]),
+            Bad("capitals", .ok + [("Server", "x")]), Bad("connection", .ok + [("connection", "close")]),
+            Bad("transfer-encoding", .ok + [("transfer-encoding", "chunked")]),
+            Bad("upgrade", .ok + [("upgrade", "h2c")]), Bad("a line end", .ok + [("x", "a\nb")]),
+            Bad("content-length that is no number", .ok + [("content-length", "x")]),
+        ]
+
+    @Test("a malformed one is refused", arguments: bad)
+    func malformed(example: Bad) {
+        #expect(throws: HTTP2RequestError.self) {
+            try HTTP2Head.response(from: HTTP2HeadRequestTests.list(example.fields))
+        }
+    }
+
+    static let trailers: [(Fields, Bool)] = [
+        ([], true), ([("x", "y")], true), ([(":status", "200")], false), ([(":path", "/")], false),
+        ([("x", "y"), (":x", "y")], false), ([("X", "y")], false), ([("x", "y\n")], false),
+        ([("connection", "x")], false),
+    ]
+
+    @Test("trailers have no pseudo-fields, and are fields in all else (§8.1)", arguments: trailers)
+    func trailing(fields: Fields, isGood: Bool) {
+        let isTaken = (try? HTTP2Head.checkTrailers(HTTP2HeadRequestTests.list(fields))) != nil
+        #expect(isTaken == isGood)
+    }
+
+    @Test("pseudo-fields are written first, names in lower case")
+    func written() {
+        var request = HTTPRequest(method: .connect, scheme: "https", authority: "a", path: "/b")
+        request.extendedConnectProtocol = "websocket"
+        request.headerFields = [.secWebSocketVersion: "13", .cookie: "c"]
+        let list = HTTP2Head.list(for: request)
+        #expect(
+            list.map { $0.name } == [
+                ":method", ":protocol", ":scheme", ":path", ":authority", "sec-websocket-version", "cookie",
+            ])
+        let response = HTTP2Head.list(for: HTTPResponse(status: .notFound, headerFields: [.contentType: "text/plain"]))
+        #expect(response.map { "\($0.name)=\($0.value)" } == [":status=404", "content-type=text/plain"])
+    }
+
+    @Test("secrets are never put into a table (RFC 7541 §7.1.3)")
+    func secrets() {
+        var request = HTTPRequest(method: .get, scheme: "https", authority: "a", path: "/?token=b")
+        request.headerFields = [.cookie: "c", .authorization: "d", .proxyAuthorization: "e", .userAgent: "f"]
+        let indexing = Dictionary(uniqueKeysWithValues: HTTP2Head.list(for: request).map { ($0.name, $0.indexable) })
+        for name in ["cookie", "authorization", "proxy-authorization"] { #expect(indexing[name] == .neverIndexed) }
+        #expect(indexing[":path"] == .nonIndexable)
+        #expect(indexing["user-agent"] == .indexable)
+    }
+}
