@@ -6,8 +6,8 @@ the other streams of a connection on which one breaks a rule.
 
 import pytest
 
-from hostile import PAIRS, Neighbour, beside
-from http2_client import HTTP2Neighbour, alpn
+from hostile import PAIRS, PATH, Neighbour, beside
+from http2_client import HTTP2Client, alpn
 from http2_raw import RawHTTP2, data
 from raw import TEXT, Ended, RawServer, Response
 from sluice import Gateway, configuration
@@ -22,7 +22,29 @@ def attacked_configuration(address, listeners, **sections):
          "close_timeout": "300ms", "ping_interval": "0s"},
         {"name": "page", "match": {"path": "/page"}, "respond": {"status": 200, "body": "hello"}},
         {"name": "large", "match": {"path": "/large"}, "respond": {"status": 200, "body": "x" * LARGE_BODY}},
-        upstreams=[{"name": "target", "servers": [{"address": address}], "retries": 0}], listeners=listeners, **sections)
+        upstreams=[{"name": "target", "servers": [{"address": address}], "retries": 0}],
+        listeners=listeners, **sections)
+
+
+class HTTP2Neighbour(Neighbour):
+    """A healthy neighbour whose WebSockets share one HTTP/2 connection."""
+
+    def __init__(self, gateway, server):
+        self._client = HTTP2Client.connect(gateway)
+        super().__init__(gateway, server)
+
+    def _open(self, gateway):
+        stream = self._client.ask(PATH)
+        server = self._server.accept()
+        server.accept_upgrade()
+        self._client.expect_open(stream)
+        return self._client.peer_on(stream), server
+
+    def finish(self):
+        try:
+            super().finish()
+        finally:
+            self._client.close()
 
 
 class AttackedHTTP2:

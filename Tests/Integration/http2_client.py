@@ -1,5 +1,4 @@
-"""A blocking HTTP/2 client made of `h2`, with WebSockets on its streams (RFC 8441) whose frames `wsproto` makes and
-reads, or `raw.Peer` where a test names each byte.
+"""A blocking HTTP/2 client made of `h2`, with WebSockets on its streams (`http2_websocket.py`).
 
 h2 checks all that arrives: what it holds a breach of RFC 9113, such as DATA beyond a window, fails the test. Windows
 are given back as data comes, apart from those of streams that are `held`. One thread at a time may use a client.
@@ -16,12 +15,10 @@ import h2.connection
 import h2.events
 import h2.exceptions
 import h2.settings
-import wsproto
-import wsproto.events
 import wsproto.extensions
 
-from hostile import PATH, Neighbour
-from raw import DEADLINE, Ended, Peer, Response
+from http2_websocket import StreamSocket, WebSocket
+from raw import DEADLINE, Peer, Response
 
 CONNECT_PROTOCOL = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
 INITIAL_WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
@@ -131,7 +128,7 @@ class HTTP2Client:
         except ConnectionError:
             pass  # the reading side tells what happened
 
-    def _read(self, timeout):
+    def read_within(self, timeout):
         """Takes what comes within `timeout` seconds, at most 64 KiB; false: nothing came."""
         self.sock.settimeout(max(timeout, 0.001))
         try:
@@ -209,13 +206,13 @@ class HTTP2Client:
             assert self.end is None, f"expected {expectation}, the connection ended ({self.end}); {self.goaways}"
             left = deadline - time.monotonic()
             assert left > 0, f"expected within {timeout:g} s: {expectation}; last seen: {value!r}"
-            self._read(left)
+            self.read_within(left)
         return value
 
     def read_what_comes(self, patience):
         """Reads until nothing has come for `patience` seconds."""
         self.flush()
-        while self.end is None and self._read(patience):
+        while self.end is None and self.read_within(patience):
             pass
 
     def expect_end(self, timeout=DEADLINE):
@@ -306,7 +303,7 @@ class HTTP2Client:
                 self.connection.send_data(stream.number, data)
                 sent += len(data)
                 self.flush()
-            elif not self._read(patience) or self.end:
+            elif not self.read_within(patience) or self.end:
                 break
         return sent
 
@@ -380,149 +377,3 @@ class HTTP2Client:
 
     def peer_on(self, stream):
         return Peer(StreamSocket(self, stream), "client", self.authority)
-
-
-class StreamSocket:
-    """A stream in the shape of a socket: END_STREAM is its end in order, RST_STREAM its reset."""
-
-    family = None
-
-    def __init__(self, client, stream):
-        self.client, self.stream, self.timeout = client, stream, DEADLINE
-
-    def settimeout(self, seconds):
-        self.timeout = seconds
-
-    def gettimeout(self):
-        return self.timeout
-
-    def setsockopt(self, *_):
-        pass
-
-    def sendall(self, data):
-        self.client.send(self.stream, data)
-
-    def recv(self, count):
-        client, stream = self.client, self.stream
-        deadline = time.monotonic() + self.timeout
-        client.flush()
-        while not stream.data and not stream.is_over:
-            if client.end is not None:
-                raise ConnectionResetError(f"the connection ended ({client.end}) before {stream}")
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"nothing came on {stream}")
-            client._read(left)
-        data = bytes(stream.data[:count])
-        del stream.data[:count]
-        if not data and not stream.has_ended:
-            raise ConnectionResetError(f"RST_STREAM {stream.reset}")
-        return data
-
-    def shutdown(self, _):
-        self.client.finish(self.stream)
-
-    def close(self):
-        if not self.stream.is_over and self.client.end is None:
-            try:
-                self.client.cancel(self.stream)
-            except (h2.exceptions.ProtocolError, OSError):
-                pass
-
-
-class WebSocket:
-    """A WebSocket on a stream; frames are wsproto's, and so is the judgement of those that come."""
-
-    def __init__(self, client, stream, extension=None):
-        self.client, self.stream = client, stream
-        extensions = []
-        if extension is not None and (answer := stream.response.get("sec-websocket-extensions")):
-            extension.finalize(answer)
-            assert extension.enabled(), f"expected an answer that wsproto can agree to, got {answer}"
-            extensions.append(extension)
-        self._protocol = wsproto.Connection(wsproto.ConnectionType.CLIENT, extensions)
-        self._events = []
-
-    def send(self, *events):
-        self.client.send(self.stream, b"".join(map(self._protocol.send, events)))
-
-    def send_message(self, *fragments):
-        """One message: text of strings, binary of bytes."""
-        kind = wsproto.events.TextMessage if isinstance(fragments[0], str) else wsproto.events.BytesMessage
-        last = len(fragments) - 1
-        self.send(*(kind(data=data, message_finished=number == last) for number, data in enumerate(fragments)))
-
-    def _event(self):
-        while not self._events:
-            self.client.wait(
-                lambda: self.stream.data or self.stream.is_over, f"a frame on {self.stream}")
-            if not self.stream.data:
-                raise Ended("eof" if self.stream.has_ended else "reset")
-            data = bytes(self.stream.data)
-            self.stream.data.clear()
-            self._protocol.receive_data(data)
-            self._events += self._protocol.events()
-        return self._events.pop(0)
-
-    def receive(self):
-        """The next message, or the Close as an event; pings are answered, pongs given as events."""
-        parts = []
-        while True:
-            event = self._event()
-            match event:
-                case wsproto.events.Ping():
-                    self.send(event.response())
-                case wsproto.events.Message():
-                    parts.append(event.data)
-                    if event.message_finished:
-                        return ("" if isinstance(event, wsproto.events.TextMessage) else b"").join(parts)
-                case _:
-                    return event
-
-    def echo(self, *fragments):
-        """Sends a message, and expects it back."""
-        self.send_message(*fragments)
-        message = ("" if isinstance(fragments[0], str) else b"").join(fragments)
-        answer = self.receive()
-        assert answer == message, f"expected an echo of {message[:80]!r}, got {str(answer)[:160]}"
-
-    def ping(self, payload=b"are you there"):
-        self.send(wsproto.events.Ping(payload))
-        answer = self.receive()
-        assert answer == wsproto.events.Pong(payload), f"expected a Pong of {payload!r}, got {answer}"
-
-    def expect_close(self):
-        """(code, reason) of the next Close, behind nothing but pongs."""
-        while isinstance(event := self.receive(), wsproto.events.Pong):
-            pass
-        assert isinstance(event, wsproto.events.CloseConnection), f"expected a Close, got {str(event)[:160]}"
-        return event.code, event.reason or ""
-
-    def close(self, code=1000, reason=None):
-        """The closing handshake from this side, and the end of the stream from the other, then from this."""
-        self.send(wsproto.events.CloseConnection(code, reason))
-        answer = self.expect_close()
-        self.client.wait(lambda: self.stream.is_over, f"the end of {self.stream}")
-        self.client.finish(self.stream)
-        return answer
-
-
-class HTTP2Neighbour(Neighbour):
-    """A healthy neighbour whose WebSockets share one HTTP/2 connection."""
-
-    def __init__(self, gateway, server):
-        self._client = HTTP2Client.connect(gateway)
-        super().__init__(gateway, server)
-
-    def _open(self, gateway):
-        stream = self._client.ask(PATH)
-        server = self._server.accept()
-        server.accept_upgrade()
-        self._client.expect_open(stream)
-        return self._client.peer_on(stream), server
-
-    def finish(self):
-        try:
-            super().finish()
-        finally:
-            self._client.close()

@@ -44,7 +44,7 @@ def data(stream, payload=b"", flags=0):
 
 
 def literal(name, value, prefix=0x00):
-    """A field as HPACK has it without Huffman code or table (RFC 7541 §6.2.2); `prefix` 0x40 puts it into the table."""
+    """A field without Huffman code (RFC 7541 §6.2); `prefix` 0x40 puts it into the table, others leave the table."""
     return bytes([prefix]) + b"".join(integer(len(text), 7) + text for text in (name, value))
 
 

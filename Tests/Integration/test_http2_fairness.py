@@ -12,8 +12,8 @@ from raw import BINARY, DEADLINE, TEXT
 from sluice import PeakMemory, proxied
 from test_hostile_floods import GROWTH, MIB, STUCK, Sending, fill
 from test_http2_endings import Relay, stream_of
-from test_http2_front import LISTENERS, secured
-from waiting import eventually
+from test_http2_front import secured
+from waiting import SLOWDOWN
 
 FIRST_WINDOW = 65_535
 LARGEST_WINDOW = 4 * MIB
@@ -23,8 +23,9 @@ BULK = 64 * MIB
 @pytest.fixture
 def relay(gateway, wire):
     server = wire.server()
-    return Relay(gateway, wire, proxied(
-        server.address, compression="off", max_message_size="256MiB", ping_interval="0s", close_timeout="300ms"), server)
+    config = proxied(
+        server.address, compression="off", max_message_size="256MiB", ping_interval="0s", close_timeout="300ms")
+    return Relay(gateway, wire, config, server)
 
 
 class Reading(threading.Thread):
@@ -103,7 +104,7 @@ def test_a_stream_without_window_stops_its_own_sender_and_nobody_else(relay):
 def test_many_streams_without_window_hold_little(relay, withheld):
     """Behind the connection's window they wait as well as behind their own."""
     relay.client.gives_connection_window = withheld == "streams"
-    pairs = [relay.pair() for _ in range(20)]
+    pairs = [relay.pair() for _ in range(12)]
     for client, _ in pairs:
         stream_of(client).held = True
     neighbours = [relay.pair(client=relay.wire.http2(relay.running))]
@@ -213,7 +214,7 @@ def test_a_slow_server_stops_its_own_stream_and_nobody_else(relay):
 
 
 def test_many_slow_servers_hold_little(relay):
-    pairs = [relay.pair() for _ in range(20)]
+    pairs = [relay.pair() for _ in range(12)]
     neighbour = relay.pair()
     exchange([neighbour], 2)
     with PeakMemory(relay.running) as memory:
@@ -238,8 +239,7 @@ def test_a_reset_frees_a_stream_whose_server_does_not_read(relay):
 # Bulk
 
 
-@LISTENERS
-@pytest.mark.parametrize("direction", ["to the server", "to the client"])
+@pytest.mark.parametrize("listener, direction", [("tls", "to the server"), ("plain", "to the client")])
 def test_64_mib_arrive_whole(gateway, wire, both_listeners, trusting, listener, direction):
     server = wire.server()
     relay = Relay(gateway, wire, proxied(
@@ -280,7 +280,7 @@ def test_the_window_of_a_fast_stream_grows_to_its_limit_and_no_further(relay):
     largest = 0
     for start in range(0, len(payload), MIB // 4):
         http2.send(stream, payload[start : start + MIB // 4])
-        while http2._read(0):
+        while http2.read_within(0):
             pass
         largest = max(largest, http2.window(stream))
     reading.whole()
@@ -309,12 +309,12 @@ def test_small_messages_beside_bulk(relay):
         peer.send_frame(TEXT, "small too")
         assert client.read_message()[1] == b"small too"
         latencies.append(time.monotonic() - started)
-        http2._read(0)
+        http2.read_within(0)
     sending.join(DEADLINE)
     latencies.sort()
     print(f"{len(latencies)} round trips, median {latencies[len(latencies) // 2]:.3f} s, {sent} bytes up meanwhile")
     assert len(latencies) >= 5, "expected some round trips while the bulk went on"
-    assert latencies[-1] < 2, f"expected all within 2 s, got {latencies[-5:]}"
+    assert latencies[-1] < 2 * SLOWDOWN, f"expected all within {2 * SLOWDOWN} s, got {latencies[-5:]}"
     assert reading.error is None
 
 
@@ -345,7 +345,7 @@ def test_ends_overtake_nothing(relay):
     for number in range(10):
         peer.send_frame(BINARY, bytes([number]) * 50_000)
     peer.send_close(1000, "done")
-    eventually(lambda: relay.client._read(0.01) or stream.received == FIRST_WINDOW, "the window to be used up")
+    relay.client.wait(lambda: stream.received == FIRST_WINDOW, "the window to be used up")
     relay.client.release(stream)
     for number in range(10):
         assert client.read_message()[1] == bytes([number]) * 50_000

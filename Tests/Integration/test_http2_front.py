@@ -123,6 +123,14 @@ def test_bytes_that_come_one_by_one(echoing, wire):
     assert client.read_data(stream, 10) == b"\x81\x08dribbled"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "PROPFIND"])
+def test_requests_of_http_1_that_begin_like_the_preface(gateway, wire, method):
+    peer = wire.connect(gateway(page()))
+    byte_by_byte(peer, f"{method} /page HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    response = peer.read_response()
+    assert (response.start_line, response.body) == ("HTTP/1.1 200 OK", b"hello")
+
+
 def test_the_off_switch_for_websockets_over_http2(gateway, wire):
     config = page(websocket_over_http2=False)
     config["routes"].append({"name": "ws", "upstream": "backend"})
@@ -164,24 +172,24 @@ def test_a_client_without_a_header_table(echoing, wire):
 def test_echo(gateway, backend, wire, both_listeners, trusting, listener, kind, compression):
     server = backend(kind, compression=compression)
     running = gateway(proxied(server.address, sections={"listeners": both_listeners}))
-    socket = wire.http2(running, **secured(listener, trusting)).websocket("/echo")
+    one = wire.http2(running, **secured(listener, trusting)).websocket("/echo")
     for message in MESSAGES:
-        socket.echo(message)
-    socket.echo("a message ", "", "in three fragments")
-    socket.echo(*(b"%d" % number for number in range(100)))
-    socket.ping()
-    assert socket.close() == (1000, "")
-    assert socket.stream.has_ended, f"expected END_STREAM behind the Close, got {socket.stream}"
+        one.echo(message)
+    one.echo("a message ", "", "in three fragments")
+    one.echo(*(b"%d" % number for number in range(100)))
+    one.ping()
+    assert one.close() == (1000, "")
+    assert one.stream.has_ended, f"expected END_STREAM behind the Close, got {one.stream}"
     running.eventually(lambda stats: stats["connections"]["active"] == 0, "the WebSocket to be gone")
 
 
 @LISTENERS
 def test_permessage_deflate_is_negotiated(echoing, wire, trusting, listener):
-    socket = wire.http2(echoing, **secured(listener, trusting)).websocket(deflate=True)
-    answer = socket.stream.response.get("sec-websocket-extensions")
+    one = wire.http2(echoing, **secured(listener, trusting)).websocket(deflate=True)
+    answer = one.stream.response.get("sec-websocket-extensions")
     assert answer and answer.startswith("permessage-deflate"), f"expected permessage-deflate, got {answer}"
     for message in MESSAGES:
-        socket.echo(message)
+        one.echo(message)
     compression = echoing.route()["compression"]
     assert compression["active"] == 1
     assert compression["messages_compressed"] > 0
@@ -221,35 +229,34 @@ def test_frames_cut_anywhere_into_data_with_padding(gateway, wire):
 
 
 def test_messages_keep_their_order_in_both_directions_at_once(echoing, wire):
-    socket = wire.http2(echoing).websocket()
+    one = wire.http2(echoing).websocket()
     sent = [f"message {number} " + "z" * (number % 700) for number in range(2000)]
     for start in range(0, len(sent), 200):
         for message in sent[start : start + 200]:
-            socket.send_message(message)
-        assert [socket.receive() for _ in range(200)] == sent[start : start + 200]
+            one.send_message(message)
+        assert [one.receive() for _ in range(200)] == sent[start : start + 200]
 
 
-@LISTENERS
-def test_300_websockets_on_one_connection(echoing, wire, trusting, listener):
-    client = wire.http2(echoing, **secured(listener, trusting))
+def test_300_websockets_on_one_connection(echoing, wire, trusting):
+    client = wire.http2(echoing, "tls", trusting)
     streams = [client.ask(f"/{number}") for number in range(300)]
     sockets = []
     for stream in streams:
         client.expect_open(stream)
         sockets.append(client.peer_on(stream))
     for round in range(2):
-        for number, socket in enumerate(sockets):
-            socket.send_frame(TEXT, f"{round}: I am {number}")
-        for number, socket in enumerate(sockets):
-            assert socket.read_message()[1] == f"{round}: I am {number}".encode()
+        for number, one in enumerate(sockets):
+            one.send_frame(TEXT, f"{round}: I am {number}")
+        for number, one in enumerate(sockets):
+            assert one.read_message()[1] == f"{round}: I am {number}".encode()
     assert echoing.route()["active"] == 300
     stats = echoing.stats()["http2"]["client"]
     assert (stats["connections"], stats["streams"]) == (1, 300), stats
-    for socket in sockets:
-        socket.send_close(1000)
-    for socket in sockets:
-        assert socket.expect_close()[0] == 1000
-        socket.finish_sending()
+    for one in sockets:
+        one.send_close(1000)
+    for one in sockets:
+        assert one.expect_close()[0] == 1000
+        one.finish_sending()
     echoing.eventually(lambda stats: stats["connections"]["active"] == 0, "all of them to be gone")
 
 
@@ -286,8 +293,8 @@ def test_stats_and_log_name_the_protocol(echoing, wire):
     assert echoing.route()["protocols"]["client"] == {"h2": 3, "http/1.1": 1}
     stats = echoing.stats()["http2"]["client"]
     assert (stats["connections"], stats["streams"]) == (2, 3), stats
-    for socket in sockets:
-        socket.close()
+    for one in sockets:
+        one.close()
     over_http1.send_close(1000)
     over_http1.expect_close()
     over_http1.close()
@@ -319,7 +326,7 @@ def test_a_connection_that_goes_leaves_nothing(echoing, wire, trusting, listener
 
 def test_a_listener_on_a_unix_socket(gateway, backend, tmp_path):
     path = tmp_path / "gateway.sock"
-    running = gateway(proxied(backend().address, sections={"listeners": [{"name": "plain", "address": f"unix:{path}"}]}))
+    gateway(proxied(backend().address, sections={"listeners": [{"name": "plain", "address": f"unix:{path}"}]}))
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(DEADLINE)
     sock.connect(str(path))

@@ -84,11 +84,8 @@ def test_h2load_fails_nothing(serving, listener):
     output = run(
         "h2load", "--requests=600", "--clients=6", "--max-concurrent-streams=20", "--threads=1",
         url(serving, listener, "/page"), url(serving, listener, "/large"))
-    requests = re.search(
-        r"requests: (\d+) total, (\d+) started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout",
-        output)
-    assert requests, output
-    assert [int(count) for count in requests.groups()] == [600, 600, 600, 600, 0, 0, 0], requests[0]
+    assert (
+        "requests: 600 total, 600 started, 600 done, 600 succeeded, 0 failed, 0 errored, 0 timeout" in output), output
     assert "status codes: 600 2xx" in output, output
     stats = serving.eventually(
         lambda stats: stats["http2"]["client"]["connections"] == 0 and stats["http2"]["client"], "no connection left")
