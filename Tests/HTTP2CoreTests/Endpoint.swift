@@ -47,7 +47,8 @@ final class Endpoint {
     var consumes = true
     /// Is asked before the next event is.
     var onEvent: ((HTTP2Event) -> Void)?
-    private var decoder = HPACKDecoder(allocator: ByteBufferAllocator())
+    private var decoder = HPACKDecoder(
+        allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096, maxHeaderListSize: 1 << 24)
 
     init(
         _ role: HTTP2Connection.Role, maxStreams: Int = 100, maxHeaderListSize: Int = 16 * 1024,

@@ -285,7 +285,7 @@ struct HTTP2ConnectionControlTests {
         endpoint.forget()
         guard let stream = endpoint.streams[1] else { return }
         var window = 65_535
-        for _ in 0..<100 {
+        for _ in 0..<10 {
             endpoint.connection.write(ByteBuffer(repeating: 7, count: 16_384), on: stream)
             let count = endpoint.sent().reduce(0) { $0 + $1.payload.count }
             window -= count

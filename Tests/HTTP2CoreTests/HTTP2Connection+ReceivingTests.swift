@@ -316,6 +316,15 @@ struct HTTP2ConnectionReceivingTests {
     @Test("what was on its way is passed over, what can't have been is a fault", arguments: late, Split.all)
     func lateFrames(exchange: Exchange, split: Split) { exchange.run(split) }
 
+    @Test("content of a stream that was reset is no flood, however small the pieces it comes in")
+    func dribble() {
+        let endpoint = Endpoint.ready(.server)
+        Self.given(endpoint)
+        endpoint.forget()
+        endpoint.receive(Frame.data(1, [UInt8](repeating: 7, count: 16_384), end: true).bytes, .byByte)
+        #expect(endpoint.told == [])
+    }
+
     @Test("streams that were over long ago are passed over")
     func forgotten() {
         let endpoint = Endpoint.ready(.server)
