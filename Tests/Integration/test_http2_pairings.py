@@ -267,6 +267,18 @@ def test_a_close_without_a_code(pair, sender):
     assert one.expect_close() == (1005, "")
 
 
+def test_a_client_that_ends_its_side_behind_its_close_gets_the_answer(pair):
+    # Chromium does so on HTTP/2, and takes a Close that is not answered for a connection that was lost.
+    client, server = pair()
+    client.send_close(4001, "enough")
+    client.finish_sending()
+    assert server.expect_close() == (4001, "enough")
+    server.send_close(4001, "so be it")
+    server.finish_sending()
+    assert client.expect_close() == (4001, "so be it")
+    assert client.expect_end() == "eof"
+
+
 @from_each_side
 def test_an_end_in_order_between_messages_is_passed_on(pair, sender):
     one, other = sides(pair(), sender)
