@@ -15,6 +15,7 @@ struct HTTP2Judge {
     private(set) var lastStreams: [UInt32] = []
 
     /// The most that the peer can have granted each stream, and all of them: what it sent, read as it came.
+    /// SETTINGS_INITIAL_WINDOW_SIZE is the largest of those since the last output.
     private var granted = Grants()
 
     init(isClient: Bool) { self.isClient = isClient }
@@ -23,6 +24,7 @@ struct HTTP2Judge {
 
     private struct Grants {
         var initial = 65_535
+        var lastInitial = 65_535
         var streams: [UInt32: Int] = [:]
         var connection = 65_535
         var rest: [UInt8] = []
@@ -56,7 +58,8 @@ struct HTTP2Judge {
             } else if type == 4 {
                 for entry in stride(from: position, to: position + count - 5, by: 6)
                 where rest[entry] == 0 && rest[entry + 1] == 4 {
-                    initial = max(initial, Int(word(at: entry + 2)))
+                    lastInitial = Int(word(at: entry + 2))
+                    initial = max(initial, lastInitial)
                 }
             }
         }
@@ -135,6 +138,9 @@ struct HTTP2Judge {
         }
         if (type == 0 || type == 1) && flags & 1 != 0 || type == 3 { over.insert(stream) }
     }
+
+    /// All that can be sent now has been.
+    mutating func settled() { granted.initial = granted.lastInitial }
 
     /// The connection has failed, and this was its last output.
     mutating func failed() { hasFailed = true }

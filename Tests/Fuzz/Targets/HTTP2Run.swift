@@ -15,6 +15,8 @@ final class HTTP2Run {
         var isNarrow: Bool
         /// Stream to reset at the first event that tells of it; 0: none.
         var resets: UInt32
+        /// Sends GOAWAY with the second stream that is told of.
+        var leaves: Bool
 
         init(_ bits: UInt8, _ more: UInt8) {
             role = bits & 1 == 0 ? .server : .client
@@ -25,6 +27,7 @@ final class HTTP2Run {
             offersConnect = bits & 32 == 0
             isNarrow = bits & 64 != 0
             resets = more & 1 == 0 ? 0 : UInt32(more & 15)
+            leaves = more & 16 != 0
         }
     }
 
@@ -112,6 +115,7 @@ final class HTTP2Run {
             try judge.take(output.readableBytesView)
             try handleEvents()
         }
+        judge.settled()
         if connection.failure != nil { judge.failed() }
     }
 
@@ -127,6 +131,7 @@ final class HTTP2Run {
             lastRequest = stream.id
             lives[stream.id] = Life(stream: stream, isOurs: false, hasHead: true, hasEnded: ends)
             respond(to: stream, request)
+            if choices.leaves, lives.count == 2 { connection.sendGoAway(.noError, "leaving") }
         case .response(let stream, let response):
             tell("response \(stream.id) \(response.status.code)")
             try change(stream, "a response") { life in
