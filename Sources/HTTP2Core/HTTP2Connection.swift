@@ -86,6 +86,7 @@ public final class HTTP2Connection {
     var events = CircularBuffer<HTTP2Event>()
 
     var output = ByteBuffer()
+    var lastOutputSize = 0
     var sendWindow = 65_535
     /// Streams with something to send and a window for it.
     var ready = CircularBuffer<HTTP2Stream>()
