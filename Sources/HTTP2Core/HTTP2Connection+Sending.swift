@@ -142,6 +142,7 @@ extension HTTP2Connection {
             }
             if ends {
                 localEnd(stream)
+                events.append(.writable(stream))
             } else if !stream.isWritable, stream.pendingBytes < HTTP2Stream.lowWatermark {
                 stream.flags.remove(.isUnwritable)
                 events.append(.writable(stream))
