@@ -39,7 +39,7 @@ extension Target.Dependency {
 // The invariants and what runs them: `make fuzz`, or in an ordinary test run each input that was kept.
 let fuzzDependencies: [Target.Dependency] = [
     "GatewayNIO", "GatewaySession", "GatewayTelemetry", "GatewayPolicy", "GatewayConfig", "PerMessageDeflate",
-    "WebSocketCore", "CZlib", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes, .logging,
+    "HTTP2Core", "WebSocketCore", "CZlib", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes, .logging,
 ]
 let fuzzTarget: Target =
     isFuzzing

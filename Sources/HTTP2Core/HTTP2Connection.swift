@@ -180,6 +180,7 @@ public final class HTTP2Connection {
     }
 
     private func closeAll() {
+        reader.discard()
         ready.removeAll()
         for stream in streams.values.sorted(by: { $0.id < $1.id }) {
             remove(stream, .abandoned)

@@ -88,6 +88,12 @@ struct HTTP2FrameReader {
         buffer.writeImmutableBuffer(bytes)
     }
 
+    /// Lets go of what has come: nobody will ask for it.
+    mutating func discard() {
+        buffer = ByteBuffer()
+        headerBlock = nil
+    }
+
     /// The next piece; nil until more bytes come.
     ///
     /// - Throws: `HTTP2Failure` for a connection error.

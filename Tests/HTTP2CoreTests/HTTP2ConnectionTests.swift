@@ -112,6 +112,14 @@ struct HTTP2ConnectionTests {
         #expect(server.connection.streamCount == 0)
     }
 
+    @Test("what came behind a fault is let go with the connection")
+    func unread() {
+        let server = Endpoint.ready(.server)
+        server.receive([.data(9, "idle")] + (0..<100).map { _ in .data(1, [UInt8](repeating: 7, count: 16_384)) })
+        #expect(server.told == [.failed(.protocolError)])
+        #expect(server.connection.reader.heldBytes == 0 && server.connection.reader.storageBytes < 1000)
+    }
+
     @Test("a transport that is gone ends each stream, and there is nothing to say")
     func transportClosed() {
         let client = Endpoint.ready(.client)

@@ -1,7 +1,7 @@
 /// What is fuzzed. Each target is a function of bytes that throws where an invariant does not hold, so that libFuzzer
 /// and an ordinary test can run the same one.
 enum FuzzTarget: String, CaseIterable, Sendable {
-    case frames, extensions, handshake, inflater, session, configuration
+    case frames, extensions, handshake, inflater, session, configuration, http2
 
     /// - Throws: `BrokenInvariant`.
     func check(_ bytes: UnsafeRawBufferPointer) throws {
@@ -12,6 +12,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .inflater: try InflaterTarget.check(bytes)
         case .session: try SessionTarget.check(bytes)
         case .configuration: try ConfigurationTarget.check(bytes)
+        case .http2: try HTTP2Target.check(bytes)
         }
     }
 }
