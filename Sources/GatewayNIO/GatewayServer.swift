@@ -114,7 +114,7 @@ public final class GatewayServer: Sendable {
                     return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
                 }.get()) ?? []
         }
-        return Array(found.sorted { $0.id < $1.id }.prefix(filter.limit))
+        return Array(found.sorted { $0.ageSeconds > $1.ageSeconds }.prefix(filter.limit))
     }
 
     /// Ends one WebSocket with this Close, once the messages in flight are through; false when there is none.

@@ -85,6 +85,11 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// The listener speaks HTTP/2 only.
+    func refuseVersion() {
+        exchange.refuse(.badRequest("this address speaks HTTP/2 only, and neither ALPN nor the preface asked for it"))
+    }
+
     private func decide(_ head: HTTPRequestHead) {
         do throws(Refusal) {
             // The parser's limits are a line's; this one is the whole head's.

@@ -96,8 +96,14 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     // MARK: What the session wants
 
-    func write(_ bytes: ByteBuffer) {
-        handler.connection.write(bytes, on: stream)
+    func write(_ bytes: ByteBuffer) { write(bytes, endsStream: false) }
+
+    /// To a server END_STREAM comes with its Close, as from browsers. Some have forgotten the stream soon after that, and
+    /// give up all of the connection when DATA comes for it, be it empty (Hypercorn 0.18).
+    func writeClose(_ bytes: ByteBuffer) { write(bytes, endsStream: leg == .server) }
+
+    private func write(_ bytes: ByteBuffer, endsStream: Bool) {
+        handler.connection.write(bytes, on: stream, endsStream: endsStream)
         if !stream.isWritable, !isBlocked {
             isBlocked = true
             driver?.writabilityChanged(leg, isWritable: false)
@@ -134,8 +140,8 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     func drop() {
         _ = detach()
         guard !stream.isClosed else { return }
-        // Behind everything else that was to be said, a server may cut the rest of what a client sends.
-        let isThrough = leg == .client && stream.localEnded && stream.pendingBytes == 0
+        // Behind everything that was to be said nothing is lost with what the peer might still send.
+        let isThrough = stream.localEnded && stream.pendingBytes == 0
         handler.connection.reset(stream, isThrough ? .noError : .cancel)
         handler.scheduleFlush()
     }

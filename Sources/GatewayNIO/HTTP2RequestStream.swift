@@ -118,7 +118,10 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         finish()
     }
 
-    func streamIsWritable(_ stream: HTTP2Stream) { exchange.writabilityChanged() }
+    func streamIsWritable(_ stream: HTTP2Stream) {
+        exchange.writabilityChanged()
+        if exchange.isAnswered, !isOver { endIfSent() }
+    }
     func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {}
 
     // MARK: ClientResponder
@@ -150,13 +153,16 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         guard isWhole else { return reset(.internalError) }
         connection.end(stream)
         front.handler.scheduleFlush()
+        startTimer(HTTP1Handshake.lingerTime)
+        endIfSent()
+    }
+
+    /// Once the answer is whole, nothing more is wanted from the client (RFC 9113 §8.1).
+    private func endIfSent() {
         if stream.isClosed {
             finish()
-        } else if stream.pendingBytes == 0 {
-            // The answer is whole, and nothing more is wanted from the client (RFC 9113 §8.1).
+        } else if stream.localEnded, stream.pendingBytes == 0 {
             reset(.noError)
-        } else {
-            startTimer(HTTP1Handshake.lingerTime)
         }
     }
 

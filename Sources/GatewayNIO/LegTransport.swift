@@ -6,6 +6,8 @@ import NIOCore
 protocol LegTransport: AnyObject {
     /// Takes bytes; they may wait until `flush`.
     func write(_ bytes: ByteBuffer)
+    /// Takes the last bytes there are.
+    func writeClose(_ bytes: ByteBuffer)
     func flush()
     /// False from the high watermark on, until below the low one.
     var isWritable: Bool { get }

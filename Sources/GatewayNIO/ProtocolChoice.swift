@@ -55,7 +55,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     private func switchToHTTP1(_ context: ChannelHandlerContext, tell: () -> Void) {
         do {
             try http1.addCodec()
-            tell()
+            if listener.protocols.contains(.http1) { tell() } else { http1.refuseVersion() }
             context.pipeline.syncOperations.removeHandler(self, promise: nil)
         } catch {
             context.close(promise: nil)

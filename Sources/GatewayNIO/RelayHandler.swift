@@ -67,6 +67,7 @@ final class RelayHandler: ChannelDuplexHandler, LegTransport {
     // MARK: LegTransport
 
     func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+    func writeClose(_ bytes: ByteBuffer) { write(bytes) }
     func flush() { context?.flush() }
     var isWritable: Bool { context?.channel.isWritable ?? true }
     func read() { context?.read() }

@@ -173,6 +173,9 @@ final class SessionDriver {
             } else {
                 self[leg].unflushed = size
             }
+        case .writeClose(let bytes, let leg):
+            self[leg].unflushed += bytes.readableBytes
+            self[leg].transport?.writeClose(bytes)
         case .end(let leg):
             flush(leg)
             self[leg].transport?.endWriting()

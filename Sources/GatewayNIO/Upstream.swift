@@ -28,6 +28,8 @@ public final class Upstream: Sendable {
             var settings = TLSConfiguration.makeClientConfiguration()
             if let ca = tls.ca { settings.trustRoots = .file(ca) }
             if !tls.verify { settings.certificateVerification = .none }
+            // As with clients: a closed connection need not wait for the peer's close_notify for long.
+            settings.shutdownTimeout = .seconds(1)
             settings.applicationProtocols = protocols.map(\.rawValue)
             contexts[protocols] = try NIOSSLContext(configuration: settings)
         }

@@ -22,11 +22,7 @@ extension GatewaySession {
         }
         hurryCloses()
         if self[leg.other].takesFrames && self[leg.other].pendingClose == nil {
-            // A server that ended its sending half behind its Close waits for no answer: that was its last act
-            // (RFC 6455 §7.1.1). Some have forgotten the stream of an HTTP/2 connection by then, and give up all of
-            // the connection when one comes. Clients do wait: browsers say Close and END_STREAM in one frame.
-            let waitsForAnswer = leg == .server || !server.closeReceived || server.incoming == .open
-            if waitsForAnswer { emit(.write(frame, to: leg.other)) }
+            emit(.writeClose(frame, to: leg.other))
             self[leg.other].closeSent = true
             completeIfAgreed(leg.other, now: now)
         }
@@ -210,7 +206,7 @@ extension GatewaySession {
         guard self[leg].takesFrames else { return }
         var payload = ByteBuffer()
         pending.payload.encode(into: &payload)
-        emit(.write(controlFrame(.close, payload: payload, to: leg), to: leg))
+        emit(.writeClose(controlFrame(.close, payload: payload, to: leg), to: leg))
         self[leg].closeSent = true
         self[leg].pingIsDue = false
         begin(outcomeSoFar, until: now + closeTimeout)

@@ -66,17 +66,22 @@ public struct GatewaySession: ~Copyable {
 
     /// Bytes came from that leg's peer.
     public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
+        // Both legs are named: the subscript would copy the state of one, and this is done for each message.
         switch leg {
         case .client:
             client.keepAlive.received(now: now)
             fromClient.receive(bytes)
+            if client.pingIsDue {
+                client.pingIsDue = false
+                deadlineIsNew = true
+            }
         case .server:
             server.keepAlive.received(now: now)
             fromServer.receive(bytes)
-        }
-        if self[leg].pingIsDue {
-            self[leg].pingIsDue = false
-            deadlineIsNew = true
+            if server.pingIsDue {
+                server.pingIsDue = false
+                deadlineIsNew = true
+            }
         }
     }
 
@@ -140,18 +145,25 @@ public struct GatewaySession: ~Copyable {
     }
 
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
-    public func wantsRead(from leg: Leg) -> Bool {
-        guard self[leg].incoming == .open, !self[leg].isDropped else { return false }
-        return leg == .client
-            ? wantsRead(fromClient, destinationIsWritable: server.isWritable)
-            : wantsRead(fromServer, destinationIsWritable: client.isWritable)
+    ///
+    /// It changes nothing, and is `mutating` all the same: for a borrow the compiler copies the whole session out of its
+    /// driver, which costs as much as scanning a small message does.
+    public mutating func wantsRead(from leg: Leg) -> Bool {
+        switch leg {
+        case .client:
+            guard client.incoming == .open, !client.isDropped else { return false }
+            return Self.wantsRead(fromClient.intake, fromClient.isDrained, destinationIsWritable: server.isWritable)
+        case .server:
+            guard server.incoming == .open, !server.isDropped else { return false }
+            return Self.wantsRead(fromServer.intake, fromServer.isDrained, destinationIsWritable: client.isWritable)
+        }
     }
 
-    private func wantsRead(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
-        switch direction.intake {
+    private static func wantsRead(_ intake: RelayIntake, _ isDrained: Bool, destinationIsWritable: Bool) -> Bool {
+        switch intake {
         case .ignore: true
-        case .awaitClose: direction.isDrained
-        case .relay: direction.isDrained && destinationIsWritable
+        case .awaitClose: isDrained
+        case .relay: isDrained && destinationIsWritable
         }
     }
 

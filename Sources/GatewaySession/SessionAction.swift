@@ -4,6 +4,8 @@ public import NIOCore
 public enum SessionAction: Equatable, Sendable {
     /// Send these bytes: whole frames or a part of one.
     case write(ByteBuffer, to: Leg)
+    /// Send this Close frame: nothing follows it on that leg (RFC 6455 §5.5.1).
+    case writeClose(ByteBuffer, to: Leg)
     /// Send what is queued, then end the sending half of that leg; its receiving half stays open.
     case end(Leg)
     /// Close that leg's transport now. Nothing more comes from it or goes to it.

@@ -35,8 +35,7 @@ extension HTTP2Connection {
     /// Whether an event waited while its stream's user gave the stream up.
     private func isOutdated(_ event: HTTP2Event) -> Bool {
         switch event {
-        case .ended(let stream), .closed(let stream, _): stream.flags.contains(.isForgotten)
-        case .writable(let stream): stream.isClosed
+        case .ended(let stream), .closed(let stream, _), .writable(let stream): stream.flags.contains(.isForgotten)
         default: false
         }
     }

@@ -27,19 +27,28 @@ extension HTTP2Connection {
     }
 
     /// Sends content: at once as far as the windows and the output have room, the rest when it is the stream's turn.
-    public func write(_ bytes: ByteBuffer, on stream: HTTP2Stream) {
+    ///
+    /// - Parameter endsStream: END_STREAM comes with the last of these bytes, of which there must be one.
+    public func write(_ bytes: ByteBuffer, on stream: HTTP2Stream, endsStream: Bool = false) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
         var bytes = bytes
         // Where others wait for their turn, so does this one.
         if stream.pending == nil, ready.isEmpty {
+            makeRoom()
             while bytes.readableBytes > 0, let count = sendable(bytes.readableBytes, on: stream) {
-                HTTP2FrameHeader(.data, stream: stream.id, payloadLength: count).write(to: &output)
+                let isLast = endsStream && count == bytes.readableBytes
+                HTTP2FrameHeader(.data, flags: isLast ? .endStream : [], stream: stream.id, payloadLength: count)
+                    .write(to: &output)
                 // A slice that was just counted.
                 if var slice = bytes.readSlice(length: count) { output.writeBuffer(&slice) }
                 sent(count, on: stream)
             }
         }
-        guard bytes.readableBytes > 0 else { return }
+        guard bytes.readableBytes > 0 else {
+            if endsStream { localEnd(stream) }
+            return
+        }
+        if endsStream { stream.flags.insert(.endsAfterPending) }
         if stream.pending == nil {
             // A copy, unless the bytes are most of what would be kept with them: a few that wait don't keep the whole
             // chunk they came in, and a response that many wait for is there once.
@@ -73,6 +82,10 @@ extension HTTP2Connection {
             return
         }
         writeFrame(.data, flags: .endStream, stream: stream.id, payload: ByteBuffer())
+        localEnd(stream)
+    }
+
+    private func localEnd(_ stream: HTTP2Stream) {
         stream.flags.insert(.localEnded)
         removeIfDone(stream)
     }
@@ -92,6 +105,7 @@ extension HTTP2Connection {
         fill()
         guard output.readableBytes > 0 else { return nil }
         let bytes = output
+        lastOutputSize = min(bytes.readableBytes, Self.outputLimit)
         output = ByteBuffer()
         return bytes
     }
@@ -99,8 +113,14 @@ extension HTTP2Connection {
     /// Whether `takeOutput` has something to give.
     public var hasOutput: Bool { output.readableBytes > 0 || sendWindow > 0 && !ready.isEmpty }
 
+    /// Room for as much as there was last time: a new output would grow in many steps, and an idle connection keeps none.
+    private func makeRoom() {
+        if output.storageCapacity == 0, lastOutputSize > 0 { output.reserveCapacity(lastOutputSize) }
+    }
+
     /// Lets each stream that waits send one frame, and again, until the output is full.
     private func fill() {
+        if !ready.isEmpty { makeRoom() }
         while output.readableBytes < Self.outputLimit, sendWindow > 0, let stream = ready.popFirst() {
             stream.flags.remove(.isQueued)
             guard !stream.isClosed, var pending = stream.pending.take() else { continue }
@@ -121,8 +141,8 @@ extension HTTP2Connection {
                 enqueue(stream)
             }
             if ends {
-                stream.flags.insert(.localEnded)
-                removeIfDone(stream)
+                localEnd(stream)
+                events.append(.writable(stream))
             } else if !stream.isWritable, stream.pendingBytes < HTTP2Stream.lowWatermark {
                 stream.flags.remove(.isUnwritable)
                 events.append(.writable(stream))
@@ -191,8 +211,7 @@ extension HTTP2Connection {
             flags = []
         } while block.readableBytes > 0
         if endsStream {
-            stream.flags.insert(.localEnded)
-            removeIfDone(stream)
+            localEnd(stream)
         }
     }
 }

@@ -30,6 +30,7 @@ public enum HTTP2Event {
     case data(HTTP2Stream, ByteBuffer)
     case ended(HTTP2Stream)
     case closed(HTTP2Stream, HTTP2StreamClosure)
+    /// More may be written, or what was pending has gone with its END_STREAM.
     case writable(HTTP2Stream)
     /// The peer's settings are known, or are others now.
     case settings
@@ -86,6 +87,7 @@ public final class HTTP2Connection {
     var events = CircularBuffer<HTTP2Event>()
 
     var output = ByteBuffer()
+    var lastOutputSize = 0
     var sendWindow = 65_535
     /// Streams with something to send and a window for it.
     var ready = CircularBuffer<HTTP2Stream>()

@@ -139,7 +139,8 @@ struct HTTP2FrameReader {
         }
         if case .settings = state {
             guard header.kind == .settings, !header.flags.contains(.ack) else {
-                throw HTTP2Failure(.protocolError, "the first frame is \(header.name), expected SETTINGS")
+                let arrived = header.kind == .settings ? "an acknowledgement of SETTINGS" : header.name
+                throw HTTP2Failure(.protocolError, "the first frame is \(arrived), expected SETTINGS")
             }
             state = .frames
         }

@@ -135,4 +135,65 @@ struct AdminRequestTests {
         #expect(answer("GET", "/stats", authorization: "Bearer whatever").status == 200)
         #expect(answer("GET", "/stats").status == 200)
     }
+
+    // MARK: Connections
+
+    private func work(_ method: String, _ target: String, origin: String? = nil, token: String? = nil) -> AdminWork {
+        AdminRequest(method: method, target: target, host: "127.0.0.1:9901", origin: origin)
+            .work(from: source(), token: token)
+    }
+
+    @Test(
+        "a list is asked for with a filter",
+        arguments: [
+            ("/connections", ConnectionFilter()), ("/connections?", ConnectionFilter()),
+            ("/connections?route=chat&limit=5", ConnectionFilter(route: "chat", limit: 5)),
+            ("/connections?ip=%3A%3A1", ConnectionFilter(ip: "::1")),
+            ("/connections?route=a+b%20c", ConnectionFilter(route: "a b c")),
+            ("/connections?route", ConnectionFilter(route: "")),
+        ])
+    func lists(target: String, filter: ConnectionFilter) {
+        #expect(work("GET", target) == .list(filter))
+        #expect(work("HEAD", target) == .list(filter))
+    }
+
+    @Test(
+        "a close is asked for with a code and a reason",
+        arguments: [
+            ("/connections/7", 7, 1008, ""), ("/connections/7?code=4001&reason=too%20loud", 7, 4001, "too loud"),
+            ("/connections/18446744073709551615?code=1000", .max, 1000, ""),
+        ] as [(String, UInt64, UInt16, String)])
+    func closes(target: String, id: UInt64, code: UInt16, reason: String) {
+        #expect(work("DELETE", target) == .close(id: id, code: code, reason: reason))
+        #expect(work("DELETE", target, origin: "http://127.0.0.1:9901") == .close(id: id, code: code, reason: reason))
+    }
+
+    @Test(
+        "what can't be used is refused with the reason",
+        arguments: [
+            ("POST", "/connections", 405), ("GET", "/connections/7", 405), ("DELETE", "/connections", 405),
+            ("DELETE", "/connections/", 400), ("DELETE", "/connections/-1", 400), ("DELETE", "/connections/x", 400),
+            ("DELETE", "/connections/7?code=1005", 400), ("DELETE", "/connections/7?code=1006", 400),
+            ("DELETE", "/connections/7?code=999", 400), ("DELETE", "/connections/7?code=70000", 400),
+            ("DELETE", "/connections/7?reason=\(String(repeating: "x", count: 124))", 400),
+            ("DELETE", "/connections/7?why=x", 400), ("GET", "/connections?limit=0", 400),
+            ("GET", "/connections?limit=100001", 400), ("GET", "/connections?limit=x", 400),
+            ("GET", "/connections?name=x", 400), ("GET", "/connections?route=%zz", 400),
+            ("GET", "/connections?route=%ff", 400),
+        ])
+    func mistakes(method: String, target: String, status: Int) {
+        guard case .answer(let answer) = work(method, target) else {
+            Issue.record("expected an answer")
+            return
+        }
+        #expect(answer.status == status)
+    }
+
+    @Test("neither a foreign page nor somebody without the token closes or lists")
+    func strangers() {
+        func status(_ work: AdminWork) -> Int? { if case .answer(let answer) = work { answer.status } else { nil } }
+        #expect(status(work("DELETE", "/connections/7", origin: "http://evil.example")) == 403)
+        #expect(status(work("DELETE", "/connections/7", token: "secret")) == 401)
+        #expect(status(work("GET", "/connections", token: "secret")) == 401)
+    }
 }

@@ -69,24 +69,6 @@ import Testing
         pair.expectFinished(SessionOutcome(closer: .client, code: 1000, reason: ""))
     }
 
-    @Test(
-        "who ends TCP right behind its Close: a client still gets the answer, a server is left alone",
-        arguments: Leg.allCases)
-    func answersBehindEnd(leg: Leg) {
-        let pair = SimulatedPair()
-        pair.peer(leg.other).answersClose = false
-        pair.peer(leg).send(close: 4005)
-        pair.peer(leg).ends = true
-        pair.run()
-        pair.peer(leg.other).send(close: 4006)
-        pair.peer(leg.other).ends = true
-        pair.run()
-        #expect(pair.peer(leg.other).close == SimulatedClose(4005))
-        #expect(pair.peer(leg).close == (leg == .client ? SimulatedClose(4006) : nil))
-        pair.expectFinished(
-            SessionOutcome(closer: leg == .client ? .client : .server, code: 4005, reason: ""))
-    }
-
     @Test("a Close may come between two fragments", arguments: [CompressionPairing.same, .clientOnly, .serverOnly])
     func passesCloseBetweenFragments(pairing: CompressionPairing) {
         for leg in Leg.allCases {

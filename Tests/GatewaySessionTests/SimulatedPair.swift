@@ -227,7 +227,7 @@ final class SimulatedPair {
     private func perform(_ action: SessionAction) {
         if isFinished { problems.append("an action came after the last: \(action)") }
         switch action {
-        case .write(let buffer, let leg):
+        case .write(let buffer, let leg), .writeClose(let buffer, let leg):
             write(Array(buffer.readableBytesView), to: leg)
         case .end(let leg):
             if self[leg].gatewayEnded || self[leg].gatewayDropped { problems.append("\(leg) was ended twice") }

@@ -61,7 +61,7 @@ def wait_for_end(peer):
 # Closes
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1003, 1008, 1011, 1014, 3000, 4999])
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
 def test_each_code_passes_both_ways(relay, code):
     for closes in ("client", "server"):
         client, peer = relay.pair()
@@ -101,6 +101,7 @@ def test_a_broken_rule_closes_its_sender_with_the_code(relay, name):
     client.send(b"".join(client.frame(opcode, payload, **options) for opcode, payload, options in frames))
     assert client.expect_close()[0] == code
     assert wait_for_end(client) in ("END_STREAM", "NO_ERROR")
+    client.finish_sending()
     _, close = read_until_close(peer)
     assert close is None or close[0] == 1001, f"expected Close 1001 to the server, got {close}"
     peer.close()
@@ -348,6 +349,7 @@ def test_a_message_in_flight_is_delivered_before_the_close_of_a_drain(gateway, w
     assert client.read_frame().payload == b"and ended"
     assert (peer.expect_close()[0], client.expect_close()[0]) == (1012, 1012)
     client.send_close(1012)
+    client.finish_sending()
     answer_and_close(peer)
     assert relay.running.wait() == 0
 
@@ -364,8 +366,9 @@ def test_no_stream_is_opened_behind_goaway(gateway, wire):
     assert client.expect_close()[0] == 1012
     assert peer.expect_close()[0] == 1012
     client.send_close(1012)
+    client.finish_sending()
     answer_and_close(peer)
-    client.sock.client.wait(lambda: stream_of(client).is_over, "the end of the stream")
+    wait_for_end(client)
     assert relay.running.wait() == 0
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from http2_client import INITIAL_WINDOW
+from http2_raw import PADDED, WINDOW_UPDATE, RawHTTP2, data
 from raw import BINARY, DEADLINE, TEXT
 from sluice import PeakMemory, proxied
 from test_hostile_floods import GROWTH, MIB, STUCK, Sending, fill
@@ -234,6 +235,56 @@ def test_a_reset_frees_a_stream_whose_server_does_not_read(relay):
     relay.client.ping()
     peer.close()
     relay.settled()
+
+
+# Windows are given back
+
+
+def test_window_used_before_the_200_comes_back(relay):
+    http2 = relay.client
+    stream = http2.ask()
+    peer = relay.wire.accept(relay.server)
+    client = http2.peer_on(stream)
+    first = client.frame(BINARY, bytes(FIRST_WINDOW - 8))
+    client.send(first)
+    assert len(first) == FIRST_WINDOW and http2.window(stream) == 0
+    peer.accept_upgrade()
+    http2.expect_open(stream)
+    assert peer.read_message()[1] == bytes(FIRST_WINDOW - 8)
+    Reading(peer, 300_000)
+    client.send_frame(BINARY, bytes(300_000))
+
+
+def test_window_used_by_padding_comes_back(relay):
+    client = RawHTTP2(relay.wire.connect(relay.running))
+    stream = client.ask()
+    peer = relay.wire.accept(relay.server)
+    peer.accept_upgrade()
+    client.expect_open(stream)
+    sent = client.peer.frame(BINARY, os.urandom(3000))
+    window = FIRST_WINDOW
+    for start in range(0, len(sent), 100):
+        piece = b"".join(data(stream, bytes([255, byte]) + bytes(255), PADDED) for byte in sent[start : start + 100])
+        while window < len(piece):
+            window += int.from_bytes(client.frame_of(WINDOW_UPDATE, stream=stream).payload)
+        client.send(piece)
+        window -= 257 * len(sent[start : start + 100])
+    assert peer.read_exactly(len(sent)) == sent
+
+
+def test_streams_that_are_dropped_leave_the_connection_its_window(relay):
+    """More than it has, on streams whose content goes nowhere."""
+    http2 = relay.client
+    client, peer = relay.pair()
+    for number in range(400):
+        stream = http2.ask() if number % 2 else http2.start(http2.pseudo("POST", "/"))
+        try:
+            http2.send(stream, bytes(60_000))
+        except ConnectionResetError:
+            continue  # the answer is there, and nothing more is wanted
+        if stream.reset is None:
+            http2.cancel(stream)
+    exchange([(client, peer)], 5, 100_000)
 
 
 # Bulk

@@ -44,6 +44,8 @@ class Hole(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.server = RawServer()
+        # Room for a thousand at once: a connection that finds none is tried again after a second.
+        self.server.sock.listen(4096)
         self.address = self.server.address
         self.accepted = 0
         self.sockets = []

@@ -60,6 +60,20 @@ def test_a_close_of_a_client_of_hypercorn(gateway, product, connect):
     assert running.route()["close_codes"]["client"] == {"4003": 1}
 
 
+def test_sockets_that_close_leave_their_neighbours_at_hypercorn(gateway, product, connect):
+    # It forgets a stream once the Close was answered, and gives up all of the connection when DATA comes for it.
+    running = gateway(over_http2(product(hypercorn)))
+    with connect(running.url("/neighbour")) as neighbour:
+        for number in range(10):
+            with connect(running.url("/")) as client:
+                client.send("Hello")
+                assert client.recv(timeout=10) == "Hello"
+                client.close(4003, "over")
+            neighbour.send(str(number))
+            assert neighbour.recv(timeout=10) == str(number)
+    over(running)
+
+
 def test_the_refusal_of_hypercorn(gateway, product, connect):
     running = gateway(over_http2(product(hypercorn)))
     with pytest.raises(websockets.exceptions.InvalidStatus) as refused:

@@ -5,6 +5,7 @@ import pytest
 
 from http2_client import NO_ERROR, PROTOCOL_ERROR
 from sluice import configuration, proxied
+from test_hostile_floods import Sending
 from test_http2_front import LISTENERS, secured
 from test_http2_handshake import NOT_OVER_HTTP2, PROTOCOL
 from test_limits import CAPS
@@ -176,6 +177,25 @@ def test_a_refusal_of_the_server_that_breaks_off_is_no_whole_answer(gateway, wir
     peer.reset()
     client.wait(lambda: stream.is_over, "the end of the stream")
     assert stream.reset not in (None, NO_ERROR), f"expected the break to be seen, got {stream}"
+
+
+def test_a_refusal_of_the_server_that_nobody_reads_is_cut_at_the_timeout(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(
+        server.address, max_connections=1, upstream={"retries": 0},
+        sections={"limits": {"handshake_timeout": "500ms"}}))
+    client = wire.http2(running)
+    stream = client.ask()
+    stream.held = True
+    peer = wire.accept(server)
+    peer.read_upgrade()
+    sending = Sending(peer, b"HTTP/1.1 429 Slow Down\r\nContent-Length: 30000000\r\n\r\n" + bytes(30_000_000))
+    client.wait(lambda: stream.is_over, "the end of the stream")
+    assert stream.reset not in (None, NO_ERROR), f"expected the break to be seen, got {stream}"
+    sending.join(10)
+    assert sending.error is not None, "expected the server's connection to be ended"
+    running.eventually(lambda stats: stats["routes"]["all"]["active"] == 0, "the place to be free")
+    client.ping()
 
 
 # Caps count WebSockets, whatever carries them

@@ -160,7 +160,7 @@ final class SessionHarness {
     private func perform(_ action: SessionAction) throws {
         try require(outcome == nil, "an action came after the last: \(action)")
         switch action {
-        case .write(let bytes, let leg):
+        case .write(let bytes, let leg), .writeClose(let bytes, let leg):
             try write(bytes, to: leg)
         case .end(let leg):
             try require(!self[leg].gatewayEnded && !self[leg].gatewayDropped, "the \(leg) was ended twice")
