@@ -118,7 +118,8 @@ extension HTTP2Connection {
                 }
             }
             // In their order: hashing must not choose whose turn it is.
-            for stream in streams.values.sorted(by: { $0.id < $1.id }) { enqueue(stream) }
+            let waiting = streams.values.filter { $0.pending != nil }
+            for stream in waiting.sorted(by: { $0.id < $1.id }) { enqueue(stream) }
         }
         writeFrame(.settings, flags: .ack, payload: ByteBuffer())
         return .settings

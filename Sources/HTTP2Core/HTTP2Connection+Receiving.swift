@@ -292,6 +292,8 @@ extension HTTP2Connection {
             }
         }
         streams[id] = stream
+        // Some clients widen the window of each stream as they open it.
+        expectWindowUpdates(for: 0)
         return .request(stream, request, endsStream: endsStream)
     }
 }

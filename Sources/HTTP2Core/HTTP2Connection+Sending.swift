@@ -22,7 +22,6 @@ extension HTTP2Connection {
     public func respond(_ response: HTTPResponse, on stream: HTTP2Stream, endsStream: Bool = false) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
         stream.flags.insert(.isAnswered)
-        expectWindowUpdates(for: 0)
         writeHeaders(HTTP2Head.list(for: response), on: stream, endsStream: endsStream)
     }
 

@@ -91,6 +91,7 @@ struct HTTP2FrameReader {
     /// Lets go of what has come: nobody will ask for it.
     mutating func discard() {
         buffer = ByteBuffer()
+        header = nil
         headerBlock = nil
     }
 

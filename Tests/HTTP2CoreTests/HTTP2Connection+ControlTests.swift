@@ -278,6 +278,16 @@ struct HTTP2ConnectionControlTests {
         #expect(endpoint.sentBytes().count < HTTP2Connection.unreadLimit + 900 * 17 + 200)
     }
 
+    @Test("clients that widen the window of each stream as they open it are no flood")
+    func widerWindows() {
+        let endpoint = Endpoint.ready(.server, maxStreams: 5000)
+        for number in 0..<5000 {
+            let id = UInt32(2 * number + 1)
+            endpoint.receive(.headers(id, .websocket), .windowUpdate(id, 12_000_000))
+        }
+        #expect(endpoint.connection.failure == nil)
+    }
+
     @Test("readers that take DATA in small steps are no flood", arguments: [64, 500, 4096])
     func smallSteps(step: Int) {
         let endpoint = Endpoint.ready(.server)
