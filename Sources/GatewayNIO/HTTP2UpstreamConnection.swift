@@ -5,7 +5,6 @@ import HTTP2Core
 import HTTPTypes
 import Logging
 import NIOCore
-import NIOTLS
 
 /// One HTTP/2 connection to a server, shared by the WebSockets of one event loop.
 final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
@@ -94,12 +93,18 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         close { $0.failed(error) }
     }
 
+    /// TLS came to nothing, which no other protocol would mend.
+    func failedTLS(_ error: (any Error)?) {
+        guard case .connecting = state else { return }
+        couldNotConnect(error ?? ConnectionEnded())
+    }
+
     /// ALPN has chosen something else, or nothing.
-    fileprivate func chose(_ name: String?) {
+    func chose(_ name: String?) {
         lacksWebSockets("the server chose \(name ?? "nothing") by ALPN, expected h2")
     }
 
-    fileprivate func choseHTTP2(_ context: ChannelHandlerContext) {
+    func choseHTTP2(_ context: ChannelHandlerContext) {
         try? addHandler(to: context.pipeline.syncOperations)
     }
 
@@ -129,7 +134,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     }
 
     /// The channel before the handler is part of it.
-    fileprivate var channel: (any Channel)?
+    var channel: (any Channel)?
 
     // MARK: Streams
 
@@ -294,49 +299,5 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
             case .connecting, .closed: break
             }
         }
-    }
-}
-
-/// Waits for what ALPN chooses on a connection to a server (RFC 9113 §3.2).
-private final class ALPNCheck: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-    private let connection: HTTP2UpstreamConnection
-
-    init(_ connection: HTTP2UpstreamConnection) { self.connection = connection }
-
-    private var lastError: (any Error)?
-    private var isDone = false
-
-    func handlerAdded(context: ChannelHandlerContext) { connection.channel = context.channel }
-    func handlerRemoved(context: ChannelHandlerContext) { connection.channel = nil }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case TLSUserEvent.handshakeCompleted(let chosen) = event else {
-            return context.fireUserInboundEventTriggered(event)
-        }
-        isDone = true
-        if chosen == ApplicationProtocol.http2.rawValue {
-            connection.choseHTTP2(context)
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
-        } else {
-            connection.chose(chosen)
-        }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = error
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        if !isDone { connection.failedTLS(lastError) }
-    }
-}
-
-extension HTTP2UpstreamConnection {
-    /// TLS came to nothing, which no other protocol would mend.
-    fileprivate func failedTLS(_ error: (any Error)?) {
-        guard case .connecting = state else { return }
-        couldNotConnect(error ?? ConnectionEnded())
     }
 }

@@ -160,3 +160,14 @@ def test_alpn_offers_what_is_configured(gateway, wire, authority, site, protocol
     context = ssl.create_default_context(cafile=str(authority.file))
     context.set_alpn_protocols(offered)
     assert wire.connect(running, "tls", tls=context).sock.selected_alpn_protocol() == chosen
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["cleartext", "TLS"])
+def test_http_1_1_is_refused_where_only_http2_is_spoken(gateway, wire, authority, site, over_tls):
+    listeners = listener(site) if over_tls else [{"name": "tls", "address": "127.0.0.1:0"}]
+    listeners[0]["protocols"] = ["h2"]
+    running = gateway(proxied(wire.server().address, sections={"listeners": listeners}))
+    context = ssl.create_default_context(cafile=str(authority.file)) if over_tls else None
+    response = wire.request(running, "/", listener="tls", tls=context)
+    assert response.status == 400
+    assert b"HTTP/2 only" in response.body
