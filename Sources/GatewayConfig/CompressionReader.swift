@@ -19,12 +19,7 @@ struct CompressionReader {
         if let value = section.flag("context_takeover") { settings.contextTakeover = value }
         if let value = section.size("threshold", in: 0...(1 << 31)) { settings.threshold = value }
         if let value = section.integer("max_ratio", in: 0...1_000_000) { settings.maxRatio = value }
-        if let node = section.node("upstream") {
-            let offered = context.value(node, expecting: "on or off") { text in
-                ["on": true, "true": true, "off": false, "false": false][text]
-            }
-            if let offered { settings.upstream = offered }
-        }
+        if let value = section.onOff("upstream") { settings.upstream = value }
         section.finish()
         return settings
     }

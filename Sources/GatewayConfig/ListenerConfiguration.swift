@@ -12,10 +12,13 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var maxStreams: Int
     /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
     public var trustedProxies: [IPPrefix]
+    /// Whether requests say `Via` to the servers, and those that have been here before are refused (RFC 9110 §7.6.3).
+    public var via: Bool
 
     public init(
         name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http2, .http1],
-        websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, trustedProxies: [IPPrefix] = []
+        websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, trustedProxies: [IPPrefix] = [],
+        via: Bool = true
     ) {
         self.name = name
         self.address = address
@@ -24,6 +27,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
         self.websocketOverHTTP2 = websocketOverHTTP2
         self.maxStreams = maxStreams
         self.trustedProxies = trustedProxies
+        self.via = via
     }
 }
 

@@ -92,6 +92,13 @@ extension MappingReader {
         }
     }
 
+    /// `on` or `off`, and what `flag` takes.
+    func onOff(_ key: String) -> Bool? {
+        node(key).flatMap { node in
+            context.value(node, expecting: "on or off") { ["on": true, "true": true, "off": false, "false": false][$0] }
+        }
+    }
+
     func word<Word: RawRepresentable & CaseIterable>(_ key: String, _ type: Word.Type) -> Word?
     where Word.RawValue == String {
         node(key).flatMap { word($0, type) }

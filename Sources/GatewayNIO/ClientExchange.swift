@@ -20,9 +20,8 @@ protocol ClientResponder: AnyObject {
     var isWritable: Bool { get }
     /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
     ///
-    /// - Returns: done when nothing but frames comes and goes.
     /// - Throws: when the connection closed this very moment.
-    func relay(with driver: SessionDriver, response: HTTPFields) throws -> EventLoopFuture<Void>
+    func relay(with driver: SessionDriver, response: HTTPFields) throws
 }
 
 /// One request of a client, over either HTTP version, until it is answered or a session has taken over: has it decided,
@@ -153,6 +152,7 @@ final class ClientExchange {
         state = .answered
         var answer = answer
         answer.isForHead = isHead
+        if answer.fields[.date] == nil { answer.fields[.date] = loop.date }
         responder?.answer(answer)
     }
 
@@ -177,6 +177,11 @@ extension ClientExchange: UpstreamAttemptDelegate {
 
     func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address) {
         guard case .connecting(let decision, let attempt) = state, let responder else { return leg.giveUp() }
+        if version == .http2, response.status.kind == .successful {
+            // Success is what tells this client that its WebSocket is open (RFC 8441 §5).
+            return refuse(
+                .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.routeIndex)
+        }
         state = .relayingRefusal(decision, attempt, leg)
         loop.runtime.telemetry.rejected("upstream_refused")
         logger.info(
@@ -186,8 +191,12 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 "client": "\(decision.forwarded.clientAddress)",
             ])
         var response = response
+        // What a 426 asks for is part of the answer (RFC 9110 §15.5.22), which `Upgrade` is not otherwise.
+        let wanted = response.status.code == 426 ? response.headerFields[.upgrade] : nil
         response.headerFields = HeaderFilter.response(
             response.headerFields, edits: decision.route.responseHeaders, isHandshake: false)
+        if let wanted { response.headerFields[.upgrade] = wanted }
+        if response.headerFields[.date] == nil { response.headerFields[.date] = loop.date }
         if let location = response.headerFields[.location] {
             response.headerFields[.location] = PathRewriter.restore(
                 location: location, by: decision.route.rewrite, host: decision.upgrade.request.authority ?? "")
@@ -247,10 +256,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
         state = .relaying
         do {
-            let clientIsReady = try responder.relay(with: driver, response: fields)
-            let serverIsReady = try server.leg.relay(with: driver)
-            let driver = NIOLoopBound(driver, eventLoop: loop.eventLoop)
-            serverIsReady.and(clientIsReady).whenComplete { _ in driver.value.start() }
+            try responder.relay(with: driver, response: fields)
+            try server.leg.relay(with: driver)
+            driver.start()
         } catch {
             // One of the connections closed this very moment.
             server.leg.giveUp()

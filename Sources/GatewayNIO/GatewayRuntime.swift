@@ -13,6 +13,8 @@ public final class GatewayRuntime: Sendable {
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
     public let logger: Logger
+    /// What this instance calls itself in `Via`, unlike any other.
+    let pseudonym = "sluice-\(RequestID.make())"
     /// What `respond:` routes answer with, by route: once, however many have not read it yet.
     let fixedBodies: [Int: ByteBuffer]
     /// By name.

@@ -11,8 +11,7 @@ struct HTTP1Answer {
 
     init(_ answer: GatewayAnswer) {
         status = HTTPResponseStatus(statusCode: answer.status)
-        headers = HTTP1Head.headers(from: answer.fields)
-        headers.add(name: "Connection", value: answer.fields[.upgrade] != nil ? "upgrade, close" : "close")
+        headers = HTTP1Head.lastHeaders(from: answer.fields)
         body = answer.isForHead ? nil : answer.body
     }
 }

@@ -19,9 +19,12 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// How long the client has to read an answer and close.
     static let lingerTime = TimeAmount.seconds(2)
+    /// What a head may have beside what `limits.max_header_size` counts: method, version, white space around values.
+    private static let unmeasured = 1024
 
     private let listener: ListenerConfiguration
     private let loop: LoopContext
+    private let gate: HTTP1HeadGate
     private let encoder: HTTPResponseEncoder
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private var context: ChannelHandlerContext?
@@ -38,12 +41,15 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         self.listener = listener
         self.loop = loop
         isTLSReady = listener.tls == nil
+        let maxHeaderSize = loop.runtime.configuration.limits.maxHeaderSize
+        gate = HTTP1HeadGate(.request, maxLength: maxHeaderSize + Self.unmeasured)
         var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = loop.runtime.configuration.limits.maxHeaderSize
-        limits.maxHeaderListSize = loop.runtime.configuration.limits.maxHeaderSize
+        // A byte that is no ASCII counts twice there.
+        limits.maxHeaderFieldSize = 2 * maxHeaderSize
+        limits.maxHeaderListSize = 2 * maxHeaderSize
         encoder = HTTPResponseEncoder()
         decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits))
     }
 
     /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
@@ -51,6 +57,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         guard let context, !hasCodec else { return }
         hasCodec = true
         let pipeline = context.pipeline.syncOperations
+        try pipeline.addHandler(gate, position: .before(self))
         try pipeline.addHandler(encoder, position: .before(self))
         try pipeline.addHandler(decoder, position: .before(self))
     }
@@ -93,7 +100,9 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private func decide(_ head: HTTPRequestHead) {
         do throws(Refusal) {
             // The parser's limits are a line's; this one is the whole head's.
-            let size = head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
+            let size = head.headers.reduce(head.uri.utf8.count) {
+                $0 + $1.name.utf8.count + $1.value.unicodeScalars.count + 4
+            }
             guard size <= loop.runtime.configuration.limits.maxHeaderSize else { throw Refusal.headerTooLarge }
             exchange.decide(try HTTP1Head.request(from: head, scheme: listener.tls == nil ? "http" : "https"))
         } catch {
@@ -162,6 +171,7 @@ extension HTTP1Handshake: ClientResponder {
         try? addCodec()
         let answer = HTTP1Answer(answer)
         let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: answer.headers)
+        gate.narrowNextWrite()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body = answer.body {
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
@@ -174,10 +184,10 @@ extension HTTP1Handshake: ClientResponder {
         guard let context else { return }
         // A server that never ends its response, or a client that never reads it, may not hold both connections.
         startTimer(context)
-        var headers = HTTP1Head.headers(from: response.headerFields)
-        headers.add(name: "Connection", value: "close")
         let head = HTTPResponseHead(
-            version: .http1_1, status: HTTP1Head.status(from: response.status), headers: headers)
+            version: .http1_1, status: HTTPResponseStatus(statusCode: response.status.code),
+            headers: HTTP1Head.lastHeaders(from: response.headerFields))
+        gate.narrowNextWrite()
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     }
 
@@ -198,31 +208,32 @@ extension HTTP1Handshake: ClientResponder {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Ends the writing half and waits for the client's end: closing with unread input would reset the connection,
-    /// and could take the answer with it. What still comes is thrown away before the parser, which would keep all that
-    /// follows an upgrade.
+    /// and could take the answer with it. What still comes is thrown away.
     private func linger() {
         timer?.cancel()
         guard let context else { return }
-        try? context.pipeline.syncOperations.addHandler(InputDiscard(), position: .before(decoder))
+        gate.discard()
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(in: Self.lingerTime) { this.value.context?.close(promise: nil) }
         context.close(mode: .output, promise: nil)
         resumeRead()
     }
 
-    func relay(with driver: SessionDriver, response: HTTPFields) throws -> EventLoopFuture<Void> {
+    func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         timer?.cancel()
         let head = HTTPResponseHead(
             version: .http1_1, status: .switchingProtocols, headers: HTTP1Head.headers(from: response))
+        gate.narrowNextWrite()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(RelayHandler(leg: .client, driver: driver))
-        if owesRead { driver.oweRead(.client) }
+        let rest = try gate.makeWay(for: RelayHandler(leg: .client, driver: driver))
         pipeline.removeHandler(encoder, promise: nil)
+        pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
-        return pipeline.removeHandler(decoder)
+        if owesRead { driver.oweRead(.client) }
+        if let rest { driver.read(rest, from: .client) }
     }
 }
 

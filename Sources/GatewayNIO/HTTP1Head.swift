@@ -25,10 +25,10 @@ enum HTTP1Head {
             // HTTP/1.0 can't switch protocols: there the field is to be ignored (RFC 9110 §7.8).
             if head.version == .http1_0, name.lowercased() == "upgrade" { continue }
             guard let name = HTTPField.Name(name) else { throw .badRequest("field name is not a token") }
-            guard HTTPField.isValidValue(value) else {
+            guard let field = FieldBytes.field(name, widened: value) else {
                 throw .badRequest("value of \(name.rawName) has a character that no field value may have")
             }
-            request.headerFields.append(HTTPField(name: name, value: value))
+            request.headerFields.append(field)
         }
         return request
     }
@@ -73,8 +73,8 @@ enum HTTP1Head {
     static func fields(from headers: HTTPHeaders) -> HTTPFields {
         var fields = HTTPFields()
         for (name, value) in headers {
-            guard let name = HTTPField.Name(name) else { continue }
-            fields.append(HTTPField(name: name, value: value))
+            guard let name = HTTPField.Name(name), let field = FieldBytes.field(name, widened: value) else { continue }
+            fields.append(field)
         }
         return fields
     }
@@ -87,13 +87,15 @@ enum HTTP1Head {
             status: .init(code: code, reasonPhrase: head.status.reasonPhrase), headerFields: fields(from: head.headers))
     }
 
-    static func status(from status: HTTPResponse.Status) -> HTTPResponseStatus {
-        status.reasonPhrase.isEmpty
-            ? HTTPResponseStatus(statusCode: status.code)
-            : .custom(code: UInt(status.code), reasonPhrase: status.reasonPhrase)
+    /// Values are widened: whoever writes them has the gate narrow them again.
+    static func headers(from fields: HTTPFields) -> HTTPHeaders {
+        HTTPHeaders(fields.map { ($0.name.rawName, FieldBytes.widened($0)) })
     }
 
-    static func headers(from fields: HTTPFields) -> HTTPHeaders {
-        HTTPHeaders(fields.map { ($0.name.rawName, $0.value) })
+    /// The fields of a response that the connection ends with. `Upgrade` is about the connection, too (RFC 9110 §7.8).
+    static func lastHeaders(from fields: HTTPFields) -> HTTPHeaders {
+        var headers = headers(from: fields)
+        headers.add(name: "Connection", value: fields[.upgrade] == nil ? "close" : "upgrade, close")
+        return headers
     }
 }

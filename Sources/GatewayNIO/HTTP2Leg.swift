@@ -18,6 +18,8 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     /// What came and the session does not want yet; its sender's window is held back meanwhile.
     private var held: ByteBuffer?
     private var hasUnreadEnd = false
+    /// The stream is gone, in order or not, and what it brought before is still held.
+    private var unreadClosure: Bool?
     private var isTouched = false
     private var isBlocked = false
 
@@ -69,15 +71,23 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     /// The end comes behind all that was held.
     private func passEnd() {
-        guard hasUnreadEnd, held == nil, let driver else { return }
-        hasUnreadEnd = false
-        driver.ended(leg)
-        if stream.isClosed { detach()?.closed(leg, inOrder: true) }
+        guard held == nil, let driver else { return }
+        if hasUnreadEnd {
+            hasUnreadEnd = false
+            driver.ended(leg)
+        }
+        if let isOrderly = unreadClosure {
+            detach()?.closed(leg, inOrder: isOrderly)
+        } else if stream.isClosed, stream.remoteEnded {
+            detach()?.closed(leg, inOrder: true)
+        }
     }
 
     func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
-        let isOrderly = stream.remoteEnded && held == nil && reason != .connectionLost
-        detach()?.closed(leg, inOrder: isOrderly)
+        unreadClosure = stream.remoteEnded && (held != nil || reason != .connectionLost)
+        // What is meant for the stream goes nowhere, and stops nobody.
+        if held != nil, isBlocked { streamIsWritable(stream) }
+        passEnd()
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {
@@ -90,6 +100,7 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     private func detach() -> SessionDriver? {
         held = nil
+        unreadClosure = nil
         stream.delegate = nil
         return driver.take()
     }

@@ -140,6 +140,8 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
     func beginAnswer(_ response: HTTPResponse) {
         // A server that never ends its response, or a client that never reads it, may not hold both streams.
         startTimer(TimeAmount(front.loop.runtime.configuration.limits.handshakeTimeout))
+        var response = response
+        response.headerFields[.upgrade] = nil
         connection.respond(response, on: stream)
         front.handler.scheduleFlush()
     }
@@ -168,12 +170,11 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
 
     var isWritable: Bool { stream.isWritable }
 
-    func relay(with driver: SessionDriver, response: HTTPFields) throws -> EventLoopFuture<Void> {
+    func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
         connection.respond(HTTPResponse(status: .ok, headerFields: response), on: stream)
         _ = HTTP2Leg(.client, on: stream, of: front.handler, driver: driver, early: early)
         front.handler.scheduleFlush()
         finish()
-        return front.loop.eventLoop.makeSucceededVoidFuture()
     }
 }

@@ -31,6 +31,8 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     private var held: ByteBuffer?
     private var mayRead = true
     private var hasUnreadEnd = false
+    /// The stream was cut, and what it brought before is still held.
+    private var hasUnreadCut = false
 
     init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamHandshakeDelegate) {
         self.request = request
@@ -124,10 +126,10 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     }
 
     private func passEnd() {
-        guard hasUnreadEnd, held == nil else { return }
+        guard hasUnreadEnd || hasUnreadCut, held == nil else { return }
         switch state {
-        case .waiting: finish { $0.handshake(self, failedWith: StreamEnded(how: "ended")) }
-        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: true) }
+        case .waiting: brokeOff("ended")
+        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: hasUnreadEnd) }
         case .over: break
         }
         reset()
@@ -147,21 +149,22 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
                 pool.upstream.lacksHTTP2(pool.server, now: .now())
                 lacksHTTP2("the server reset the stream with HTTP_1_1_REQUIRED")
             case .reset(let code), .violation(let code):
-                finish { $0.handshake(self, failedWith: StreamEnded(how: "was reset with \(code.name)")) }
+                brokeOff("was reset with \(code.name)")
             case .connectionLost:
-                finish { $0.handshake(self, failedWith: StreamEnded(how: "was lost with its connection")) }
+                brokeOff("was lost with its connection")
             }
         case .refusing:
-            // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1).
-            finish { $0.handshakeEndedResponse(self, isWhole: stream.remoteEnded && held == nil) }
+            // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1). What it sent before
+            // is handed on first.
+            hasUnreadCut = true
+            passEnd()
         case .over:
             break
         }
     }
 
-    private struct StreamEnded: Error, CustomStringConvertible {
-        var how: String
-        var description: String { "the stream \(how) before an answer" }
+    private func brokeOff(_ how: String) {
+        finish { $0.handshakeBrokeOff(self, reason: "the stream \(how) before the server's answer") }
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {}
@@ -189,11 +192,10 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         reset()
     }
 
-    func relay(with driver: SessionDriver) throws -> EventLoopFuture<Void> {
+    func relay(with driver: SessionDriver) throws {
         guard let stream, let handler, !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
         state = .over
         delegate = nil
         _ = HTTP2Leg(.server, on: stream, of: handler, driver: driver)
-        return pool.loop.eventLoop.makeSucceededVoidFuture()
     }
 }

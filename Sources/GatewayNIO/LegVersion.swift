@@ -4,4 +4,7 @@ enum LegVersion: String, CaseIterable, CustomStringConvertible {
     case http2 = "h2"
 
     var description: String { rawValue }
+
+    /// As `Via` has it.
+    var number: String { self == .http1 ? "1.1" : "2.0" }
 }

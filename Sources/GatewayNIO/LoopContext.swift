@@ -6,6 +6,12 @@ import NIOCore
 import PerMessageDeflate
 import WebSocketCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// What belongs to one event loop and is touched by it alone: its open sessions, their deadlines, its idle zlib
 /// state. Nothing on the way of a message crosses a thread.
 final class LoopContext {
@@ -24,6 +30,7 @@ final class LoopContext {
     /// Sessions that have work left, and have had their turn.
     private var awaitingTurn = CircularBuffer<SessionID>()
     private var turnIsScheduled = false
+    private var latestDate = (second: 0, text: "")
 
     init(runtime: GatewayRuntime, eventLoop: any EventLoop, index: Int) {
         self.runtime = runtime
@@ -80,6 +87,13 @@ final class LoopContext {
         let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
         pools[key] = pool
         return pool
+    }
+
+    /// What `Date` says now (RFC 9110 §6.6.1).
+    var date: String {
+        let second = time(nil)
+        if second != latestDate.second { latestDate = (second, HTTPDate.text(secondsSince1970: second)) }
+        return latestDate.text
     }
 
     // MARK: Turns

@@ -41,6 +41,10 @@ enum RequestDecision {
         switch route.action {
         case .redirect(let status, let location): return .redirect(status: status, location: location)
         case .respond(let response):
+            // Success would open the tunnel that a CONNECT asks for (RFC 9113 §8.5, RFC 8441 §5).
+            if http.method == .connect, (200...299).contains(response.status) {
+                return .refuse(.noWebSocket, route: index)
+            }
             let body = runtime.fixedBodies[index] ?? ByteBuffer()
             return .respond(response, body: body, edits: route.responseHeaders)
         case .upstream(let name): upstreamName = name
@@ -56,6 +60,9 @@ enum RequestDecision {
         let forwarded = ForwardedFields(
             peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
             trusted: request.listener.trustedProxies)
+        if request.listener.via, ViaField.names(runtime.pseudonym, in: http.headerFields) {
+            return .refuse(.loop, route: index)
+        }
         guard let upstream = runtime.upstreams[upstreamName] else { return .refuse(.noServer, route: index) }
         switch runtime.admission.admit(route: index, clientAddress: forwarded.clientAddress, now: now) {
         case .failure(let refusal):
@@ -67,7 +74,9 @@ enum RequestDecision {
             return .proxy(
                 ProxyDecision(
                     upgrade: upgrade, route: route, routeIndex: index, upstream: upstream, permit: permit,
-                    forwarded: forwarded, negotiation: negotiation, requestID: request.id))
+                    forwarded: forwarded, negotiation: negotiation, requestID: request.id,
+                    via: request.listener.via
+                        ? ViaField.element(version: request.version.number, pseudonym: runtime.pseudonym) : nil))
         }
     }
 }
@@ -82,6 +91,8 @@ struct ProxyDecision {
     let forwarded: ForwardedFields
     let negotiation: NegotiationPlan
     let requestID: String
+    /// This gateway's element of `Via`; nil: it keeps silent.
+    let via: String?
 
     /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
     /// sends it.
@@ -89,6 +100,7 @@ struct ProxyDecision {
         var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
         forwarded.apply(to: &fields)
         fields[.xRequestID] = requestID
+        if let via { fields.append(HTTPField(name: .via, value: via)) }
         // The route may set Host; it is no field of the value, but the request's authority.
         let host = fields[.hostField] ?? upgrade.request.authority ?? ""
         fields[.hostField] = nil

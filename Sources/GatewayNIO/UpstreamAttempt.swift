@@ -226,6 +226,12 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         connectFailed(current.permit.server, error)
     }
 
+    /// Another server may do better: nothing of this one's answer has reached the client.
+    func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String) {
+        guard let current else { return }
+        serverFailed(current.permit.server, .badAnswer(reason), reason)
+    }
+
     /// The stream was refused, or never looked at: it can be tried again, by this server as well as by another.
     func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
         guard !isOver, let current else { return }

@@ -32,8 +32,9 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     private var state = State.connecting
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
+    private let gate: HTTP1HeadGate
     private let encoder = HTTPRequestEncoder()
-    private let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
+    private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private var lastError: (any Error)?
     /// Whether the client can take more of a refusal's body.
     private var mayRead = true
@@ -49,9 +50,18 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         self.timeout = timeout
         self.delegate = delegate
         keepsAttempt = delegate
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        gate = HTTP1HeadGate(.response, maxLength: limits.maxHeaderListSize)
+        // A byte that is no ASCII counts twice there.
+        limits.maxHeaderFieldSize *= 2
+        limits.maxHeaderListSize *= 2
+        decoder = ByteToMessageHandler(
+            HTTPResponseDecoder(
+                leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: limits))
     }
 
     func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        try pipeline.addHandler(gate)
         try pipeline.addHandler(encoder)
         try pipeline.addHandler(decoder)
     }
@@ -73,7 +83,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if isTLS, case TLSUserEvent.handshakeCompleted = event { send(context) }
-        if case ChannelEvent.inputClosed = event { ended(context, ServerClosed()) }
+        if case ChannelEvent.inputClosed = event { ended(context, nil) }
     }
 
     private func send(_ context: ChannelHandlerContext) {
@@ -86,6 +96,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
                 from: ClientHandshake.requestFields(
                     key: key, subprotocols: request.subprotocols, extensions: request.extensions)))
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.path, headers: headers)
+        gate.narrowNextWrite()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -151,25 +162,48 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = error
-        context.close(promise: nil)
+        switch (error, state) {
+        case (HTTPParserError.invalidEOFState, _):
+            // The end itself is told next.
+            return
+        case (is HTTPParserError, .waiting), (is NIOHTTPDecoderError, .waiting):
+            timer?.cancel()
+            delegate?.handshake(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
+        default:
+            lastError = error
+            context.close(promise: nil)
+        }
+    }
+
+    /// How the answer begins, for the log.
+    private var whatCame: String {
+        let shown = gate.beginning.map { byte in
+            (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\")
+                ? String(UnicodeScalar(byte)) : "\\x" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
+        }
+        return "it begins with \"\(shown.joined())\", expected \"HTTP/1.1 \""
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        ended(context, lastError ?? ServerClosed())
+        ended(context, lastError)
     }
 
     private struct ServerClosed: Error, CustomStringConvertible {
         var description: String { "server closed the connection" }
     }
 
-    private func ended(_ context: ChannelHandlerContext, _ error: any Error) {
+    /// - Parameter error: nil for an orderly end.
+    private func ended(_ context: ChannelHandlerContext, _ error: (any Error)?) {
         timer?.cancel()
         let state = state
         self.state = .over
         switch state {
-        case .connecting, .waiting, .switching:
-            delegate?.handshake(self, failedWith: error)
+        case .connecting:
+            delegate?.handshake(self, failedWith: error ?? ServerClosed())
+        case .waiting, .switching:
+            let how = error.map { "the connection broke (\($0))" } ?? "the server ended the connection"
+            let place = gate.beginning.isEmpty ? "before its answer" : "inside its answer; \(whatCame)"
+            delegate?.handshakeBrokeOff(self, reason: "\(how) \(place)")
         case .refusing:
             delegate?.handshakeEndedResponse(self, isWhole: false)
         case .over:
@@ -183,14 +217,12 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         context?.close(promise: nil)
     }
 
-    /// Hands the channel over to the session; bytes that came behind the 101 are its first. The codec is gone when the
-    /// future is done, and only then may anything be written: the decoder watches what passes.
-    func relay(with driver: SessionDriver) throws -> EventLoopFuture<Void> {
-        guard let context else { throw ChannelError.ioOnClosedChannel }
-        let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(RelayHandler(leg: .server, driver: driver))
+    func relay(with driver: SessionDriver) throws {
+        guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
+        let rest = try gate.makeWay(for: RelayHandler(leg: .server, driver: driver))
         pipeline.removeHandler(encoder, promise: nil)
+        pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
-        return pipeline.removeHandler(decoder)
+        if let rest { driver.read(rest, from: .server) }
     }
 }

@@ -36,9 +36,8 @@ protocol UpstreamLeg: AnyObject {
     func giveUp()
     /// Makes the session's leg of it; bytes that came behind the answer are its first.
     ///
-    /// - Returns: done when nothing but frames comes and goes, and only then may anything be written.
     /// - Throws: when the connection closed this very moment.
-    func relay(with driver: SessionDriver) throws -> EventLoopFuture<Void>
+    func relay(with driver: SessionDriver) throws
 }
 
 protocol UpstreamHandshakeDelegate: AnyObject {
@@ -47,8 +46,10 @@ protocol UpstreamHandshakeDelegate: AnyObject {
     func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String)
     func handshake(_ leg: any UpstreamLeg, body: ByteBuffer)
     func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool)
-    /// Nothing came of it, and nothing has been answered.
+    /// No connection came about.
     func handshake(_ leg: any UpstreamLeg, failedWith error: any Error)
+    /// There was a connection, or a stream, and it ended before the answer did.
+    func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String)
     /// The server has no WebSockets over HTTP/2.
     func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String)
     /// The server never looked at it, and is not to blame; `refusal` is for the client if nobody else does.

@@ -8,6 +8,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case noRoute
     /// No WebSocket was asked for on a route that serves only those.
     case notWebSocket
+    /// A WebSocket was asked for by CONNECT on a route that answers such requests with success of its own.
+    case noWebSocket
     /// The request breaks RFC 6455 §4.2.1 or RFC 9112; the text says how, in one line.
     case badRequest(String)
     /// `Sec-WebSocket-Version` is another than 13 (RFC 6455 §4.4).
@@ -45,6 +47,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case badAnswer(String)
     /// The server did not answer within `response_timeout`.
     case responseTimeout
+    /// The request has passed this very gateway before (RFC 9110 §7.6.3).
+    case loop
 
     /// The HTTP status code.
     public var status: Int {
@@ -52,6 +56,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .badRequest: 400
         case .origin: 403
         case .noRoute: 404
+        case .noWebSocket: 405
         case .handshakeTimeout: 408
         case .notWebSocket, .unsupportedVersion, .obsoleteHandshake: 426
         case .handshakeRate: 429
@@ -61,6 +66,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
             .serverMaxConnections, .outOfResources, .draining:
             503
         case .responseTimeout: 504
+        case .loop: 508
         }
     }
 
@@ -69,6 +75,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         switch self {
         case .noRoute: "no_route"
         case .notWebSocket: "not_websocket"
+        case .noWebSocket: "no_websocket"
         case .badRequest: "bad_request"
         case .unsupportedVersion: "unsupported_version"
         case .obsoleteHandshake: "obsolete_handshake"
@@ -87,15 +94,16 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .connectFailed: "connect_failed"
         case .badAnswer: "bad_answer"
         case .responseTimeout: "response_timeout"
+        case .loop: "loop"
         }
     }
 
     /// Every ``key``.
     public static let allKeys: [String] = [
-        noRoute, notWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin, maxConnections,
+        noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin, maxConnections,
         maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections, outOfResources,
         handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""),
-        responseTimeout,
+        responseTimeout, loop,
     ].map(\.key)
 
     /// One line of plain text without its line end. Says nothing about the servers behind.
@@ -103,6 +111,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         switch self {
         case .noRoute: "no route matches this host and path"
         case .notWebSocket: "this address serves WebSockets only: send Upgrade: websocket (RFC 6455)"
+        case .noWebSocket: "this address has no WebSockets: send GET"
         case .badRequest(let reason): Self.oneLine(reason)
         case .unsupportedVersion: "unsupported WebSocket version: send Sec-WebSocket-Version: 13 (RFC 6455)"
         case .obsoleteHandshake: "this handshake is of a draft: send Sec-WebSocket-Version: 13 (RFC 6455)"
@@ -119,8 +128,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .handshakeTimeout: "the handshake was not done in time"
         case .noServer: "no server is available"
         case .connectFailed: "no connection to a server came about"
-        case .badAnswer: "the server's answer is not a valid WebSocket handshake"
+        case .badAnswer: "the server did not answer with a valid WebSocket handshake"
         case .responseTimeout: "the server did not answer in time"
+        case .loop: "this request has passed this gateway before: its servers lead back to it"
         }
     }
 
@@ -129,7 +139,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     public var fields: HTTPFields {
         switch self {
         case .notWebSocket: [.upgrade: "websocket"]
-        case .unsupportedVersion, .obsoleteHandshake: [.secWebSocketVersion: "13"]
+        // A 426 has to say to what (RFC 9110 §15.5.22).
+        case .unsupportedVersion, .obsoleteHandshake: [.upgrade: "websocket", .secWebSocketVersion: "13"]
+        case .noWebSocket: [.allow: "GET, HEAD"]
         case .handshakeRate, .draining: [.retryAfter: "1"]
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
             .serverMaxConnections, .outOfResources:

@@ -46,7 +46,9 @@ public enum ClientHandshake {
         status: Int, fields: HTTPFields, key: String, offeredSubprotocols: [String]
     ) throws(AnswerViolation) -> (subprotocol: String?, extensions: [ExtensionOffer]) {
         guard status == 101 else { throw AnswerViolation(message: "status is \(status), expected 101") }
-        guard TokenList.contains(fields[values: .upgrade], token: "websocket") else {
+        // To websocket alone: a list of protocols would not say which one comes now.
+        let upgrade = fields[values: .upgrade]
+        guard upgrade.count == 1, TokenList.equal(FieldScanner.trimmed(upgrade[0]), "websocket") else {
             throw unexpected("Upgrade", fields[values: .upgrade], expected: "websocket")
         }
         guard TokenList.contains(fields[values: .connection], token: "upgrade") else {

@@ -56,7 +56,8 @@ public enum ServerHandshake {
     /// Judges an HTTP/2 extended CONNECT (RFC 8441 §5), which carries no key.
     public static func judgeExtendedConnect(_ request: HTTPRequest) -> Outcome {
         guard request.method == .connect, let name = request.extendedConnectProtocol,
-            TokenList.contains([name], token: "websocket")
+            // One protocol, where Upgrade has a list (RFC 8441 §4).
+            TokenList.equal(name, "websocket")
         else { return .notWebSocket }
         do throws(HandshakeRefusal) {
             return .upgrade(try negotiate(request) { _ in nil })

@@ -35,7 +35,7 @@ public enum TokenList {
     }
 
     /// Equal but for the case of ASCII letters.
-    private static func equal(_ left: String, _ right: String) -> Bool {
+    static func equal(_ left: String, _ right: String) -> Bool {
         func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
         return left.utf8.elementsEqual(right.utf8) { folded($0) == folded($1) }
     }

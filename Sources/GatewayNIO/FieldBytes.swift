@@ -1,0 +1,55 @@
+import HTTPTypes
+import NIOCore
+
+/// Field values as bytes, through a parser and a serialiser that know only text.
+///
+/// A field value is bytes, and those above 0x7F need not be UTF-8 (RFC 9110 §5.5). NIO's HTTP/1.1 codec makes strings of
+/// them and would replace what is no UTF-8. So each such byte of a head goes through the codec as the character of that
+/// number, two bytes of UTF-8, and becomes one byte again behind it.
+enum FieldBytes {
+    /// The head as the parser is to see it.
+    static func widened(_ head: ByteBuffer) -> ByteBuffer {
+        guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
+        var wide = ByteBuffer()
+        wide.reserveCapacity(head.readableBytes * 2)
+        for byte in head.readableBytesView {
+            if byte < 0x80 {
+                wide.writeInteger(byte)
+            } else {
+                wide.writeMultipleIntegers(0xC0 | byte >> 6, 0x80 | byte & 0x3F)
+            }
+        }
+        return wide
+    }
+
+    /// A head that the serialiser wrote, as it is to be sent.
+    static func narrowed(_ head: ByteBuffer) -> ByteBuffer {
+        guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
+        return ByteBuffer(bytes: narrowed(String(buffer: head)))
+    }
+
+    /// What a widened value stands for.
+    static func narrowed(_ value: String) -> [UInt8] {
+        value.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
+    }
+
+    /// The value of a field as the serialiser is to see it.
+    static func widened(_ field: HTTPField) -> String {
+        field.withUnsafeBytesOfValue { bytes in
+            guard bytes.contains(where: { $0 >= 0x80 }) else { return String(decoding: bytes, as: UTF8.self) }
+            return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+        }
+    }
+
+    /// A field whose value the parser gave, without the optional whitespace around it, which is no part of the value
+    /// (RFC 9112 §5.1); nil: it has a byte that no value may have (RFC 9110 §5.5).
+    static func field(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
+        var bytes = narrowed(value)[...]
+        while let first = bytes.first, isWhitespace(first) { bytes.removeFirst() }
+        while let last = bytes.last, isWhitespace(last) { bytes.removeLast() }
+        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
+        return HTTPField(name: name, value: bytes)
+    }
+
+    private static func isWhitespace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+}
