@@ -42,7 +42,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         self.loop = loop
         isTLSReady = listener.tls == nil
         let maxHeaderSize = loop.runtime.configuration.limits.maxHeaderSize
-        gate = HTTP1HeadGate(.request, maxLength: maxHeaderSize + Self.unmeasured)
+        gate = HTTP1HeadGate(maxLength: maxHeaderSize + Self.unmeasured)
         var limits = NIOHTTPDecoderLimitConfiguration()
         // A byte that is no ASCII counts twice there.
         limits.maxHeaderFieldSize = 2 * maxHeaderSize
@@ -105,6 +105,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
             }
             guard size <= loop.runtime.configuration.limits.maxHeaderSize else { throw Refusal.headerTooLarge }
             exchange.decide(try HTTP1Head.request(from: head, scheme: listener.tls == nil ? "http" : "https"))
+            if exchange.isBusy { gate.hold() }
         } catch {
             exchange.refuse(error)
         }

@@ -12,13 +12,6 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    enum Side {
-        /// Of a request: there is one on a connection, and what follows it is held.
-        case request
-        /// Of a response: what follows is its content, and held behind a 101 alone.
-        case response
-    }
-
     private enum State {
         case head
         /// What comes is the content's.
@@ -27,7 +20,6 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
         case discarding
     }
 
-    private let side: Side
     private let maxLength: Int
     private var state = State.head
     private var scan = HTTP1HeadScan()
@@ -37,8 +29,7 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
 
     /// - Parameter maxLength: bytes of a head that are let through.
-    init(_ side: Side, maxLength: Int) {
-        self.side = side
+    init(maxLength: Int) {
         self.maxLength = maxLength
     }
 
@@ -57,7 +48,6 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
             case .passing:
                 return context.fireChannelRead(wrapInboundOut(bytes))
             case .holding:
-                // A copy, as the chunk would be kept for as long as somebody is slow to take its end.
                 if held == nil { held = ByteBuffer() }
                 held?.writeImmutableBuffer(bytes)
                 return
@@ -78,20 +68,23 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
             bytes.clear()
             return context.fireChannelRead(wrapInboundOut(FieldBytes.widened(rest)))
         }
-        switch (side, scan.status) {
-        case (.request, _), (.response, 101):
-            state = .holding
-            // Whoever is told of the head may ask for it at once.
-            if bytes.readableBytes > 0 { held = bytes }
-            bytes.clear()
-        case (.response, .some(100..<200)):
+        if let status = scan.status, (100..<200).contains(status), status != 101 {
             // Another head follows an interim response (RFC 9110 §15.2).
             scan = HTTP1HeadScan()
-        case (.response, _):
-            state = .passing
+            return context.fireChannelRead(wrapInboundOut(FieldBytes.widened(head)))
         }
+        // Whoever is told of the head may take the connection over at once, and the rest with it.
+        held = bytes
+        bytes.clear()
+        state = .passing
         context.fireChannelRead(wrapInboundOut(FieldBytes.widened(head)))
+        guard case .passing = state, let rest = held.take() else { return }
+        bytes = rest
     }
+
+    /// From now on what comes waits for whoever takes the connection over; called when the parser tells of a head, before
+    /// what is behind it goes on.
+    func hold() { state = .holding }
 
     /// From now on what comes is thrown away; the end passes.
     func discard() {
@@ -107,7 +100,8 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
         guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
         try pipeline.addHandler(handler, position: .before(self))
         pipeline.removeHandler(self, promise: nil)
-        return held.take()
+        state = .holding
+        return held.take().flatMap { $0.readableBytes > 0 ? $0 : nil }
     }
 
     // MARK: Writing

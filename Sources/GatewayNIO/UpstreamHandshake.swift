@@ -50,14 +50,8 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         self.timeout = timeout
         self.delegate = delegate
         keepsAttempt = delegate
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        gate = HTTP1HeadGate(.response, maxLength: limits.maxHeaderListSize)
-        // A byte that is no ASCII counts twice there.
-        limits.maxHeaderFieldSize *= 2
-        limits.maxHeaderListSize *= 2
-        decoder = ByteToMessageHandler(
-            HTTPResponseDecoder(
-                leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: limits))
+        gate = HTTP1HeadGate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
+        decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
     }
 
     func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
@@ -115,6 +109,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         case (.head(let head), .waiting):
             timer?.cancel()
             if head.status == .switchingProtocols {
+                gate.hold()
                 state = .switching(head)
             } else {
                 state = .refusing

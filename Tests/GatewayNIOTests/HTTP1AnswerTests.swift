@@ -17,7 +17,8 @@ struct HTTP1AnswerTests {
         arguments: [
             (.noRoute, 404, "close", nil, nil), (.badRequest("Host is missing"), 400, "close", nil, nil),
             (.notWebSocket, 426, "upgrade, close", "Upgrade", "websocket"),
-            (.unsupportedVersion, 426, "close", "Sec-WebSocket-Version", "13"),
+            (.unsupportedVersion, 426, "upgrade, close", "Sec-WebSocket-Version", "13"),
+            (.obsoleteHandshake, 426, "upgrade, close", "Upgrade", "websocket"),
             (.maxConnections, 503, "close", "Retry-After", "5"), (.handshakeRate, 429, "close", "Retry-After", "1"),
             (.badAnswer("Accept is \"x\""), 502, "close", nil, nil),
         ] as [(Refusal, Int, String, String?, String?)])

@@ -66,13 +66,16 @@ final class SimulatedPair {
     var serverLink = Link()
     /// Reads that the transport makes although the session asked for none, as TLS does with what one record held.
     var overreads = 0
+    /// Until `start` the session is told what comes, and asked for nothing: one of its legs is still on its way.
+    private var isStarted: Bool
     private var split: Split
     private var cuts: SeededGenerator
 
     init(
         settings: SessionSettings = .quiet, extensions: SessionExtensions = .none, split: Split = .whole,
-        memoryLimit: Int = 1 << 30
+        memoryLimit: Int = 1 << 30, startsLater: Bool = false
     ) {
+        isStarted = !startsLater
         client = SimulatedPeer(.client, compression: extensions.client)
         server = SimulatedPeer(.server, compression: extensions.server)
         memory = CompressionMemory(limit: memoryLimit)
@@ -86,6 +89,11 @@ final class SimulatedPair {
             cuts = SeededGenerator(seed: 0)
         }
         schedule()
+    }
+
+    func start() {
+        isStarted = true
+        pump()
     }
 
     func peer(_ leg: Leg) -> SimulatedPeer { leg == .client ? client : server }
@@ -218,6 +226,7 @@ final class SimulatedPair {
     // MARK: Carrying out actions
 
     private func pump() {
+        guard isStarted else { return }
         while let action = session.nextAction(now: now) { perform(action) }
         traffic.fromClient.add(session.takeTraffic(from: .client))
         traffic.fromServer.add(session.takeTraffic(from: .server))

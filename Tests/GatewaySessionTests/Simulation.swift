@@ -23,6 +23,8 @@ struct Simulation {
     private let pair: SimulatedPair
     private let ending: Ending
     private let ender: Leg
+    /// It says its last word in its first packet, before the session has begun.
+    private let isHurried: Bool
     private var client = Script()
     private var server = Script()
     private var faults: [String] = []
@@ -35,6 +37,7 @@ struct Simulation {
         pairing = pairings[Int.random(in: 0..<pairings.count, using: &generator)]
         ending = Ending.allCases[Int.random(in: 0..<Ending.allCases.count, using: &generator)]
         ender = generator.chance(50) ? .client : .server
+        isHurried = (ending == .close || ending == .end) && generator.chance(20)
         // Then no compressor finds room, and both sides' inflaters do.
         let isShortOfMemory = generator.chance(10)
         let settings = SessionSettings.quiet.with {
@@ -48,24 +51,39 @@ struct Simulation {
         }
         pair = SimulatedPair(
             settings: settings, extensions: pairing.extensions, split: .random(seed: seed),
-            memoryLimit: isShortOfMemory ? 100_000 : 1 << 30)
+            memoryLimit: isShortOfMemory ? 100_000 : 1 << 30, startsLater: isHurried)
         pair.overreads = generator.chance(30) ? 3 : 0
         self.generator = generator
-        summary = "\(pairing.testDescription), \(ending) by the \(ender)"
+        summary = "\(pairing.testDescription), \(ending) by the \(ender)\(isHurried ? " in its first packet" : "")"
     }
 
     /// What went wrong.
     mutating func run() -> [String] {
-        for _ in 0..<Int.random(in: 20...120, using: &generator) { act() }
-        finishMessages(but: ending == .end || ending == .reset ? ender : nil)
-        if ending == .reset || generator.chance(50) { settle() }
-        end()
+        if isHurried {
+            hurry()
+        } else {
+            for _ in 0..<Int.random(in: 20...120, using: &generator) { act() }
+            finishMessages(but: ending == .end || ending == .reset ? ender : nil)
+            if ending == .reset || generator.chance(50) { settle() }
+            end()
+        }
         settle()
         pair.advance(by: .seconds(60))
         settle()
         judge()
         return faults + pair.problems + pair.client.problems.map { "client: \($0)" }
             + pair.server.problems.map { "server: \($0)" }
+    }
+
+    /// All that the ender ever says is here, its end too, before the session is asked for its first action.
+    private mutating func hurry() {
+        for _ in 0..<Int.random(in: 0...3, using: &generator) {
+            repeat { say(ender) } while !self[ender].frames.isEmpty
+        }
+        end()
+        pair.peer(ender).ends = true
+        while pair.deliver(from: ender) {}
+        pair.start()
     }
 
     private subscript(leg: Leg) -> Script {

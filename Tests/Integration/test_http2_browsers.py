@@ -1,5 +1,6 @@
 """Browsers that load a page over HTTP/2 and open WebSockets on the same connection."""
 
+import contextlib
 import json
 import signal
 
@@ -8,6 +9,7 @@ import pytest
 import browser as chromium
 import firefox
 from conversation import closings
+from hurried import HurriedServer
 from sluice import configuration
 from test_browser import TALK
 from waiting import eventually
@@ -155,6 +157,28 @@ def test_a_refused_socket_harms_no_other(browser, site_before):
     assert json.loads(browser.evaluate("sockets.two.closed"))["code"] == 1006
     assert running.stats()["connections"]["rejected_total"] == {"route_max_connections": 1}
     assert browser.evaluate("ask('one', 'still here')") == "still here"
+
+
+@pytest.mark.parametrize("behind", ["a server with a file", "a fixed response"])
+def test_success_of_anything_else_opens_no_socket(browser, gateway, site, wire, behind):
+    """RFC 8441 §5: a browser takes any 2xx for the answer to its WebSocket."""
+    file = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n\x81\x05hello"
+    server = HurriedServer(lambda request: [file], "whole")
+    with contextlib.closing(server):
+        running = gateway(configuration(
+            {"name": "page", "match": {"path": "/"},
+             "respond": {"status": 200, "body": PAGE, "content_type": "text/html; charset=utf-8"}},
+            {"name": "file", "match": {"path": "/file"}, **(
+                {"upstream": "backend"} if behind == "a server with a file" else {"respond": {"body": "hello"}})},
+            upstreams=[{"name": "backend", "servers": [{"address": server.address}]}]
+            if behind == "a server with a file" else [],
+            drain={"timeout": "500ms", "spread": "0s"},
+            listeners=[{"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [site.setting]}}]))
+        running.page = f"https://localhost:{running.port('tls')}/"
+        load(browser, running)
+        assert browser.evaluate("openSocket('one', '/file')") == "failed"
+        assert json.loads(browser.evaluate("sockets.one.closed"))["code"] == 1006
+        assert sum(running.stats()["connections"]["rejected_total"].values()) >= 1
 
 
 def test_many_sockets_on_one_connection(browser, site_before):

@@ -67,6 +67,18 @@ struct ClientHandshakeTests {
         Violation(
             testDescription: "another Upgrade", without: .upgrade, adding: [(.upgrade, "h2c")],
             says: "Upgrade is \"h2c\""),
+        Violation(
+            testDescription: "a list of protocols", without: .upgrade, adding: [(.upgrade, "h2c, websocket")],
+            says: "Upgrade is \"h2c, websocket\""),
+        Violation(
+            testDescription: "an empty element beside it", without: .upgrade, adding: [(.upgrade, "websocket,")],
+            says: "Upgrade is \"websocket,\""),
+        Violation(
+            testDescription: "two Upgrade lines", adding: [(.upgrade, "h2c")],
+            says: "Upgrade is \"websocket, h2c\""),
+        Violation(
+            testDescription: "websocket twice", adding: [(.upgrade, "websocket")],
+            says: "Upgrade is \"websocket, websocket\""),
         Violation(testDescription: "no Connection", without: .connection, says: "Connection is missing"),
         Violation(testDescription: "no Accept", without: .secWebSocketAccept, says: "Sec-WebSocket-Accept is missing"),
         Violation(

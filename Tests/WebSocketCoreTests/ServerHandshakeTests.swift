@@ -193,4 +193,16 @@ struct ServerHandshakeTests {
         }
         #expect(reason.kind == .unsupportedVersion)
     }
+
+    @Test(
+        ":protocol is one protocol, no list (RFC 8441 §4)",
+        arguments: [
+            ("websocket", true), ("WebSocket", true), ("h2c, websocket", false), ("websocket,", false),
+            (",websocket", false), ("", false), ("connect-udp", false),
+        ])
+    func protocolOfExtendedConnect(name: String, isWebSocket: Bool) {
+        var request = Self.request(.connect, without: ["Upgrade", "Connection", "Sec-WebSocket-Key"])
+        request.extendedConnectProtocol = name
+        #expect((ServerHandshake.judgeExtendedConnect(request) != .notWebSocket) == isWebSocket)
+    }
 }

@@ -27,7 +27,8 @@ def reset_on_close(sock):
 class Connection:
     """A client. `loop` is told of what happens: `opened(self)` and `ended(self)`.
 
-    `how` says how it ended: `refused STATUS`, `close CODE` (the other side's), `eof`, `reset`, both perhaps with
+    `how` says how it ended: `refused STATUS`, `close CODE` (the other side's; `, nothing heard` where no message came
+    before one of 4000 or more, which says why), `eof`, `reset`, both perhaps with
     ` inside a frame`, `failed: …` before it was open; `closed` and `aborted` are ends of this side's own making.
     """
 
@@ -254,6 +255,8 @@ class Connection:
                 self.how = f"close {code}"
             return
         self.how, self.state = f"close {code}", CLOSING
+        if code >= 4000 and not self.received:
+            self.how += ", nothing heard"
         self.loop.closing(self)
         self._write(encode_frame(CLOSE, close_payload(code) if code != 1005 else b"", mask=b"\0\0\0\0"))
 

@@ -1,6 +1,7 @@
 """An echo server that verifies every stamped message and answers with one of its own. Runs as a process of its own:
-`backend.py NAME ADDRESS PORT [SABOTAGE]`; prints `listening PORT`, then answers each line `status` with a line of
-JSON."""
+`backend.py NAME ADDRESS PORT [SABOTAGE]`; prints `listening PORT`, then answers each line with its status, a line of
+JSON. From the line `farewell` to the line `welcome` it accepts a WebSocket only to say why it will not have it: the 101,
+a message and Close 4001 leave in one packet, and TCP ends with it."""
 
 import ctypes
 import json
@@ -56,9 +57,16 @@ class Session:
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         self.number = int(lines[0].split(" ")[1].partition("?c=")[2])
         self.server.opened_total += 1
-        self.send(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   f"Sec-WebSocket-Accept: {accept_for(fields['sec-websocket-key'])}\r\n"
-                   f"X-Server: {self.server.name}\r\n\r\n").encode())
+        head = ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Accept: {accept_for(fields['sec-websocket-key'])}\r\n"
+                f"X-Server: {self.server.name}\r\n\r\n").encode()
+        if self.server.bids_farewell:
+            text = self.number % 2 == 0  # as this client's own messages
+            message = stamps.stamped(self.number, stamps.TO_CLIENT, 0, b"x" * 100, text)
+            self.is_closing, self.how = True, "farewell"
+            return self.send(head + encode_frame(TEXT if text else BINARY, message)
+                             + encode_frame(CLOSE, (4001).to_bytes(2, "big") + b"session expired"))
+        self.send(head)
         if rest := bytes(self.head[end + 4 :]):
             self.read_frames(rest)
 
@@ -140,6 +148,7 @@ class Server:
         self.listening.setblocking(False)
         self.epoll = select.epoll()
         self.sessions = {}
+        self.bids_farewell = False
         self.checked = self.opened_total = 0
         self.faults, self.ends, self.samples = Counter(), Counter(), []
 
@@ -158,8 +167,11 @@ class Server:
                 if session is not None:
                     session.handle(events)
                 elif fd == 0:
-                    if not os.read(0, 4096):
+                    words = os.read(0, 4096).split()
+                    if not words:
                         return
+                    if words[-1] in (b"farewell", b"welcome"):
+                        self.bids_farewell = words[-1] == b"farewell"
                     self.report()
                 elif fd == self.listening.fileno():
                     self.accept()

@@ -59,6 +59,11 @@ class Server:
                     total[kind][key] = total[kind].get(key, 0) + count
         return total
 
+    def bid_farewell(self, to_all):
+        """Whether it accepts WebSockets only to say why it will not have them."""
+        self.talk.say("farewell" if to_all else "welcome")
+        self.talk.hear_json(20)
+
     def kill(self):
         """SIGKILL, in the middle of whatever it does. What it had checked a moment before is kept."""
         self.talk.say("status")

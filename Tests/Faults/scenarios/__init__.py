@@ -3,9 +3,10 @@
 from .caps import caps
 from .cut import cut
 from .descriptors import descriptors
+from .farewell import farewell
 from .resets import resets
 from .servers import freeze, kill
 from .storm import storm
 
 FAULTS = {"kill": kill, "freeze": freeze, "cut": cut, "descriptors": descriptors, "caps": caps,
-          "storm": storm, "resets": resets}
+          "storm": storm, "resets": resets, "farewell": farewell}

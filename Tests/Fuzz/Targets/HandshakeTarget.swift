@@ -105,7 +105,7 @@ enum HandshakeTarget {
         let words = head.startLine.split(separator: " ", maxSplits: 2)
         try require(words.count >= 2 && words[0] == "HTTP/1.1", "the status line is \"\(head.startLine)\"")
         let status = Int(words[1]) ?? 0
-        let allowed = [200, 308, 400, 403, 404, 408, 426, 431, 503]
+        let allowed = [200, 308, 400, 403, 404, 405, 408, 426, 431, 503]
         try require(allowed.contains(status), "the status is \(words[1]), expected one of \(allowed)")
         let body = output.count - head.length
         let announced = head.values("content-length").compactMap { Int($0) }

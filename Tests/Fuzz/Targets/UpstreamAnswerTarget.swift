@@ -11,7 +11,7 @@ import WebSocketCore
 /// `HandshakeTarget`.
 ///
 /// Invariant: whatever comes, the handshake ends just once: answered, failed or timed out. A 101 is taken only if its
-/// bytes, read naively, satisfy the end of RFC 6455 §4.1.
+/// bytes, read naively, satisfy the end of RFC 6455 §4.1. Values of fields are the bytes that came.
 enum UpstreamAnswerTarget {
     private static let key = "dGhlIHNhbXBsZSBub25jZQ=="
     private static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -30,6 +30,7 @@ enum UpstreamAnswerTarget {
         func handshake(_ leg: any UpstreamLeg, body: ByteBuffer) {}
         func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) { ends += 1 }
         func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) { failures += 1 }
+        func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
         func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
         func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) { failures += 1 }
         func handshakeTimedOut(_ leg: any UpstreamLeg) { failures += 1 }
@@ -63,6 +64,10 @@ enum UpstreamAnswerTarget {
             recorder.responses.count + recorder.failures == 1,
             "answered \(recorder.responses.count) times, failed \(recorder.failures) times")
         guard let response = recorder.responses.first else { return }
+        for field in response.headerFields {
+            let bytes = field.withUnsafeBytesOfValue { Array($0) }
+            try require(contains(stream, bytes), "the value of \(field.name) is \(bytes), which did not come")
+        }
         guard response.status.code == 101 else {
             try require(recorder.ends == 1, "a refusal ended \(recorder.ends) times")
             return
@@ -79,7 +84,9 @@ enum UpstreamAnswerTarget {
             raw = RawHead(rest)
         }
         guard let raw else { throw BrokenInvariant("a 101 was taken that did not come") }
-        try require(raw.lists("upgrade", "websocket"), "a 101 without Upgrade was taken: \(raw.fields)")
+        try require(
+            raw.values("upgrade").map { $0.lowercased() } == ["websocket"],
+            "a 101 without Upgrade to websocket alone was taken: \(raw.fields)")
         try require(raw.lists("connection", "upgrade"), "a 101 without Connection was taken: \(raw.fields)")
         try require(
             raw.values("sec-websocket-accept") == [accept], "Sec-WebSocket-Accept is taken: \(raw.fields)")
@@ -87,5 +94,11 @@ enum UpstreamAnswerTarget {
         try require(
             named == [subprotocol].compactMap { $0 } && named.allSatisfy { subprotocols.contains($0) },
             "subprotocol \(named) was taken as \(subprotocol ?? "none"), offered were \(subprotocols)")
+    }
+
+    private static func contains(_ stream: [UInt8], _ bytes: [UInt8]) -> Bool {
+        guard bytes.count <= stream.count else { return false }
+        return bytes.isEmpty
+            || (0...(stream.count - bytes.count)).contains { stream[$0...].starts(with: bytes) }
     }
 }

@@ -1,0 +1,130 @@
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Testing
+
+@testable import GatewayNIO
+
+@Suite("What is let through to the HTTP/1.1 parser")
+struct HTTP1HeadGateTests {
+    private static let switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+
+    /// Takes what comes, as a session would.
+    private final class Taker: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        var taken = ""
+        var sawEnd = false
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            taken += String(buffer: unwrapInboundIn(data))
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case ChannelEvent.inputClosed = event { sawEnd = true }
+        }
+    }
+
+    private func passed(_ channel: EmbeddedChannel) throws -> String {
+        var text = ""
+        while let bytes = try channel.readInbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
+        return text
+    }
+
+    private func feed(_ text: String, by size: Int, to channel: EmbeddedChannel) throws {
+        var bytes = ByteBuffer(string: text)
+        while let piece = bytes.readSlice(length: min(size, bytes.readableBytes)), piece.readableBytes > 0 {
+            try channel.writeInbound(piece)
+        }
+    }
+
+    /// Is told of the head, as the parser tells a handshake, and takes what is behind it or lets it pass.
+    private final class Owner: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias InboundOut = ByteBuffer
+        let head: String
+        let gate: HTTP1HeadGate
+        private var seen = ""
+
+        init(head: String, gate: HTTP1HeadGate) {
+            self.head = head
+            self.gate = gate
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            seen += String(buffer: unwrapInboundIn(data))
+            if seen == head { gate.hold() }
+            context.fireChannelRead(data)
+        }
+    }
+
+    @Test(
+        "behind a change of protocols bytes wait for whoever takes over, and the end comes behind them",
+        arguments: [
+            Self.switching, "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + Self.switching,
+        ], [1, 5, 10_000])
+    func holds(head: String, size: Int) throws {
+        let gate = HTTP1HeadGate(maxLength: 1000)
+        let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
+        try feed(head + "frames", by: size, to: channel)
+        #expect(try passed(channel) == head)
+        let taker = Taker()
+        let rest = try gate.makeWay(for: taker)
+        #expect(rest.map { String(buffer: $0) } == "frames")
+        try feed(" and more", by: size, to: channel)
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(taker.taken == " and more")
+        #expect(taker.sawEnd)
+        #expect(try passed(channel) == "")
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test(
+        "what nobody holds passes",
+        arguments: [
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 8\r\n\r\nno\r\n\r\nno",
+            "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ], [1, 7, 10_000])
+    func passesContent(response: String, size: Int) throws {
+        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        try feed(response, by: size, to: channel)
+        #expect(try passed(channel) == response)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("what is not wanted any more is thrown away")
+    func discards() throws {
+        let head = "GET / HTTP/1.1\r\n\r\n"
+        let gate = HTTP1HeadGate(maxLength: 1000)
+        let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
+        try feed(head + "held", by: 10_000, to: channel)
+        gate.discard()
+        try feed("more", by: 1, to: channel)
+        #expect(try passed(channel) == head)
+        #expect(try gate.makeWay(for: Taker()) == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("a head that does not end is refused at the limit", arguments: [1, 100, 2000])
+    func limit(size: Int) throws {
+        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        #expect(throws: HTTPParserError.headerOverflow) {
+            try feed("GET / HTTP/1.1\r\nX: " + String(repeating: " ", count: 2000), by: size, to: channel)
+        }
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("the head that is written next gets its bytes back, and nothing behind it")
+    func narrows() throws {
+        let gate = HTTP1HeadGate(maxLength: 1000)
+        let channel = EmbeddedChannel(handler: gate)
+        gate.narrowNextWrite()
+        try channel.writeOutbound(ByteBuffer(string: "X: caf\u{E9}\r\n\r\n"))
+        try channel.writeOutbound(ByteBuffer(string: "caf\u{E9}"))
+        #expect(
+            try channel.readOutbound(as: ByteBuffer.self)
+                == ByteBuffer(bytes: [UInt8]("X: caf".utf8) + [0xE9, 13, 10, 13, 10]))
+        #expect(try channel.readOutbound(as: ByteBuffer.self) == ByteBuffer(string: "caf\u{E9}"))
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+}
