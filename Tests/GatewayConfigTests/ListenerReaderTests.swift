@@ -17,6 +17,7 @@ import Testing
             h2: { max_streams: 50 }
             proxy_protocol: false
             trusted_proxies: ["10.0.0.0/8", "::1"]
+            via: off
             """
         ).listeners[0]
         #expect(
@@ -32,7 +33,7 @@ import Testing
                     trustedProxies: [
                         IPPrefix(bytes: [10, 0, 0, 0], length: 8),
                         IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
-                    ]))
+                    ], via: false))
     }
 
     @Test func defaultsAreCleartextAndBothHTTPVersions() throws {
@@ -44,6 +45,7 @@ import Testing
 
     @Test(arguments: [
         ("h2: { max_streams: 0 }", "4:24: error: expected a number from 1 to 100000, found \"0\""),
+        ("via: maybe", "4:10: error: expected on or off, found \"maybe\""),
         ("h2: 5", "4:9: error: expected a mapping with max_streams, found \"5\""),
         ("protocols: [http/2]", "4:17: error: expected http/1.1 or h2, found \"http/2\""),
         ("protocols: []", "4:16: error: expected a list of protocols such as [h2, http/1.1], found an empty list"),
@@ -67,7 +69,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, websocket_over_http2"
+            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, via, websocket_over_http2"
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
