@@ -197,9 +197,11 @@ extension ClientExchange: UpstreamAttemptDelegate {
             response.headerFields, edits: decision.route.responseHeaders, isHandshake: false)
         if let wanted { response.headerFields[.upgrade] = wanted }
         if response.headerFields[.date] == nil { response.headerFields[.date] = loop.date }
-        if let location = response.headerFields[.location] {
-            response.headerFields[.location] = PathRewriter.restore(
-                location: location, by: decision.route.rewrite, host: decision.upgrade.request.authority ?? "")
+        response.headerFields[fields: .location] = response.headerFields[fields: .location].map { field in
+            let location = PathRewriter.restore(
+                location: FieldBytes.widened(field), by: decision.route.rewrite,
+                host: decision.upgrade.request.authority ?? "")
+            return FieldBytes.field(.location, widened: location) ?? field
         }
         if response.headerFields[.xRequestID] == nil { response.headerFields[.xRequestID] = requestID }
         responder.beginAnswer(response)

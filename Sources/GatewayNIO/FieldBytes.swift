@@ -44,12 +44,20 @@ enum FieldBytes {
     /// A field whose value the parser gave, without the optional whitespace around it, which is no part of the value
     /// (RFC 9112 §5.1); nil: it has a byte that no value may have (RFC 9110 §5.5).
     static func field(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
-        var bytes = narrowed(value)[...]
-        while let first = bytes.first, isWhitespace(first) { bytes.removeFirst() }
-        while let last = bytes.last, isWhitespace(last) { bytes.removeLast() }
+        let bytes = narrowed(trimmed(value))
         guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
         return HTTPField(name: name, value: bytes)
     }
 
-    private static func isWhitespace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+    /// A value without the optional whitespace around it.
+    static func trimmed(_ value: String) -> String {
+        func isWhitespace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+        let bytes = value.utf8
+        guard let first = bytes.first, let last = bytes.last, isWhitespace(first) || isWhitespace(last) else {
+            return value
+        }
+        let kept = bytes.drop(while: isWhitespace)
+        let end = kept.lastIndex { !isWhitespace($0) }.map(kept.index(after:)) ?? kept.startIndex
+        return String(Substring(kept[..<end]))
+    }
 }

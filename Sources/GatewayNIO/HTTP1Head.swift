@@ -6,7 +6,7 @@ import NIOHTTP1
 enum HTTP1Head {
     /// - Throws: `Refusal.badRequest` for what could be read in two ways.
     static func request(from head: HTTPRequestHead, scheme: String) throws(Refusal) -> HTTPRequest {
-        let hosts = head.headers["host"]
+        let hosts = head.headers["host"].map(FieldBytes.trimmed)
         guard hosts.count <= 1 else { throw .badRequest("Host came \(hosts.count) times, expected once") }
         guard head.version == .http1_1 || head.version == .http1_0 else {
             throw .badRequest("HTTP version is \(head.version.major).\(head.version.minor), expected 1.1")
@@ -36,7 +36,7 @@ enum HTTP1Head {
     /// Where the body ends must be beyond doubt, or a proxy in front may take for a body what is read here as the next
     /// request (RFC 9112 §6.1, §6.3, §11.2).
     private static func checkBodyLength(_ head: HTTPRequestHead) throws(Refusal) {
-        let codings = head.headers["transfer-encoding"]
+        let codings = head.headers["transfer-encoding"].map(FieldBytes.trimmed)
         guard !codings.isEmpty else { return }
         guard head.version == .http1_1 else {
             throw .badRequest("Transfer-Encoding came with HTTP/1.0, expected HTTP/1.1 or Content-Length")

@@ -98,6 +98,15 @@ struct HTTP1HeadTests {
         #expect(refusal(headers: [("Host", host)]) == "Host is not an authority")
     }
 
+    @Test(
+        "white space around a value is no part of it (RFC 9112 §5.1)", arguments: ["v", "v ", " v", "\tv \t"])
+    func whitespace(value: String) throws {
+        let request = try request(
+            headers: [("Host", value), ("X-A", value), ("X-Empty", value.replacing("v", with: ""))])
+        #expect(request.authority == "v")
+        #expect(request.headerFields.map(\.value) == ["v", ""])
+    }
+
     @Test("Host comes once, and may be missing in HTTP 1.0 alone")
     func countOfHosts() throws {
         #expect(refusal(headers: [("Host", "a"), ("host", "a")]) == "Host came 2 times, expected once")
@@ -121,7 +130,7 @@ struct HTTP1HeadTests {
 
     // MARK: Where a body ends (RFC 9112 §6)
 
-    @Test("chunked is a transfer coding", arguments: ["chunked", "Chunked", "CHUNKED"])
+    @Test("chunked is a transfer coding", arguments: ["chunked", "Chunked", "CHUNKED", "chunked ", " \tchunked\t"])
     func chunked(coding: String) {
         #expect(refusal(method: .POST, headers: [("Host", "a"), ("Transfer-Encoding", coding)]) == nil)
     }

@@ -211,11 +211,22 @@ def test_values_of_a_refusal_pass_as_the_bytes_that_came(running, wire, client, 
     assert response.body == b"\xe9\xff\x00a"
 
 
+@pytest.mark.parametrize("path", [b"/caf\xe9", "/grüße".encode(), b"/plain"])
+def test_a_location_gets_its_prefix_back_and_keeps_its_bytes(gateway, wire, path):
+    server = wire.server()
+    running = gateway(proxied(server.address, match={"path_prefix": "/app"}, rewrite={"strip_prefix": "/app"}))
+    one = wire.connect(running).send_upgrade("/app/x")
+    peer = wire.accept(server)
+    assert peer.read_upgrade().target == "/x"
+    peer.send(b"HTTP/1.1 302 Found\r\nLocation: " + path + b"\r\nContent-Length: 0\r\n\r\n")
+    assert one.read_response().get("location").encode("latin-1") == b"/app" + path
+
+
 @pytest.mark.parametrize("padding", [" ", "\t", " \t \t"])
 def test_white_space_around_a_value_is_no_part_of_it(running, wire, client, padding):
     one = client("h1")
-    one.send_upgrade(omit=["Upgrade", "Connection", "Sec-WebSocket-Version"], fields=[
-        ("Upgrade", f"websocket{padding}"), ("Connection", f"{padding}Upgrade{padding}"),
+    one.send_upgrade(fields=[
+        ("Host", f"{one.authority}{padding}"), ("Upgrade", f"websocket{padding}"), ("Connection", f"{padding}Upgrade{padding}"),
         ("Sec-WebSocket-Version", f"13{padding}"), ("X-A", f"{padding}v{padding}"), ("X-Empty", padding)])
     peer = wire.accept(running[1])
     lines = peer.read_through(b"\r\n\r\n").split(b"\r\n")
