@@ -95,7 +95,9 @@ extension MappingReader {
     /// `on` or `off`, and what `flag` takes.
     func onOff(_ key: String) -> Bool? {
         node(key).flatMap { node in
-            context.value(node, expecting: "on or off") { ["on": true, "true": true, "off": false, "false": false][$0] }
+            context.value(node, expecting: "on or off") { text in
+                ["on": true, "true": true, "off": false, "false": false][text]
+            }
         }
     }
 
