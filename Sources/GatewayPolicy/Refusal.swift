@@ -101,7 +101,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Every ``key``.
     public static let allKeys: [String] = [
         noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin,
-        maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections, outOfResources,
+        maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections,
+        outOfResources,
         handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""),
         responseTimeout, loop,
     ].map(\.key)
