@@ -57,6 +57,7 @@ public final class Gateway: Sendable {
             },
             readiness: {
                 if isDraining.isOn { return .draining }
+                if running.value == nil { return .starting }
                 return runtime.hasServerUp ? .ready : .noServerUp
             },
             connections: { await running.value?.connections($0) ?? [] },

@@ -5,6 +5,8 @@ public struct AdminSource: Sendable {
     /// Whether traffic should be sent here.
     public enum Readiness: String, Sendable {
         case ready
+        /// Not listening yet.
+        case starting
         case draining
         case noServerUp = "no server up"
     }

@@ -34,7 +34,7 @@ public final class GatewayRuntime: Sendable {
         }
         fixedBodies = bodies
         var upstreams: [String: Upstream] = [:]
-        for upstream in configuration.upstreams { upstreams[upstream.name] = try Upstream(upstream) }
+        for upstream in configuration.upstreams { upstreams[upstream.name] = try Upstream(upstream, logger: logger) }
         self.upstreams = upstreams
     }
 }

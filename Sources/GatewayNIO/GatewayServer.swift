@@ -26,7 +26,6 @@ public final class GatewayServer: Sendable {
             }.get()
             loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
         }
-        for upstream in runtime.upstreams.values { await resolve(upstream, logger: runtime.logger) }
         var listeners: [Listener] = []
         for configuration in runtime.configuration.listeners {
             do {
@@ -52,8 +51,15 @@ public final class GatewayServer: Sendable {
         self.loops = loops
         self.listeners = listeners
         let logger = runtime.logger
-        let lookups = runtime.upstreams.values.filter(\.needsResolving).map { upstream in
-            Self.every(upstream.configuration.dnsRefresh) { await Self.resolve(upstream, logger: logger) }
+        // Nobody waits for them: a name that is not known yet holds up those who ask for its server, and nobody else.
+        let lookups = runtime.upstreams.values.flatMap { upstream in
+            upstream.addresses.filter(\.isName).map { name in
+                let eventLoop = loops[0].eventLoop
+                _ = name.lookUp(on: eventLoop, now: .now())
+                return Self.every(upstream.configuration.dnsRefresh) {
+                    try? await name.lookUp(on: eventLoop, now: .now())?.get()
+                }
+            }
         }
         let renewals = listeners.compactMap { listener in
             listener.tls.map { tls in
@@ -82,13 +88,6 @@ public final class GatewayServer: Sendable {
                 metadata: ["listener": "\(listener.name)", "reason": "\(reason)"])
         case .unchanged, nil:
             break
-        }
-    }
-
-    private static func resolve(_ upstream: Upstream, logger: Logger) async {
-        for failure in await upstream.resolve() {
-            logger.warning(
-                "name lookup failed", metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(failure)"])
         }
     }
 

@@ -19,7 +19,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
 
     private let id: UInt64
     let pool: HTTP2Pool
-    /// Made anew for each address that is tried.
+    /// Made anew for the transport that comes about.
     private(set) var handler: HTTP2Handler
     private var state = State.connecting
     /// Requests that wait for the connection.
@@ -63,15 +63,18 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
 
     func start() {
         let offersHTTP1 = upstream.configuration.protocol == .auto
-        let connector = ServerConnector(upstream: upstream, server: pool.server, eventLoop: eventLoop)
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        connector.connect(protocols: offersHTTP1 ? [.http2, .http1] : [.http2]) { pipeline in
-            if this.value.upstream.configuration.tls != nil {
-                try pipeline.addHandler(ALPNCheck(this.value))
+        let connector = ServerConnector(
+            upstream: upstream, server: pool.server, eventLoop: eventLoop,
+            protocols: offersHTTP1 ? [.http2, .http1] : [.http2]
+        ) { [self] pipeline in
+            if upstream.configuration.tls != nil {
+                try pipeline.addHandler(ALPNCheck(self))
             } else {
-                try this.value.addHandler(to: pipeline)
+                try addHandler(to: pipeline)
             }
-        }.whenComplete { result in
+        }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        connector.connect().whenComplete { result in
             let this = this.value
             switch result {
             case .success: this.waitForSettings()

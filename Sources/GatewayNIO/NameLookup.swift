@@ -11,7 +11,7 @@ struct NameLookupError: Error, CustomStringConvertible {
     var description: String
 }
 
-extension Upstream {
+extension ServerAddresses {
     /// Every address of a name, in the order the system prefers them. Blocks.
     static func lookUp(_ host: String, port: Int) throws -> [SocketAddress] {
         var hints = addrinfo()

@@ -1,62 +1,180 @@
 import GatewayConfig
+import GatewayPolicy
 import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Opens transport connections to the servers of an upstream: each of a server's addresses in turn, TLS on top of it.
-struct ServerConnector {
-    let upstream: Upstream
-    let server: Int
-    let eventLoop: any EventLoop
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
+/// Opens one transport connection to a server of an upstream, on its event loop: its addresses race (RFC 8305), and TLS
+/// begins on the connection that wins. A name that is not known, or leads nowhere any more, is looked up meanwhile.
+///
+/// `connect_timeout` bounds all of it.
+final class ServerConnector {
     /// No address of the server is known.
     struct Unresolved: Error, CustomStringConvertible {
         var description: String { "the name of the server has not been resolved" }
     }
 
+    private let upstream: Upstream
+    private let server: Int
+    private let eventLoop: any EventLoop
+    private let protocols: [ApplicationProtocol]
+    private let setUp: (ChannelPipeline.SynchronousOperations) throws -> Void
+    private let promise: EventLoopPromise<any Channel>
+    private let deadline: NIODeadline
+    private var timeout: Scheduled<Void>?
+    private var race = ConnectionRace(count: 0)
+    private var contestants: [SocketAddress] = []
+    private var tried: Set<SocketAddress> = []
+    /// Attempts under way.
+    private var channels: [Int: any Channel] = [:]
+    private var nextStep: Scheduled<Void>?
+    /// What to say when nothing comes of it: of several failures the first that is the server's.
+    private var failure: (any Error)?
+    private var isOver = false
+
+    private var addresses: ServerAddresses { upstream.addresses[server] }
+
     /// - Parameters:
     ///   - protocols: ALPN identifiers to offer over TLS.
-    ///   - setUp: adds what is behind TLS.
-    /// - Returns: the channel, or what the last address failed with.
-    func connect(
-        protocols: [ApplicationProtocol],
-        setUp: @escaping @Sendable (ChannelPipeline.SynchronousOperations) throws -> Void
-    ) -> EventLoopFuture<any Channel> {
-        connect(to: upstream.addresses(of: server)[...], protocols, setUp)
+    ///   - setUp: adds what is behind TLS; called once there is a connection.
+    init(
+        upstream: Upstream, server: Int, eventLoop: any EventLoop, protocols: [ApplicationProtocol],
+        setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
+    ) {
+        self.upstream = upstream
+        self.server = server
+        self.eventLoop = eventLoop
+        self.protocols = protocols
+        self.setUp = setUp
+        promise = eventLoop.makePromise()
+        deadline = .now() + TimeAmount(upstream.configuration.connectTimeout)
     }
 
-    private func connect(
-        to addresses: ArraySlice<SocketAddress>, _ protocols: [ApplicationProtocol],
-        _ setUp: @escaping @Sendable (ChannelPipeline.SynchronousOperations) throws -> Void
-    ) -> EventLoopFuture<any Channel> {
-        guard let address = addresses.first else { return eventLoop.makeFailedFuture(Unresolved()) }
-        let tls = upstream.tls(offering: protocols)
-        let name = upstream.tlsServerName(of: server)
-        let gauge = upstream.gauges[server]
-        return ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(upstream.configuration.connectTimeout))
+    /// - Returns: the channel, or why there is none.
+    func connect() -> EventLoopFuture<any Channel> {
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        timeout = eventLoop.scheduleTask(deadline: deadline) {
+            let this = this.value
+            for attempt in this.channels.keys { this.addresses.failed(this.contestants[attempt], now: .now()) }
+            this.end(
+                this.failure ?? ChannelError.connectTimeout(TimeAmount(this.upstream.configuration.connectTimeout)))
+        }
+        begin()
+        return promise.futureResult
+    }
+
+    /// Nobody waits for the connection any more.
+    func cancel() { end(CancellationError()) }
+
+    private func begin() {
+        contestants = addresses.order(now: .now()).filter { !tried.contains($0) }
+        guard !contestants.isEmpty else { return lookUp() }
+        tried.formUnion(contestants)
+        race = ConnectionRace(count: contestants.count)
+        step()
+    }
+
+    /// Nothing is left to try: the name may stand for something else by now.
+    private func lookUp() {
+        let giveUp = { (this: ServerConnector) in this.end(this.failure ?? Unresolved()) }
+        guard let lookup = addresses.lookUp(on: eventLoop, now: .now()) else { return giveUp(self) }
+        let this = NIOLoopBound((self, giveUp), eventLoop: eventLoop)
+        lookup.whenComplete { _ in
+            let (this, giveUp) = this.value
+            let hasNew = this.addresses.order(now: .now()).contains { !this.tried.contains($0) }
+            if hasNew, !this.isOver { this.begin() } else { giveUp(this) }
+        }
+    }
+
+    private func step() {
+        nextStep?.cancel()
+        while !isOver {
+            switch race.step(now: .now()) {
+            case .begin(let attempt):
+                begin(attempt)
+            case .wait(let time):
+                let this = NIOLoopBound(self, eventLoop: eventLoop)
+                nextStep = eventLoop.scheduleTask(deadline: time) { this.value.step() }
+                return
+            case .waitForAttempts:
+                return
+            case .lost:
+                return lookUp()
+            }
+        }
+    }
+
+    private func begin(_ attempt: Int) {
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(deadline - .now())
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: Listener.watermarks)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name)) }
-                    try setUp(pipeline)
+                this.value.channels[attempt] = channel
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+            .connect(to: contestants[attempt])
+            .whenComplete { result in
+                switch result {
+                case .success(let channel): this.value.connected(attempt, channel)
+                case .failure(let error): this.value.failed(attempt, error)
                 }
             }
-            .connect(to: address)
-            .map { channel in
-                gauge.connections.add(1)
-                channel.closeFuture.whenComplete { _ in gauge.connections.add(-1) }
-                return channel
+    }
+
+    private func connected(_ attempt: Int, _ channel: any Channel) {
+        guard !isOver else { return channel.close(promise: nil) }
+        channels[attempt] = nil
+        addresses.worked(contestants[attempt])
+        let gauge = upstream.gauges[server]
+        gauge.connections.add(1)
+        channel.closeFuture.whenComplete { _ in gauge.connections.add(-1) }
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            if let tls = upstream.tls(offering: protocols) {
+                try pipeline.addHandler(
+                    NIOSSLClientHandler(context: tls, serverHostname: upstream.tlsServerName(of: server)))
             }
-            .flatMapError { error in
-                let rest = addresses.dropFirst()
-                if rest.isEmpty || (error as? IOError)?.isLackOfResources == true {
-                    return eventLoop.makeFailedFuture(error)
-                }
-                return connect(to: rest, protocols, setUp)
-            }
+            try setUp(pipeline)
+            finish()
+            promise.succeed(channel)
+        } catch {
+            channel.close(promise: nil)
+            end(error)
+        }
+    }
+
+    private func failed(_ attempt: Int, _ error: any Error) {
+        channels[attempt] = nil
+        guard !isOver else { return }
+        let isLackOfResources = (error as? IOError)?.isLackOfResources == true
+        // Towards another address there may be a port; of the rest there is none for that either.
+        if isLackOfResources, (error as? IOError)?.errnoCode != EADDRNOTAVAIL { return end(error) }
+        if !isLackOfResources { addresses.failed(contestants[attempt], now: .now()) }
+        if failure == nil || (failure as? IOError)?.isLackOfResources == true { failure = error }
+        race.failed(attempt)
+        step()
+    }
+
+    private func end(_ error: any Error) {
+        guard !isOver else { return }
+        finish()
+        promise.fail(error)
+    }
+
+    private func finish() {
+        isOver = true
+        timeout?.cancel()
+        nextStep?.cancel()
+        for channel in channels.values { channel.close(promise: nil) }
+        channels = [:]
     }
 }

@@ -1,7 +1,7 @@
 public import GatewayConfig
 public import GatewayPolicy
+import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -15,9 +15,10 @@ public final class Upstream: Sendable {
     private let tlsContexts: [[ApplicationProtocol]: NIOSSLContext]
     /// Until when each server is taken for one without WebSockets over HTTP/2, where `protocol` is `auto`.
     private let http1Until: Mutex<[NIODeadline]>
-    private let addresses: Mutex<[[SocketAddress]]>
+    /// By server.
+    let addresses: [ServerAddresses]
 
-    init(_ configuration: UpstreamConfiguration) throws {
+    init(_ configuration: UpstreamConfiguration, logger: Logger) throws {
         self.configuration = configuration
         selector = ServerSelector(upstream: configuration)
         gauges = configuration.servers.map { _ in ServerGauge() }
@@ -34,7 +35,9 @@ public final class Upstream: Sendable {
             contexts[protocols] = try NIOSSLContext(configuration: settings)
         }
         tlsContexts = contexts
-        addresses = Mutex(configuration.servers.map { Self.literal($0.address).map { [$0] } ?? [] })
+        addresses = configuration.servers.map {
+            ServerAddresses($0.address, upstream: configuration.name, logger: logger)
+        }
     }
 
     /// nil: cleartext.
@@ -57,11 +60,6 @@ public final class Upstream: Sendable {
         http1Until.withLock { $0[server] = now + Self.http1Memory }
     }
 
-    /// Where a server can be reached now; empty until its name has been resolved.
-    func addresses(of server: Int) -> [SocketAddress] {
-        addresses.withLock { $0[server] }
-    }
-
     /// The name a server's certificate must carry; nil for an address, which is no name (RFC 6066 §3).
     func tlsServerName(of server: Int) -> String? {
         if let name = configuration.tls?.serverName { return name }
@@ -69,34 +67,6 @@ public final class Upstream: Sendable {
             (try? SocketAddress(ipAddress: host, port: 0)) == nil
         else { return nil }
         return host
-    }
-
-    /// Looks the names of all servers up, off the event loops. A name that does not resolve keeps the addresses it had.
-    ///
-    /// - Returns: a message for each name that did not resolve.
-    public func resolve(on threads: NIOThreadPool = .singleton) async -> [String] {
-        var failures: [String] = []
-        for (index, server) in configuration.servers.enumerated() {
-            guard case .tcp(let host, let port) = server.address, Self.literal(server.address) == nil else { continue }
-            do {
-                let found = try await threads.runIfActive { try Self.lookUp(host, port: port) }
-                addresses.withLock { $0[index] = found }
-            } catch {
-                failures.append("\(server.address): \(error)")
-            }
-        }
-        return failures
-    }
-
-    var needsResolving: Bool {
-        configuration.servers.contains { Self.literal($0.address) == nil }
-    }
-
-    private static func literal(_ address: Address) -> SocketAddress? {
-        switch address {
-        case .unix(let path): try? SocketAddress(unixDomainSocketPath: path)
-        case .tcp(let host, let port): try? SocketAddress(ipAddress: host, port: port)
-        }
     }
 }
 

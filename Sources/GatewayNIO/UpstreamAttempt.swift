@@ -44,6 +44,8 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private var triesLeft: Int
     private var lastRefusal = Refusal.noServer
     private var current: (permit: ServerPermit, leg: (any UpstreamLeg)?)?
+    /// Under way, where no leg has come of it yet.
+    private var connector: ServerConnector?
     private var isOver = false
 
     init(
@@ -67,6 +69,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         self.current = nil
         current?.permit.release()
         current?.leg?.giveUp()
+        connector?.cancel()
     }
 
     private func tryNext() {
@@ -106,28 +109,26 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     }
 
     private func askOverHTTP1(_ server: Int) {
+        let connector = ServerConnector(
+            upstream: upstream, server: server, eventLoop: loop.eventLoop, protocols: [.http1]
+        ) { [self] pipeline in try addHandshake(to: pipeline, server: server) }
+        self.connector = connector
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        ServerConnector(upstream: upstream, server: server, eventLoop: loop.eventLoop)
-            .connect(protocols: [.http1]) { pipeline in try this.value.addHandshake(to: pipeline, server: server) }
-            .whenComplete { result in
-                let attempt = this.value
-                switch result {
-                case .success(let channel):
-                    if attempt.isOver { channel.close(promise: nil) }
-                case .failure(let error):
-                    attempt.connectFailed(server, error)
-                }
-            }
+        connector.connect().whenComplete { result in
+            let attempt = this.value
+            attempt.connector = nil
+            if case .failure(let error) = result { attempt.connectFailed(server, error) }
+        }
     }
 
     private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: Int) throws {
         let handshake = UpstreamHandshake(
             request: request, isTLS: upstream.configuration.tls != nil,
             timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
+        // Before it speaks: what comes of it may be told at once.
+        current?.leg = handshake
         try handshake.addCodec(to: pipeline)
         try pipeline.addHandler(handshake)
-        // Another server's turn may have come.
-        if current?.permit.server == server { current?.leg = handshake }
     }
 
     private func connectFailed(_ server: Int, _ error: any Error) {

@@ -184,8 +184,8 @@ class Wire:
         """The response to an opening handshake."""
         return self.connect(gateway, listener, tls=tls).send_upgrade(path, fields, **options).read_response()
 
-    def server(self, path=None):
-        return self._keep(RawServer(path))
+    def server(self, path=None, address=("127.0.0.1", 0)):
+        return self._keep(RawServer(path, address))
 
     def accept(self, server):
         return self._keep(server.accept())

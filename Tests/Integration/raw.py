@@ -330,13 +330,13 @@ class Peer:
 
 
 class RawServer:
-    """A listening socket on a free loopback port, or on a unix path."""
+    """A listening socket on a free loopback port, at an address, or on a unix path."""
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, address=("127.0.0.1", 0)):
         if path is None:
-            self.sock = socket.create_server(("127.0.0.1", 0))
+            self.sock = socket.create_server(address)
             self.port = self.sock.getsockname()[1]
-            self.address = f"127.0.0.1:{self.port}"
+            self.address = f"{address[0]}:{self.port}"
         else:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(str(path))

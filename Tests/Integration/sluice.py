@@ -49,12 +49,13 @@ def proxied(*addresses, upstream=None, name="all", match=None, sections=None, **
 class Gateway:
     """One `sluice run`."""
 
-    def __init__(self, config, directory, *, environment=None, command=None):
+    def __init__(self, config, directory, *, environment=None, command=None, prefix=()):
         directory.mkdir(parents=True, exist_ok=True)
         self.config = config
         self.file = directory / "sluice.yaml"
         self.environment = {**os.environ, **(environment or {})}
         self.command = command
+        self.prefix = list(prefix)  # a program to run it by
         self.process = None
         self.output = []
         self._news = threading.Condition()
@@ -70,7 +71,7 @@ class Gateway:
             self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
         arguments = self.command or ["run", "--config", str(self.file)]
         self.process = subprocess.Popen(
-            [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self.prefix, str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self.environment, text=True, errors="replace")
         threading.Thread(target=self._read_output, daemon=True).start()
         if expected is None:

@@ -1,0 +1,149 @@
+"""Servers by name: several addresses, names that resolve later, move, or never resolve."""
+
+import contextlib
+import random
+import signal
+
+import pytest
+
+from backends import WebsocketsEcho
+from names import BlackHole, Names, SilentNameServer
+from raw import TEXT
+from sluice import configuration, proxied
+from test_refusals import check_refusal
+from waiting import eventually
+
+
+@pytest.fixture
+def names(tmp_path):
+    return Names(tmp_path)
+
+
+@pytest.fixture
+def addresses():
+    """Three addresses of the loopback interface that nobody else uses."""
+    net = f"127.{random.randrange(1, 255)}.{random.randrange(256)}"
+    return [f"{net}.{number}" for number in (1, 2, 3)]
+
+
+def named(port, **upstream):
+    return proxied(f"server.test:{port}", upstream={"retries": 0, "dns_refresh": "1h", **upstream})
+
+
+def echoes(peer):
+    peer.send_frame(TEXT, "hello")
+    assert peer.read_message()[1] == b"hello"
+    peer.close()
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_an_address_that_swallows_syn_is_passed_by(
+        gateway, backend, http2_backend, wire, names, addresses, protocol):
+    server = backend() if protocol == "http/1.1" else http2_backend()
+    hole = BlackHole(addresses[0], server.port)
+    names.set({"server.test": [addresses[0], "127.0.0.1"]})
+    with contextlib.closing(hole):
+        running = gateway(
+            named(server.port, connect_timeout="30s", protocol=protocol), prefix=names.prefix)
+        for _ in range(3):
+            echoes(wire.open(running))
+        # What worked is remembered: those behind the first one don't ask the hole at all.
+        first = hole.wake()
+        assert len(first) <= 1, f"{len(first)} connections led to the address that did not answer"
+        for _ in range(3):
+            echoes(wire.open(running))
+        assert hole.wake() == []
+
+
+def test_many_dead_addresses_don_t_add_up(gateway, backend, wire, names, addresses):
+    server = backend()
+    with contextlib.ExitStack() as stack:
+        for address in addresses:
+            stack.enter_context(contextlib.closing(BlackHole(address, server.port)))
+        names.set({"server.test": [*addresses, "127.0.0.1"]})
+        running = gateway(named(server.port, connect_timeout="9s"), prefix=names.prefix)
+        echoes(wire.open(running))
+
+
+def test_an_address_that_refuses_is_passed_by(gateway, backend, wire, names, addresses):
+    server = backend()
+    names.set({"server.test": [*addresses, "127.0.0.1"]})
+    running = gateway(named(server.port), prefix=names.prefix)
+    for _ in range(3):
+        echoes(wire.open(running))
+    assert list(running.stats()["upstreams"]["backend"]["servers"].values())[0]["failures_total"] == 0
+
+
+def test_connect_timeout_bounds_all_addresses_together(gateway, backend, wire, names, addresses):
+    server = backend()
+    with contextlib.ExitStack() as stack:
+        for address in addresses:
+            stack.enter_context(contextlib.closing(BlackHole(address, server.port)))
+        names.set({"server.test": addresses})
+        running = gateway(named(server.port, connect_timeout="600ms"), prefix=names.prefix)
+        check_refusal(wire.request(running), 502)
+        assert running.stats()["connections"]["rejected_total"] == {"connect_failed": 1}
+
+
+def test_a_name_that_resolves_later_is_found_without_waiting_for_dns_refresh(gateway, backend, wire, names):
+    server = backend()
+    running = gateway(named(server.port), prefix=names.prefix)
+    check_refusal(wire.request(running), 502)
+    names.set({"server.test": ["127.0.0.1"]})
+    # The server rests after its failure, and a name is looked up once a second at most.
+    eventually(lambda: wire.request(running).status == 101, "the name to be found")
+
+
+def test_a_server_that_moved_is_found_in_one_handshake(gateway, stage, wire, names, addresses):
+    old = stage.run(WebsocketsEcho("old").start(host=addresses[0]))
+    names.set({"server.test": [addresses[0]]})
+    running = gateway(named(old.port), prefix=names.prefix)
+    echoes(wire.open(running))
+    # On the same port elsewhere, as a scheduler moves it.
+    new = wire.server(address=(addresses[1], old.port))
+    stage.run(old.stop())
+    names.set({"server.test": [addresses[1]]})
+    # A name is looked up once a second at most, and was when the gateway started.
+    running.eventually(lambda stats: stats["uptime_seconds"] > 1.2 and stats["connections"]["active"] == 0,
+                       "the old server's WebSocket to be over")
+    client = wire.connect(running).send_upgrade()
+    peer = wire.accept(new)
+    peer.read_upgrade()
+    peer.accept_upgrade()
+    assert client.read_response().status == 101
+
+
+def silent(address):
+    """A configuration with three routes whose servers' names nobody resolves, and one that needs no name."""
+    routes = [{"name": f"r{number}", "match": {"path": f"/r{number}"}, "upstream": f"u{number}"} for number in range(3)]
+    upstreams = [{"name": f"u{number}", "connect_timeout": "300ms", "retries": 0,
+                  "servers": [{"address": f"silent-{number}.test:80"}]} for number in range(3)]
+    return configuration(
+        {"name": "all", "upstream": "backend"}, *routes,
+        upstreams=[{"name": "backend", "servers": [{"address": address}]}, *upstreams])
+
+
+def test_listeners_don_t_wait_for_names_and_signals_are_heard(gateway, backend, wire, names):
+    silence = SilentNameServer()
+    with contextlib.closing(silence):
+        names.resolve_by(silence.address)
+        running = gateway(silent(backend().address), prefix=names.prefix)
+        assert silence.asked.wait(10), "nobody asked the name server"
+        assert running.admin("/readyz")[0] == 200
+        echoes(wire.open(running))
+        check_refusal(wire.request(running, "/r0"), 502)
+        # No lookup has ended: the resolver would take 30 seconds to give one up.
+        assert not [entry for entry in running.log() if entry.get("message") == "name lookup failed"]
+        running.signal(signal.SIGTERM)
+        assert running.wait(10) == 0
+
+
+def test_a_handshake_waits_for_the_name_of_its_server(gateway, backend, wire, names):
+    server, silence = backend(), SilentNameServer()
+    with contextlib.closing(silence):
+        names.resolve_by(silence.address)
+        running = gateway(named(server.port, connect_timeout="9s"), prefix=names.prefix)
+        clients = [wire.connect(running).send_upgrade() for _ in range(3)]
+        assert silence.asked.wait(10), "nobody asked the name server"
+        silence.answer()
+        assert [client.read_response().status for client in clients] == [101, 101, 101]
