@@ -15,7 +15,7 @@ public struct NegotiationPlan: Sendable {
 
     public init(settings: CompressionSettings, clientOffers: [ExtensionOffer], allowance: CompressionAllowance) {
         var refused: [String] = []
-        for offer in clientOffers where !offer.isPerMessageDeflate && !refused.contains(offer.name) {
+        for offer in clientOffers where offer.name != DeflateOffer.extensionName && !refused.contains(offer.name) {
             refused.append(offer.name)
         }
         refusedNames = refused
@@ -46,11 +46,13 @@ public struct NegotiationPlan: Sendable {
     public func conclude(
         serverAnswer: [ExtensionOffer]
     ) throws(DeflateNegotiationError) -> SessionExtensions {
-        let server = try DeflateNegotiation.verify(answer: serverAnswer, offers: serverOffers)
+        var server = try DeflateNegotiation.verify(answer: serverAnswer, offers: serverOffers)
         if settings.mode == .passthrough {
             return SessionExtensions(
                 client: server, server: server, clientAnswer: server == nil ? nil : serverAnswer.headerValue)
         }
+        // Whoever may keep its context need not: what goes to the server forgets, whatever the server has answered.
+        if !settings.contextTakeover { server?.clientNoContextTakeover = true }
         guard let answer = DeflateNegotiation.answer(clientOffers, policy: policy(agreeingWith: server)) else {
             return SessionExtensions(client: nil, server: server, clientAnswer: nil)
         }
@@ -113,10 +115,6 @@ struct DirectionCompression: Equatable, Sendable {
         guard let incoming, let outgoing else { return false }
         return incoming.windowBits <= outgoing.windowBits && (!incoming.takeover || outgoing.takeover)
     }
-}
-
-extension ExtensionOffer {
-    var isPerMessageDeflate: Bool { name.lowercased() == "permessage-deflate" }
 }
 
 extension [ExtensionOffer] {

@@ -3,7 +3,8 @@ import WebSocketCore
 
 /// A message on its way from one form into another.
 struct Transcoding {
-    /// Most payload bytes gathered before they go on as a fragment.
+    /// Payload bytes of a fragment that others follow. They leave once there is a byte for the next one: a message never
+    /// ends with an empty fragment, which some receivers take for no message at all.
     static let gatherLimit = 64 * 1024
     /// Room in front of the gathered payload for the header, which is known last.
     static let headroom = FrameHeader.maximumEncodedLength
@@ -42,31 +43,40 @@ struct Transcoding {
     /// comes to its end.
     static let frameWorkLimit = 1024 * 1024
 
-    /// Whether what is gathered is to go on as a fragment.
-    var frameIsDue: Bool { room <= 0 || compressedSinceFrame >= Self.frameWorkLimit }
+    /// Whether what is gathered is to go on as a fragment. Compressed data needs no byte behind it: the flush that ends a
+    /// message is one at least. The compressor gives its first after some 4 MiB at most.
+    var frameIsDue: Bool {
+        room <= 0 || compressedSinceFrame >= Self.frameWorkLimit && gathered.readableBytes > 0
+    }
 
-    /// How many more bytes may be gathered.
-    var room: Int { Transcoding.gatherLimit - gathered.readableBytes }
+    /// How many more bytes may be gathered: those of a fragment, and the one that says that another follows.
+    var room: Int { Transcoding.gatherLimit + 1 - gathered.readableBytes }
 
-    /// Makes a frame of what is gathered, and begins a new one.
+    /// Makes a frame of what is gathered, and begins a new one with what is too much for a fragment that others follow.
     mutating func takeFrame(fin: Bool, maskKey: MaskKey?) -> ByteBuffer {
+        let count = fin ? gathered.readableBytes : min(gathered.readableBytes, Transcoding.gatherLimit)
         let header = FrameHeader(
             fin: fin, rsv1: deflates && !hasSentFrame, opcode: hasSentFrame ? .continuation : opcode,
-            maskKey: maskKey, payloadLength: gathered.readableBytes)
+            maskKey: maskKey, payloadLength: count)
         hasSentFrame = true
         compressedSinceFrame = 0
-        sent &+= gathered.readableBytes
+        sent &+= count
+        var frame = fin ? ByteBuffer() : Transcoding.emptyFrame(capacity: Transcoding.gatherLimit)
+        let end = Transcoding.headroom + count
+        if gathered.writerIndex > end {
+            frame.writeBytes(gathered.readableBytesView.dropFirst(count))
+        }
         if let maskKey {
-            gathered.withUnsafeMutableReadableBytes { maskKey.apply(to: $0, offset: 0) }
+            gathered.withUnsafeMutableReadableBytes {
+                maskKey.apply(to: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]), offset: 0)
+            }
         }
         let start = Transcoding.headroom - header.encodedLength
-        let end = gathered.writerIndex
         gathered.moveReaderIndex(to: start)
         gathered.moveWriterIndex(to: start)
         header.encode(into: &gathered)
         gathered.moveWriterIndex(to: end)
 
-        var frame = fin ? ByteBuffer() : Transcoding.emptyFrame(capacity: Transcoding.gatherLimit)
         swap(&frame, &gathered)
         return frame
     }

@@ -1,6 +1,5 @@
 import HTTPTypes
 import NIOCore
-import NIOHPACK
 
 // What a peer's frames about streams and the connection do (RFC 9113 §6.4 to §6.9), and how many of them it may send.
 extension HTTP2Connection {
@@ -103,7 +102,7 @@ extension HTTP2Connection {
         if let smallestTable {
             do {
                 for size in [smallestTable, peerSettings.headerTableSize] {
-                    try encoder.setDynamicTableSize(min(Int(size), Self.maxEncoderTable))
+                    try encoder.setTableSize(size)
                 }
             } catch {
                 throw HTTP2Failure(.internalError, "the header table can't be resized: \(error)")

@@ -1,6 +1,5 @@
 import HTTPTypes
 public import NIOCore
-import NIOHPACK
 
 // What a peer's DATA and HEADERS do (RFC 9113 §6.1, §6.2, §8).
 extension HTTP2Connection {
@@ -194,12 +193,11 @@ extension HTTP2Connection {
             : try receivedResponse(list, on: stream, endsStream: endsStream, now: now)
     }
 
-    private func decode(_ block: ByteBuffer) throws(HTTP2Failure) -> HPACKHeaders {
-        var block = block
+    private func decode(_ block: ByteBuffer) throws(HTTP2Failure) -> HeaderList {
         do {
-            return try decoder.decodeHeaders(from: &block)
-        } catch is NIOHPACKErrors.MaxHeaderListSizeViolation {
-            throw HTTP2Failure(.enhanceYourCalm, "a header list is over \(decoder.maxHeaderListSize) bytes")
+            return try decoder.decode(block)
+        } catch .listTooLarge {
+            throw HTTP2Failure(.enhanceYourCalm, "a header list is over \(decoder.maxListSize) bytes")
         } catch {
             throw HTTP2Failure(.compressionError, "a header block can't be read: \(error)")
         }
@@ -207,7 +205,7 @@ extension HTTP2Connection {
 
     /// Trailers say nothing that a WebSocket could carry on: they only end the stream.
     private func receivedTrailers(
-        _ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
+        _ list: HeaderList, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
         let isAllowed = endsStream && !stream.flags.contains(.isTunnel) && (stream.contentLeft ?? 0) == 0
         guard isAllowed, (try? HTTP2Head.checkTrailers(list)) != nil else {
@@ -218,7 +216,7 @@ extension HTTP2Connection {
     }
 
     private func receivedResponse(
-        _ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
+        _ list: HeaderList, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
         guard let response = try? HTTP2Head.response(from: list) else {
             return try violated(stream, .protocolError, now: now)
@@ -249,7 +247,7 @@ extension HTTP2Connection {
 
     /// A request, or one too many.
     private func opened(
-        _ id: HTTP2StreamID, _ list: HPACKHeaders, endsStream: Bool, now: NIODeadline
+        _ id: HTTP2StreamID, _ list: HeaderList, endsStream: Bool, now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
         guard id & 1 == 1 else {
             throw HTTP2Failure(.protocolError, "a client opened stream \(id), expected an odd number")

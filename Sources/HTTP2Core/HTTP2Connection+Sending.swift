@@ -1,6 +1,5 @@
 public import HTTPTypes
 public import NIOCore
-import NIOHPACK
 
 // What goes out: frames of all streams in one buffer, each stream in its turn (RFC 9113 §5.2, §6).
 extension HTTP2Connection {
@@ -14,7 +13,7 @@ extension HTTP2Connection {
         if request.method == .connect { stream.flags.insert(.isConnect) }
         if request.method == .head { stream.flags.insert(.isHead) }
         expectWindowUpdates(for: 0)
-        writeHeaders(HTTP2Head.list(for: request), on: stream, endsStream: endsStream)
+        writeHeaders(HTTP2Head.headers(of: request), on: stream, endsStream: endsStream)
         return stream
     }
 
@@ -22,7 +21,7 @@ extension HTTP2Connection {
     public func respond(_ response: HTTPResponse, on stream: HTTP2Stream, endsStream: Bool = false) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
         stream.flags.insert(.isAnswered)
-        writeHeaders(HTTP2Head.list(for: response), on: stream, endsStream: endsStream)
+        writeHeaders(HTTP2Head.headers(of: response), on: stream, endsStream: endsStream)
     }
 
     /// Sends content: at once as far as the windows and the output have room, the rest when it is the stream's turn.
@@ -190,10 +189,10 @@ extension HTTP2Connection {
         writeFrame(.goAway, payload: payload)
     }
 
-    private func writeHeaders(_ list: HPACKHeaders, on stream: HTTP2Stream, endsStream: Bool) {
-        var block = ByteBuffer()
+    private func writeHeaders(_ headers: OutgoingHeaders, on stream: HTTP2Stream, endsStream: Bool) {
+        var block: ByteBuffer
         do {
-            try encoder.encode(headers: list, to: &block)
+            block = try encoder.encode(headers)
         } catch {
             // Only if a header block were being written already.
             fail(HTTP2Failure(.internalError, "header fields can't be compressed: \(error)"))

@@ -1,6 +1,5 @@
 public import HTTPTypes
 public import NIOCore
-import NIOHPACK
 
 /// What one side of a connection grants the other.
 public struct HTTP2Limits: Equatable, Sendable {
@@ -60,8 +59,6 @@ public final class HTTP2Connection {
     static let maxDataSize = 16_384
     /// All streams together; returned as soon as it comes, so that no stream waits for another's reader.
     static let connectionWindow = 16 * 1024 * 1024
-    /// Bytes of the table that header fields are compressed with, whatever the peer would allow.
-    static let maxEncoderTable = HPACKEncoder.defaultDynamicTableSize
     /// A header list this many times as large as announced is still read, so that its request can be answered.
     private static let headerListTolerance = 4
 
@@ -80,8 +77,8 @@ public final class HTTP2Connection {
     public internal(set) var hasSentGoAway = false
 
     var reader: HTTP2FrameReader
-    var encoder = HPACKEncoder(allocator: ByteBufferAllocator())
-    var decoder: HPACKDecoder
+    var encoder = HeaderEncoder()
+    var decoder: HeaderDecoder
     var streams: [HTTP2StreamID: HTTP2Stream] = [:]
     var closedStreams = ClosedStreams()
     var events = CircularBuffer<HTTP2Event>()
@@ -116,9 +113,7 @@ public final class HTTP2Connection {
         self.limits = limits
         let largest = limits.maxHeaderListSize * Self.headerListTolerance
         reader = HTTP2FrameReader(expectsPreface: role == .server, maxHeaderBlock: largest)
-        decoder = HPACKDecoder(
-            allocator: ByteBufferAllocator(), maxDynamicTableSize: HPACKDecoder.maxDynamicTableSize,
-            maxHeaderListSize: largest)
+        decoder = HeaderDecoder(maxListSize: largest)
         connectionReceiveWindow = Self.connectionWindow
         writePreface()
     }

@@ -15,10 +15,8 @@ enum HTTP2Head {
     static let maxFields = 1000
 
     /// - Throws: `HTTP2RequestError` for a list that is too large or no valid request.
-    static func request(from list: HPACKHeaders, maxSize: Int) throws(HTTP2RequestError) -> HTTPRequest {
-        // As RFC 9113 §6.5.2 counts.
-        let size = list.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
-        guard size <= maxSize, list.count <= maxFields else { throw .headerListTooLarge }
+    static func request(from list: HeaderList, maxSize: Int) throws(HTTP2RequestError) -> HTTPRequest {
+        guard list.size <= maxSize, list.count <= maxFields else { throw .headerListTooLarge }
         var pseudo: [String: String] = [:]
         let fields = try fields(of: list) { name, value in
             guard [":method", ":scheme", ":path", ":authority", ":protocol"].contains(name) else { return false }
@@ -54,7 +52,7 @@ enum HTTP2Head {
     }
 
     /// - Throws: `HTTP2RequestError` for what is too large or no valid response.
-    static func response(from list: HPACKHeaders) throws(HTTP2RequestError) -> HTTPResponse {
+    static func response(from list: HeaderList) throws(HTTP2RequestError) -> HTTPResponse {
         var status: String?
         let fields = try fields(of: list) { name, value in
             guard name == ":status", status == nil else { return false }
@@ -72,7 +70,7 @@ enum HTTP2Head {
     /// Judges what may follow the content.
     ///
     /// - Throws: `HTTP2RequestError`.
-    static func checkTrailers(_ list: HPACKHeaders) throws(HTTP2RequestError) {
+    static func checkTrailers(_ list: HeaderList) throws(HTTP2RequestError) {
         _ = try fields(of: list) { _, _ in false }
     }
 
@@ -92,36 +90,51 @@ enum HTTP2Head {
 
     /// The regular fields; pseudo-fields go to `pseudo`, which says whether it may be there.
     private static func fields(
-        of list: HPACKHeaders, pseudo: (String, String) -> Bool
+        of list: HeaderList, pseudo: (String, String) -> Bool
     ) throws(HTTP2RequestError) -> HTTPFields {
         guard list.count <= maxFields else { throw .headerListTooLarge }
         var fields = HTTPFields()
-        for (name, value, _) in list {
-            if name.utf8.first == UInt8(ascii: ":") {
+        try list.forEach { name, value throws(HTTP2RequestError) in
+            if name.first == UInt8(ascii: ":") {
                 guard fields.isEmpty else { throw .malformed("a pseudo-field came behind other fields") }
-                guard HTTPField.isValidValue(value), pseudo(name, value) else {
-                    throw .malformed("a pseudo-field is unknown, came twice or has a value that it can't have")
-                }
-                continue
+                guard HTTPField.isValidValue(value), let text = String(validating: value, as: UTF8.self),
+                    pseudo(String(decoding: name, as: UTF8.self), text)
+                else { throw .malformed("a pseudo-field is unknown, came twice or has a value that it can't have") }
+                return
             }
-            guard !name.utf8.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }),
-                let fieldName = HTTPField.Name(name)
+            guard !name.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }),
+                let fieldName = HTTPField.Name(String(decoding: name, as: UTF8.self))
             else { throw .malformed("a field name is not a token in lower case") }
-            guard HTTPField.isValidValue(value) else {
-                throw .malformed("value of \(name) has a character that no field value may have")
-            }
-            guard !connectionSpecific.contains(name), name != "te" || value == "trailers" else {
-                throw .malformed("\(name) is a field of HTTP/1.1 connections, which HTTP/2 does not have")
-            }
-            fields.append(HTTPField(name: fieldName, value: value))
+            let field = try field(fieldName, value)
+            fields.append(field)
         }
         return fields
     }
 
-    /// RFC 9113 §8.2.2
-    private static let connectionSpecific: Set<String> = [
-        "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade",
-    ]
+    /// A regular field. Its value stays the bytes that it is (RFC 9110 §5.5); SP or HTAB around it, which HTTP/1.1 takes
+    /// off, is malformed here (RFC 9113 §8.2.1).
+    private static func field(
+        _ name: HTTPField.Name, _ value: UnsafeBufferPointer<UInt8>
+    ) throws(HTTP2RequestError) -> HTTPField {
+        guard HTTPField.isValidValue(value) else {
+            throw .malformed("value of \(name) has a character that no field value may have")
+        }
+        let field = HTTPField(name: name, value: value)
+        switch name.canonicalName {
+        // RFC 9113 §8.2.2
+        case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+            throw .malformed("\(name) is a field of HTTP/1.1 connections, which HTTP/2 does not have")
+        case "te":
+            guard field.value == "trailers" else {
+                throw .malformed("te is \"\(field.value)\", expected trailers, which is all that HTTP/2 has")
+            }
+        case "host":
+            // It stands for `:authority`, which is text.
+            guard String(validating: value, as: UTF8.self) != nil else { throw .malformed("host is not UTF-8") }
+        default: break
+        }
+        return field
+    }
 
     private static func authority(
         _ authority: String?, _ fields: HTTPFields
@@ -143,13 +156,19 @@ enum HTTP2Head {
 
     /// Cookies may come as several fields, to be compressed better; whoever is behind expects one (RFC 9113 §8.2.3).
     private static func joinCookies(_ fields: inout HTTPFields) {
-        let crumbs = fields[values: .cookie]
+        let crumbs = fields[fields: .cookie]
         guard crumbs.count > 1 else { return }
-        fields[values: .cookie] = [crumbs.joined(separator: "; ")]
+        var joined: [UInt8] = []
+        for crumb in crumbs {
+            if !joined.isEmpty { joined += "; ".utf8 }
+            crumb.withUnsafeBytesOfValue { joined += $0 }
+        }
+        fields[fields: .cookie] = [HTTPField(name: .cookie, value: joined)]
     }
 
-    static func list(for request: HTTPRequest) -> HPACKHeaders {
-        var list = HPACKHeaders()
+    /// A request's fields, to be sent.
+    static func headers(of request: HTTPRequest) -> OutgoingHeaders {
+        var list = OutgoingHeaders()
         list.add(name: ":method", value: request.method.rawValue)
         if let name = request.extendedConnectProtocol { list.add(name: ":protocol", value: name) }
         if let scheme = request.scheme { list.add(name: ":scheme", value: scheme) }
@@ -160,17 +179,25 @@ enum HTTP2Head {
         return list
     }
 
-    static func list(for response: HTTPResponse) -> HPACKHeaders {
-        var list = HPACKHeaders()
+    /// A response's fields, to be sent.
+    static func headers(of response: HTTPResponse) -> OutgoingHeaders {
+        var list = OutgoingHeaders()
         list.add(name: ":status", value: String(response.status.code))
         add(response.headerFields, to: &list)
         return list
     }
 
-    private static func add(_ fields: HTTPFields, to list: inout HPACKHeaders) {
+    private static func add(_ fields: HTTPFields, to list: inout OutgoingHeaders) {
         for field in fields {
             let name = field.name.canonicalName
-            list.add(name: name, value: field.value, indexing: indexing(of: name))
+            let indexing = indexing(of: name)
+            field.withUnsafeBytesOfValue { value in
+                if let text = String(validating: value, as: UTF8.self) {
+                    list.add(name: name, value: text, indexing: indexing)
+                } else {
+                    list.add(name: name, bytes: Array(value), indexing: indexing)
+                }
+            }
         }
     }
 

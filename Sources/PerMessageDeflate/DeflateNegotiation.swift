@@ -48,16 +48,27 @@ public enum DeflateNegotiation {
 
     /// The client's role: what to offer a server, best first.
     ///
-    /// A window below 15 is asked for with a second offer without that demand behind it, for servers that do not know
-    /// the parameter.
+    /// A server that does not know a parameter leaves it out of its answer, or declines the offer. So behind the offer
+    /// with all that is wanted comes one without each of the demands, a window below 15 and no context takeover, and at
+    /// last one without any parameter: two to four offers.
     public static func offer(policy: DeflatePolicy) -> [ExtensionOffer] {
-        let plain = DeflateOffer(
-            serverNoContextTakeover: !policy.contextTakeover, clientNoContextTakeover: !policy.contextTakeover,
-            clientMaxWindowBits: .anyValue)
-        guard policy.windowBits < 15 else { return [plain.serialise()] }
-        var narrow = plain
-        narrow.serverMaxWindowBits = policy.windowBits
-        return [narrow.serialise(), plain.serialise()]
+        let forgets = !policy.contextTakeover
+        let best = DeflateOffer(
+            serverNoContextTakeover: forgets, clientNoContextTakeover: forgets,
+            serverMaxWindowBits: policy.windowBits < 15 ? policy.windowBits : nil, clientMaxWindowBits: .anyValue)
+        var offers = [best]
+        if best.serverMaxWindowBits != nil, forgets {
+            var wide = best
+            wide.serverMaxWindowBits = nil
+            var remembering = best
+            remembering.serverNoContextTakeover = false
+            remembering.clientNoContextTakeover = false
+            offers += [wide, remembering]
+        } else if best.serverMaxWindowBits != nil || forgets {
+            offers.append(DeflateOffer(clientMaxWindowBits: .anyValue))
+        }
+        offers.append(DeflateOffer())
+        return offers.map { $0.serialise() }
     }
 
     /// The client's role: judges the server's answer by the offers that were sent; nil when it has no

@@ -1,4 +1,9 @@
 /// One element of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), in a request or an answer.
+///
+/// Names are in lower case, however they came. RFC 6455 does not say how they are compared; they are registered tokens
+/// like those of HTTP that name a protocol, a coding or a parameter, and those are compared without regard to case
+/// (RFC 9110 §5.6.6, §7.8, §8.4.1). All that is registered is in lower case, so nothing becomes another extension by it.
+/// A value's case is for the extension to judge.
 public struct ExtensionOffer: Equatable, Sendable {
     public struct Parameter: Equatable, Sendable {
         public var name: String
@@ -36,7 +41,7 @@ public enum ExtensionHeader {
     /// Most elements of all lines together, and most parameters of each.
     public static let limit = 64
 
-    /// Reads the values of all lines of the field as one list, in order. Empty elements are skipped.
+    /// Reads the values of all lines of the field as one list, in order, names in lower case. Empty elements are skipped.
     ///
     /// - Throws: `HeaderGrammarError` for anything that is not a list of extensions, for a quoted value that is not a
     ///   token, and past ``limit``.
@@ -60,7 +65,7 @@ public enum ExtensionHeader {
     }
 
     private static func element(_ scanner: inout FieldScanner) throws(HeaderGrammarError) -> ExtensionOffer {
-        var offer = ExtensionOffer(name: try scanner.token("an extension name"))
+        var offer = ExtensionOffer(name: try scanner.token("an extension name").lowercased())
         scanner.skipWhitespace()
         while scanner.skip(UInt8(ascii: ";")) {
             guard offer.parameters.count < limit else {
@@ -69,7 +74,8 @@ public enum ExtensionHeader {
                     position: scanner.position)
             }
             scanner.skipWhitespace()
-            var parameter = ExtensionOffer.Parameter(name: try scanner.token("a parameter name"))
+            var parameter = ExtensionOffer.Parameter(
+                name: try scanner.token("a parameter name").lowercased())
             // RFC 6455 uses the rules of RFC 2616 §2.1, which allow whitespace around "=".
             scanner.skipWhitespace()
             if scanner.skip(UInt8(ascii: "=")) {

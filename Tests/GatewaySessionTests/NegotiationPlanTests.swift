@@ -27,6 +27,20 @@ import WebSocketCore
     }
 
     private static let upstream = settings { $0.upstream = true }
+    private static let offered =
+        "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
+        + "permessage-deflate; client_max_window_bits, permessage-deflate"
+    private static let forgetting = settings {
+        $0.upstream = true
+        $0.contextTakeover = false
+    }
+    private static let offeredForgetting =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12; "
+        + "client_max_window_bits, permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+        + "client_max_window_bits, permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
+        + "permessage-deflate"
+    private static let answeredForgetting =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=12"
     private static let chromium = "permessage-deflate; client_max_window_bits"
 
     static let examples: [Example] = [
@@ -49,8 +63,7 @@ import WebSocketCore
                 + "client_max_window_bits=12", fromClient: "12 > plain", fromServer: "plain > 12"),
         Example(
             testDescription: "the server agrees as well", settings: upstream, client: chromium,
-            offered: "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
-                + "permessage-deflate; client_max_window_bits",
+            offered: offered,
             server: "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
             answer: "permessage-deflate; client_max_window_bits=12", fromClient: "12 takeover > 12 takeover",
             fromServer: "12 takeover > 12 takeover"),
@@ -58,22 +71,47 @@ import WebSocketCore
             testDescription: "the server gives up takeover of its client, and so the client is asked to",
             settings: upstream,
             client: chromium,
-            offered: "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
-                + "permessage-deflate; client_max_window_bits",
+            offered: offered,
             server: "permessage-deflate; client_no_context_takeover; server_max_window_bits=12; "
                 + "client_max_window_bits=10",
             answer: "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
                 + "client_max_window_bits=10", fromClient: "10 > 10", fromServer: "12 takeover > 10"),
         Example(
+            testDescription: "nothing is to be remembered, and the server agrees", settings: forgetting,
+            client: chromium, offered: offeredForgetting,
+            server: "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+                + "server_max_window_bits=12; client_max_window_bits=12",
+            answer: answeredForgetting, fromClient: "12 > 12", fromServer: "12 > 12"),
+        Example(
+            testDescription:
+                "the server keeps its context: what it sends is read with all of it, and forgotten by all else",
+            settings: forgetting, client: chromium, offered: offeredForgetting,
+            server: "permessage-deflate; server_max_window_bits=12", answer: answeredForgetting,
+            fromClient: "12 > 15", fromServer: "12 takeover > 12"),
+        Example(
+            testDescription: "the server knows no parameter at all", settings: forgetting, client: chromium,
+            offered: offeredForgetting, server: "permessage-deflate", answer: answeredForgetting,
+            fromClient: "12 > 15", fromServer: "15 takeover > 12"),
+        Example(
+            testDescription: "memory short, and the server keeps its context", settings: upstream,
+            allowance: .noContextTakeover, client: chromium, offered: offeredForgetting,
+            server: "permessage-deflate", answer: answeredForgetting, fromClient: "12 > 15",
+            fromServer: "15 takeover > 12"),
+        Example(
+            testDescription: "names in other cases, passed through", settings: settings { $0.mode = .passthrough },
+            client: "PerMessage-Deflate; Server_Max_Window_Bits=10",
+            offered: "permessage-deflate; server_max_window_bits=10",
+            server: "Permessage-deflate; SERVER_max_window_bits=10",
+            answer: "permessage-deflate; server_max_window_bits=10", fromClient: "15 takeover > 15 takeover",
+            fromServer: "10 takeover > 10 takeover"),
+        Example(
             testDescription: "the server declines", settings: upstream, client: chromium,
-            offered: "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
-                + "permessage-deflate; client_max_window_bits",
+            offered: offered,
             answer: "permessage-deflate; client_max_window_bits=12", fromClient: "12 takeover > plain",
             fromServer: "plain > 12 takeover"),
         Example(
             testDescription: "the server compresses, the client knows nothing of it", settings: upstream, client: "",
-            offered: "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
-                + "permessage-deflate; client_max_window_bits",
+            offered: offered,
             server: "permessage-deflate", fromClient: "plain > 15 takeover", fromServer: "15 takeover > plain"),
         Example(
             testDescription: "passed through", settings: settings { $0.mode = .passthrough },
@@ -113,7 +151,7 @@ import WebSocketCore
     func namesRefused() {
         let plan = NegotiationPlan(
             settings: .init(),
-            clientOffers: Self.offers("deflate-stream, permessage-deflate, x-webkit-deflate-frame, deflate-stream"),
+            clientOffers: Self.offers("deflate-stream, PerMessage-Deflate, x-webkit-deflate-frame, Deflate-Stream"),
             allowance: .full)
         #expect(plan.refusedNames == ["deflate-stream", "x-webkit-deflate-frame"])
     }

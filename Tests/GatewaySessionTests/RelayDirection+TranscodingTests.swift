@@ -103,6 +103,95 @@ import Testing
         }
     }
 
+    private struct Ending: CustomStringConvertible {
+        var size: Int
+        var fragments: [Int]
+        /// Plain sizes are met by what shrinks as well, those of compressed data only by what does not.
+        var shrinks: Bool
+
+        var description: String { "\(size) bytes in \(fragments)\(shrinks ? ", which shrink" : "")" }
+    }
+
+    /// Sizes around whole numbers of fragments of 64 KiB, and below one of them those whose compressed data meets it: 5
+    /// more for a stored block, 1 for the end.
+    private static let endings: [Ending] = {
+        var endings: [Ending] = []
+        for size in [1, 65_535, 65_536, 65_537, 131_072, 196_608] {
+            for fragments in [[], [2 * size + 100], [size / 2, 0], [0, 2 * size + 100]] {
+                endings.append(Ending(size: size, fragments: fragments, shrinks: false))
+                endings.append(Ending(size: size, fragments: fragments, shrinks: true))
+            }
+        }
+        for size in 65_490...65_534 { endings.append(Ending(size: size, fragments: [], shrinks: false)) }
+        return endings
+    }()
+
+    @Test(
+        "a rewritten message ends with a fragment that has payload, however its source ended it (RFC 6455 §5.4)",
+        arguments: [CompressionPairing.clientOnly, .serverOnly, .unlike])
+    func endsWithPayload(pairing: CompressionPairing) {
+        var generator = SeededGenerator(seed: 11)
+        let settings = SessionSettings.quiet.with { $0.compression.maxRatio = 0 }
+        for ending in Self.endings {
+            let payload = ending.shrinks ? [UInt8].some(ending.size) : generator.bytes(ending.size)
+            let message = SimulatedMessage(isText: false, payload: payload)
+            let pair = SimulatedPair(settings: settings, extensions: pairing.extensions)
+            for leg in Leg.allCases {
+                let parameters = leg == .client ? pairing.client : pairing.server
+                pair.peer(leg).send(message, compressed: parameters != nil, fragments: ending.fragments)
+            }
+            pair.run()
+            for leg in Leg.allCases {
+                let frames = pair.peer(leg).frames
+                #expect(pair.peer(leg).messages == [message])
+                #expect(frames.allSatisfy { !$0.payload.isEmpty && $0.payload.count <= 64 * 1024 + 64 }, "\(ending)")
+            }
+            pair.expectSound("\(ending)")
+        }
+    }
+
+    @Test("an empty fragment at the end of a message that goes on as it came stays", arguments: [false, true])
+    func keepsEmptyEnd(isCompressed: Bool) {
+        let pair = SimulatedPair(extensions: CompressionPairing.same.extensions)
+        for leg in Leg.allCases {
+            let message = SimulatedMessage(isText: false, payload: .some(500))
+            let frames = pair.peer(leg).frames(of: message, compressed: isCompressed, fragments: [1000])
+            let bytes = frames.flatMap { pair.peer(leg).send($0) }
+            pair.run()
+            #expect(pair[leg.other].writes.flatMap { $0 } == bytes)
+            #expect(pair.peer(leg.other).frames.map(\.payload.isEmpty) == [false, true])
+        }
+        pair.expectSound()
+    }
+
+    @Test("a full fragment waits for the next byte, and for nothing else", arguments: [1, 2, 3])
+    func fullFragmentWaits(count: Int) {
+        let pair = SimulatedPair(
+            settings: .quiet.with { $0.compression.maxRatio = 0 }, extensions: CompressionPairing.clientOnly.extensions)
+        var generator = SeededGenerator(seed: 12)
+        let size = 65_536 * count
+        let message = SimulatedMessage(isText: false, payload: generator.bytes(size + 1))
+        // Random bytes are stored: a stored block for every byte is what the compressor is made to write here.
+        let compressed = StoredDeflate.blocks(message.payload)
+        let all = compressed.flatMap { $0 }
+        let first = compressed.prefix(size).flatMap { $0 }
+        pair.client.send(SimulatedFrame(fin: false, reserved: 4, opcode: SimulatedFrame.binary, payload: first))
+        pair.run()
+        #expect(pair.server.frames.map(\.payload.count) == Array(repeating: 65_536, count: count - 1))
+        #expect(pair.heldBytes(from: .client) == 65_536, "the fragment that the last byte has filled")
+        let next = Array(all[first.count...].prefix(6))
+        pair.client.send(SimulatedFrame(fin: false, opcode: SimulatedFrame.continuation, payload: next))
+        pair.run()
+        #expect(pair.server.frames.map(\.payload.count) == Array(repeating: 65_536, count: count))
+        #expect(pair.heldBytes(from: .client) == 1)
+        pair.client.send(
+            SimulatedFrame(opcode: SimulatedFrame.continuation, payload: Array(all[(first.count + 6)...]) + [0]))
+        pair.run()
+        #expect(pair.server.messages == [message])
+        #expect(pair.server.frames.last?.payload.count == 1)
+        pair.expectSound()
+    }
+
     @Test(
         "control frames between the fragments of a rewritten message pass at once",
         arguments: CompressionPairing.compressing)

@@ -59,7 +59,8 @@ final class SimulatedPair {
     private(set) var session: GatewaySession
     private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     private(set) var outcome: SessionOutcome?
-    private(set) var problems: [String] = []
+    private var ownProblems: [String] = []
+    private let extensions: SessionExtensions
     private(set) var traffic = (fromClient: DirectionTraffic(), fromServer: DirectionTraffic())
     private(set) var wakeAt = NIODeadline.distantFuture
     var clientLink = Link()
@@ -76,6 +77,7 @@ final class SimulatedPair {
         memoryLimit: Int = 1 << 30, startsLater: Bool = false
     ) {
         isStarted = !startsLater
+        self.extensions = extensions
         client = SimulatedPeer(.client, compression: extensions.client)
         server = SimulatedPeer(.server, compression: extensions.server)
         memory = CompressionMemory(limit: memoryLimit)
@@ -209,7 +211,7 @@ final class SimulatedPair {
             session.timeReached(now: now)
             pump()
             if !isFinished, session.nextDeadline <= now {
-                problems.append("the next deadline has passed already, which would wake the gateway for nothing")
+                ownProblems.append("the next deadline has passed already, which would wake the gateway for nothing")
                 break
             }
             schedule()
@@ -234,17 +236,17 @@ final class SimulatedPair {
     }
 
     private func perform(_ action: SessionAction) {
-        if isFinished { problems.append("an action came after the last: \(action)") }
+        if isFinished { ownProblems.append("an action came after the last: \(action)") }
         switch action {
         case .write(let buffer, let leg), .writeClose(let buffer, let leg):
             write(Array(buffer.readableBytesView), to: leg)
         case .end(let leg):
-            if self[leg].gatewayEnded || self[leg].gatewayDropped { problems.append("\(leg) was ended twice") }
+            if self[leg].gatewayEnded || self[leg].gatewayDropped { ownProblems.append("\(leg) was ended twice") }
             self[leg].gatewayEnded = true
             tellEnd(leg)
             loseWhenBothEnded(leg)
         case .drop(let leg):
-            if self[leg].gatewayDropped { problems.append("\(leg) was dropped twice") }
+            if self[leg].gatewayDropped { ownProblems.append("\(leg) was dropped twice") }
             self[leg].gatewayDropped = true
             self[leg].isHeld = false
             release(leg)
@@ -253,19 +255,21 @@ final class SimulatedPair {
                 session.lost(leg, inOrder: true)
             }
         case .finished(let outcome):
-            if !clientLink.gatewayDropped || !serverLink.gatewayDropped { problems.append("finished with a leg open") }
+            if !clientLink.gatewayDropped || !serverLink.gatewayDropped {
+                ownProblems.append("finished with a leg open")
+            }
             self.outcome = outcome
         }
     }
 
     private func write(_ bytes: [UInt8], to leg: Leg) {
-        if bytes.isEmpty { problems.append("an empty write to the \(leg)") }
+        if bytes.isEmpty { ownProblems.append("an empty write to the \(leg)") }
         if self[leg].gatewayEnded || self[leg].gatewayDropped {
-            problems.append("a write to the \(leg) after its end")
+            ownProblems.append("a write to the \(leg) after its end")
         }
         // Only a Close may be written past the high watermark.
         if !self[leg].isWritable, bytes.count > 131 || bytes[0] & 0xF != SimulatedFrame.close {
-            problems.append("\(bytes.count) bytes written to the \(leg), which is not writable")
+            ownProblems.append("\(bytes.count) bytes written to the \(leg), which is not writable")
         }
         self[leg].writes.append(bytes)
         self[leg].bytesWritten += bytes.count
@@ -297,6 +301,28 @@ final class SimulatedPair {
     }
 
     // MARK: Judging
+
+    /// What the gateway did wrong, but for what each peer has noted.
+    var problems: [String] { ownProblems + Leg.allCases.flatMap { avoidableEnds(at: $0) } }
+
+    /// Empty fragments at the end of messages that were rewritten: those that go on as they came may have one.
+    private func avoidableEnds(at leg: Leg) -> [String] {
+        let sent = peer(leg.other).emptyEndsSent
+        return peer(leg).emptyEndsReceived.sorted { $0.key < $1.key }.compactMap { index, isCompressed in
+            if sent[index] == isCompressed, !isCompressed || passesCompressed(from: leg.other) { return nil }
+            return "message \(index) to the \(leg) was rewritten and ends with an empty fragment"
+        }
+    }
+
+    /// Whether the window and the takeover of one leg are within what the other allows.
+    private func passesCompressed(from leg: Leg) -> Bool {
+        guard let client = extensions.client, let server = extensions.server else { return false }
+        return leg == .client
+            ? client.clientMaxWindowBits <= server.clientMaxWindowBits
+                && (client.clientNoContextTakeover || !server.clientNoContextTakeover)
+            : server.serverMaxWindowBits <= client.serverMaxWindowBits
+                && (server.serverNoContextTakeover || !client.serverNoContextTakeover)
+    }
 
     /// The gateway broke no rule towards either peer or its driver.
     func expectSound(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {

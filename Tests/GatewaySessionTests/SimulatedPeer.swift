@@ -36,6 +36,12 @@ final class SimulatedPeer {
     private(set) var problems: [String] = []
     private(set) var bytesReceived = 0
 
+    /// Messages that ended with an empty fragment behind others, by their places: whether they are compressed.
+    private(set) var emptyEndsReceived: [Int: Bool] = [:]
+    private(set) var emptyEndsSent: [Int: Bool] = [:]
+    private var messagesSent = 0
+    private var sendsCompressed = false
+
     // How it behaves.
     var answersPings = true
     /// A constant that it answers every ping with.
@@ -78,8 +84,18 @@ final class SimulatedPeer {
     func send(_ frame: SimulatedFrame) -> [UInt8] {
         let bytes = frame.encoded(maskKey: masks.bytes(4), byDefaultMasked: leg == .client)
         outbox += bytes
+        if frame.opcode < 3 { note(data: frame) }
         if frame.opcode == SimulatedFrame.close { hasSentClose = true }
         return bytes
+    }
+
+    private func note(data frame: SimulatedFrame) {
+        if frame.opcode != SimulatedFrame.continuation { sendsCompressed = frame.reserved & 4 != 0 }
+        guard frame.fin else { return }
+        if frame.opcode == SimulatedFrame.continuation, frame.payload.isEmpty {
+            emptyEndsSent[messagesSent] = sendsCompressed
+        }
+        messagesSent += 1
     }
 
     @discardableResult
@@ -182,6 +198,9 @@ final class SimulatedPeer {
             problems.append("opcode \(frame.opcode) \(gathered == nil ? "outside" : "inside") a message")
         }
         var message = gathered ?? (frame.opcode, frame.reserved & 4 != 0, [])
+        if gathered != nil, frame.fin, frame.payload.isEmpty {
+            emptyEndsReceived[messages.count] = message.isCompressed
+        }
         message.payload += frame.payload
         gathered = message
         guard frame.fin else { return }

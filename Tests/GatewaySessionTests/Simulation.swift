@@ -121,7 +121,10 @@ struct Simulation {
     private mutating func begin(_ leg: Leg) {
         let size =
             switch Int.random(in: 0..<20, using: &generator) {
-            case 0: Int.random(in: 60_000...140_000, using: &generator)
+            case 0:
+                generator.chance(50)
+                    ? 65_536 * Int.random(in: 1...2, using: &generator)
+                    : Int.random(in: 60_000...140_000, using: &generator)
             case 1...4: Int.random(in: 0...6000, using: &generator)
             default: Int.random(in: 0...300, using: &generator)
             }
@@ -131,7 +134,8 @@ struct Simulation {
             payload: isText || generator.chance(40) ? sampleText(size, seed: generator.next()) : generator.bytes(size))
         let agreed = leg == .client ? pairing.client : pairing.server
         let fragments = (0..<max(0, Int.random(in: -3...3, using: &generator))).map { _ in
-            Int.random(in: 0...(size / 2 + 1), using: &generator)
+            // The whole of it now and then: what follows is empty then.
+            generator.chance(20) ? size : Int.random(in: 0...(size / 2 + 1), using: &generator)
         }
         var frames: [SimulatedFrame] = []
         for frame in pair.peer(leg).frames(

@@ -47,14 +47,38 @@ import WebSocketCore
         #expect(work.sent == 3)
     }
 
-    @Test("room is what is left of 64 KiB, whatever was expected", arguments: [0, 1000, .max])
+    @Test("room is what is left of 64 KiB and one byte, whatever was expected", arguments: [0, 1000, .max])
     func countsRoom(expected: Int) {
         var work = Transcoding(opcode: .text, inflates: true, deflates: false, expecting: expected)
-        #expect(work.room == 65_536)
+        #expect(work.room == 65_537)
         work.gathered.writeBytes([UInt8].some(65_000))
-        #expect(work.room == 536)
+        #expect(work.room == 537)
         _ = work.takeFrame(fin: false, maskKey: nil)
-        #expect(work.room == 65_536)
+        #expect(work.room == 65_537)
+    }
+
+    @Test("a full fragment waits for the byte behind it, which is the next one's first", arguments: [0, 1, 64])
+    func carriesOver(excess: Int) {
+        for key in [nil, MaskKey(raw: 0x1234_5678)] {
+            var work = Transcoding(opcode: .text, inflates: true, deflates: false, expecting: .max)
+            let payload = [UInt8].some(65_536 + excess)
+            work.gathered.writeBytes(payload)
+            #expect(work.frameIsDue == (excess > 0))
+            #expect(frame(work.takeFrame(fin: false, maskKey: key))?.payload == Array(payload.prefix(65_536)))
+            #expect(!work.frameIsDue)
+            #expect(work.gathered.readableBytes == excess)
+            #expect(frame(work.takeFrame(fin: true, maskKey: key))?.payload == Array(payload.dropFirst(65_536)))
+            #expect(work.sent == payload.count)
+        }
+    }
+
+    @Test("much work for little makes a fragment, for nothing none")
+    func workLimit() {
+        var work = Transcoding(opcode: .text, inflates: true, deflates: true, expecting: .max)
+        work.compressedSinceFrame = Transcoding.frameWorkLimit
+        #expect(!work.frameIsDue)
+        work.gathered.writeBytes([1])
+        #expect(work.frameIsDue)
     }
 
     @Test("a message whose end is still being written when its receiver goes has ended for its sender")

@@ -1,19 +1,18 @@
 import HTTPTypes
 import NIOCore
-import NIOHPACK
 import Testing
 
 @testable import HTTP2Core
 
 @Suite("Header lists as requests (RFC 9113 §8.2, §8.3, RFC 8441 §4)")
 struct HTTP2HeadRequestTests {
-    static func list(_ fields: Fields) -> HPACKHeaders {
-        var decoder = HPACKDecoder(
-            allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096, maxHeaderListSize: 1 << 24)
-        var block = ByteBuffer(bytes: fields.block)
-        guard let list = try? decoder.decodeHeaders(from: &block) else {
-            Issue.record("\(fields.list) can't be read")
-            return HPACKHeaders()
+    static func list(_ fields: Fields) -> HeaderList { list(ofBlock: fields.block) }
+
+    static func list(ofBlock block: [UInt8]) -> HeaderList {
+        var decoder = HeaderDecoder(maxListSize: 1 << 24)
+        guard let list = try? decoder.decode(ByteBuffer(bytes: block)) else {
+            Issue.record("\(block) can't be read")
+            return HeaderList()
         }
         return list
     }
@@ -195,7 +194,66 @@ struct HTTP2HeadRequestTests {
     @Test("what is sent is read again as it was", arguments: good)
     func roundTrip(example: Good) throws {
         let request = try Self.request(example.fields)
-        let again = try HTTP2Head.request(from: HTTP2Head.list(for: request), maxSize: 16_384)
+        var encoder = HeaderEncoder()
+        var decoder = HeaderDecoder(maxListSize: 16_384)
+        let list = try decoder.decode(encoder.encode(HTTP2Head.headers(of: request)))
+        let again = try HTTP2Head.request(from: list, maxSize: 16_384)
         #expect(again == request)
+    }
+
+    // MARK: Bytes (RFC 9110 §5.5)
+
+    static let latin: [UInt8] = Array("caf".utf8) + [0xE9]
+
+    static func request(_ fields: Fields, and more: [HeaderField]) throws(HTTP2RequestError) -> HTTPRequest {
+        try HTTP2Head.request(from: list(ofBlock: fields.block + more.flatMap { $0.literal() }), maxSize: 16_384)
+    }
+
+    static func bytes(of field: HTTPField) -> [UInt8] { field.withUnsafeBytesOfValue { Array($0) } }
+
+    @Test("a value that is not UTF-8 stays what it is, cookies that came apart too, and goes on as it is")
+    func valueBytes() throws {
+        let fields = [
+            HeaderField("cookie".utf8, Self.latin), HeaderField("x".utf8, [0xFF, 0x80]), HeaderField("cookie", "a=é"),
+            HeaderField("x", "text"), HeaderField("cookie".utf8, [0xC3]),
+        ]
+        let request = try Self.request(.get, and: fields)
+        let joined = Self.latin + "; a=é; ".utf8 + [0xC3]
+        #expect(request.headerFields[fields: .cookie].map(Self.bytes) == [joined])
+        let name = try #require(HTTPField.Name("x"))
+        #expect(request.headerFields[fields: name].map(Self.bytes) == [[0xFF, 0x80], Array("text".utf8)])
+
+        var encoder = HeaderEncoder()
+        var decoder = HeaderDecoder(maxListSize: 16_384)
+        let list = try decoder.decode(encoder.encode(HTTP2Head.headers(of: request)))
+        #expect(try HTTP2Head.request(from: list, maxSize: 16_384) == request)
+    }
+
+    static let badBytes: [(String, String?, HeaderField)] = [
+        ("host", ":authority", HeaderField("host".utf8, latin)),
+        (":path", ":path", HeaderField(":path".utf8, [0x2F, 0xE9])),
+        (":authority", ":authority", HeaderField(":authority".utf8, latin)),
+        (":method", ":method", HeaderField(":method".utf8, latin)),
+        (":scheme", ":scheme", HeaderField(":scheme".utf8, latin)),
+        (":protocol", nil, HeaderField(":protocol".utf8, latin)),
+        ("a name", nil, HeaderField([0x78, 0xE9], [0x79])),
+        ("a pseudo-field's name", nil, HeaderField([0x3A, 0xE9], [0x79])),
+        ("te", nil, HeaderField("te".utf8, latin)),
+        ("content-length", nil, HeaderField("content-length".utf8, [0x31, 0xB2])),
+        ("a space behind", nil, HeaderField("x".utf8, latin + [0x20])),
+        ("a tabulator before", nil, HeaderField("x".utf8, [0x09] + latin)),
+        ("a line end", nil, HeaderField("x".utf8, latin + [0x0A] + latin)),
+        ("NUL", nil, HeaderField("x".utf8, latin + [0] + latin)),
+    ]
+
+    @Test("bytes that are not UTF-8 where text is expected, or with what no value may have", arguments: badBytes)
+    func malformedBytes(name: String, without: String?, field: HeaderField) {
+        var fields = Fields.get
+        if let without { fields = fields.with(without, nil) }
+        let isPseudo = field.name.first == UInt8(ascii: ":")
+        let block = isPseudo ? field.literal() + fields.block : fields.block + field.literal()
+        #expect {
+            try HTTP2Head.request(from: Self.list(ofBlock: block), maxSize: 16_384)
+        } throws: { if case HTTP2RequestError.malformed = $0 { true } else { false } }
     }
 }

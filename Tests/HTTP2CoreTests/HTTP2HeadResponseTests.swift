@@ -60,22 +60,47 @@ struct HTTP2HeadResponseTests {
         var request = HTTPRequest(method: .connect, scheme: "https", authority: "a", path: "/b")
         request.extendedConnectProtocol = "websocket"
         request.headerFields = [.secWebSocketVersion: "13", .cookie: "c"]
-        let list = HTTP2Head.list(for: request)
+        let list = HTTP2Head.headers(of: request).text
         #expect(
             list.map { $0.name } == [
                 ":method", ":protocol", ":scheme", ":path", ":authority", "sec-websocket-version", "cookie",
             ])
-        let response = HTTP2Head.list(for: HTTPResponse(status: .notFound, headerFields: [.contentType: "text/plain"]))
+        let response = HTTP2Head.headers(
+            of: HTTPResponse(status: .notFound, headerFields: [.contentType: "text/plain"])
+        ).text
         #expect(response.map { "\($0.name)=\($0.value)" } == [":status=404", "content-type=text/plain"])
+    }
+
+    @Test("a value that is not UTF-8 stays what it is (RFC 9110 §5.5), a status has to be text")
+    func bytes() throws {
+        let value: [UInt8] = [0x63, 0xE9, 0x64]
+        let block = Fields.ok.block + HeaderField("set-cookie".utf8, value).literal()
+        let response = try HTTP2Head.response(from: HTTP2HeadRequestTests.list(ofBlock: block))
+        #expect(response.headerFields[fields: .setCookie].map(HTTP2HeadRequestTests.bytes) == [value])
+        let status = HeaderField(":status".utf8, [0x32, 0x30, 0xB0]).literal()
+        #expect(throws: HTTP2RequestError.self) {
+            try HTTP2Head.response(from: HTTP2HeadRequestTests.list(ofBlock: status))
+        }
     }
 
     @Test("secrets are never put into a table (RFC 7541 §7.1.3)")
     func secrets() {
         var request = HTTPRequest(method: .get, scheme: "https", authority: "a", path: "/?token=b")
         request.headerFields = [.cookie: "c", .authorization: "d", .proxyAuthorization: "e", .userAgent: "f"]
-        let indexing = Dictionary(uniqueKeysWithValues: HTTP2Head.list(for: request).map { ($0.name, $0.indexable) })
+        let indexing = Dictionary(
+            uniqueKeysWithValues: HTTP2Head.headers(of: request).text.map { ($0.name, $0.indexable) })
         for name in ["cookie", "authorization", "proxy-authorization"] { #expect(indexing[name] == .neverIndexed) }
         #expect(indexing[":path"] == .nonIndexable)
         #expect(indexing["user-agent"] == .indexable)
+    }
+}
+
+extension OutgoingHeaders {
+    /// The fields that are text, in their order.
+    fileprivate var text: [HPACKHeaders.Element] {
+        runs.flatMap { run -> [HPACKHeaders.Element] in
+            guard case .text(let fields) = run else { return [] }
+            return Array(fields)
+        }
     }
 }

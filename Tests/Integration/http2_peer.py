@@ -62,10 +62,11 @@ class HTTP2Link(asyncio.Protocol):
 
     `settings`: this side's, on top of the library's. `on_request`: called on the loop with each stream that the peer
     opens. `unsent`: types of frames of this side's own that are never sent. `holding`: nothing is sent until `release`.
+    `header_encoding`: what fields that come are read as; "latin-1" makes a character of each byte.
     """
 
     def __init__(self, stage, role, *, settings=None, on_request=None, news=None, unsent=(), holding=False,
-                 acknowledging=True):
+                 acknowledging=True, header_encoding="utf-8"):
         self.stage = stage
         self.role = role
         self.news = news or threading.Condition()
@@ -83,7 +84,7 @@ class HTTP2Link(asyncio.Protocol):
         self._on_request = on_request
         client = role == "client"
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
-            client_side=client, header_encoding="utf-8", validate_outbound_headers=False))
+            client_side=client, header_encoding=header_encoding, validate_outbound_headers=False))
         own = {h2.settings.SettingCodes.ENABLE_PUSH: 0} if client else {}
         self.h2.local_settings = h2.settings.Settings(client=client, initial_values={
             h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 10_000,

@@ -225,6 +225,96 @@ def test_upstream_on_accepts_what_servers_answer_unasked(gateway, wire):
         assert client.read_message() == (TEXT, b"back" * 100, False)
 
 
+# What a server that does not know some parameters makes of offers with all of them: it leaves them out of its answer.
+UNECHOED = {
+    "no takeover": "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+    "no windows": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    "its own takeover": "permessage-deflate; client_no_context_takeover; server_max_window_bits=10",
+    "nothing": "permessage-deflate",
+    "nothing, in capitals": "PerMessage-Deflate",
+    "all, in capitals": "PERMESSAGE-DEFLATE; Server_No_Context_Takeover; Client_No_Context_Takeover; "
+                        "SERVER_MAX_WINDOW_BITS=11",
+}
+
+
+@pytest.mark.parametrize("answer", UNECHOED.values(), ids=UNECHOED)
+@pytest.mark.parametrize("client_offer", [None, "permessage-deflate; client_max_window_bits"], ids=["plain", "deflate"])
+def test_a_server_that_leaves_parameters_out_of_its_answer_is_understood(gateway, wire, answer, client_offer):
+    server = wire.server()
+    running = gateway(proxied(server.address, upstream={"retries": 0}, compression={
+        "mode": "terminate", "upstream": "on", "threshold": 0, "context_takeover": False}))
+    client = wire.connect(running).send_upgrade("/", [(EXTENSIONS, client_offer)] if client_offer else [])
+    peer = wire.accept(server)
+    offers = [offer.strip() for offer in peer.read_upgrade().get(EXTENSIONS).split(",")]
+    assert parameters(offers[0]) == {
+        "server_no_context_takeover": None, "client_no_context_takeover": None, "server_max_window_bits": "12",
+        "client_max_window_bits": None}
+    assert offers[-1] == "permessage-deflate" and len(offers) == 4, offers
+    peer.accept_upgrade([(EXTENSIONS, answer)])
+    assert client.read_response().status == 101
+    mine = client.response.get(EXTENSIONS)
+    if client_offer:
+        told = parameters(mine)
+        assert {"server_no_context_takeover", "client_no_context_takeover"} <= told.keys(), told
+    near = Deflate(mine, "client") if client_offer else None
+    # The server's half keeps its context where it did not agree to forget it: the gateway has to remember as much.
+    far = Deflate(answer.lower(), "server")
+    text = os.urandom(600).hex().encode()
+    for _ in range(3):
+        peer.send_frame(TEXT, far.compress(text), rsv=4)
+        opcode, payload, compressed = client.read_message()
+        assert (opcode, near.decompress(payload) if compressed else payload) == (TEXT, text)
+        client.send_frame(TEXT, near.compress(text) if near else text, rsv=4 if near else 0)
+        opcode, payload, compressed = peer.read_message()
+        assert (opcode, far.decompress(payload) if compressed else payload) == (TEXT, text)
+
+
+def test_a_client_that_writes_the_name_in_capitals_gets_compression_and_is_not_counted_as_refused(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address, compression={"mode": "terminate", "threshold": 0}))
+    client, peer = wire.pair(running, server, fields=[(EXTENSIONS, "PerMessage-Deflate; Client_Max_Window_Bits, X-Foo")])
+    assert parameters(client.response.get(EXTENSIONS)) == {"client_max_window_bits": "12"}
+    client.send_frame(TEXT, Deflate(client.response.get(EXTENSIONS), "client").compress(b"hello"), rsv=4)
+    assert peer.read_message() == (TEXT, b"hello", False)
+    (route,) = running.stats()["routes"].values()
+    assert route["extensions_refused"] == {"x-foo": 1}
+
+
+@pytest.mark.parametrize("size", [64 * 1024, 3 * 64 * 1024, 64 * 1024 + 1])
+@pytest.mark.parametrize("cut", [None, 0, 1000], ids=["whole", "an empty end", "an empty end and a cut"])
+def test_no_rewritten_message_ends_with_an_empty_fragment(gateway, wire, size, cut):
+    server = wire.server()
+    running = gateway(proxied(server.address, compression={"mode": "terminate", "threshold": 0}))
+    client, peer = wire.pair(running, server, fields=[(EXTENSIONS, "permessage-deflate")])
+    codec = Deflate(client.response.get(EXTENSIONS), "client")
+
+    def send(side, payload, rsv):
+        if cut is None:
+            side.send_frame(BINARY, payload, rsv=rsv)
+            return
+        side.send_frame(BINARY, payload[:cut or len(payload)], rsv=rsv, fin=False)
+        if cut:
+            side.send_frame(CONTINUATION, b"", fin=False)
+            side.send_frame(CONTINUATION, payload[cut:], fin=False)
+        side.send_frame(CONTINUATION)
+
+    def lengths(side):
+        frames = [side.read_frame()]
+        while not frames[-1].fin:
+            frames.append(side.read_frame())
+        return [len(frame.payload) for frame in frames], b"".join(frame.payload for frame in frames)
+
+    payload = os.urandom(size)
+    send(client, codec.compress(payload), 4)
+    inflated, got = lengths(peer)
+    assert got == payload
+    assert inflated == [64 * 1024] * (size // (64 * 1024)) + [size % (64 * 1024)] * (size % (64 * 1024) > 0)
+    send(peer, payload, 0)
+    deflated, got = lengths(client)
+    assert codec.decompress(got) == payload
+    assert 0 not in deflated, deflated
+
+
 def test_passthrough_lets_offer_choice_and_frames_go_as_they_are(gateway, wire):
     server = wire.server()
     running = gateway(proxied(server.address, compression="passthrough"))

@@ -82,6 +82,15 @@ struct DeflateAnswerTests {
             offers: "permessage-deflate; client_no_context_takeover, permessage-deflate",
             answer: "permessage-deflate; client_no_context_takeover",
             agreed: DeflateParameters(clientNoContextTakeover: true, serverMaxWindowBits: 12)),
+        Example(
+            testDescription: "names in other cases are the same names (RFC 9110 §5.6.6, §7.8)",
+            offers: "PERMESSAGE-Deflate; Client_Max_Window_Bits=11; server_NO_context_takeover",
+            answer: "permessage-deflate; server_no_context_takeover; client_max_window_bits=11",
+            agreed: DeflateParameters(
+                serverNoContextTakeover: true, serverMaxWindowBits: 12, clientMaxWindowBits: 11)),
+        Example(
+            testDescription: "a parameter twice, in two cases",
+            offers: "permessage-deflate; client_no_context_takeover; Client_no_context_takeover"),
         Example(testDescription: "no offer", offers: ""),
     ]
 
@@ -112,22 +121,37 @@ struct DeflateAnswerTests {
 struct DeflateVerifyTests {
     static let chromium = "permessage-deflate; client_max_window_bits"
 
-    @Test(
-        "offers",
-        arguments: [
-            (DeflatePolicy(), "permessage-deflate; client_max_window_bits"),
-            (
-                DeflatePolicy(windowBits: 12),
-                "permessage-deflate; server_max_window_bits=12; client_max_window_bits, "
-                    + "permessage-deflate; client_max_window_bits"
-            ),
-            (
-                DeflatePolicy(contextTakeover: false),
-                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"
-            ),
-        ])
-    func offer(policy: DeflatePolicy, field: String) throws {
-        #expect(DeflateNegotiation.offer(policy: policy).map(\.description).joined(separator: ", ") == field)
+    private static let forgetting = "server_no_context_takeover; client_no_context_takeover"
+
+    static let offered: [(DeflatePolicy, [String])] = [
+        (DeflatePolicy(), ["permessage-deflate; client_max_window_bits", "permessage-deflate"]),
+        (
+            DeflatePolicy(windowBits: 12),
+            [
+                "permessage-deflate; server_max_window_bits=12; client_max_window_bits",
+                "permessage-deflate; client_max_window_bits", "permessage-deflate",
+            ]
+        ),
+        (
+            DeflatePolicy(contextTakeover: false),
+            [
+                "permessage-deflate; \(forgetting); client_max_window_bits",
+                "permessage-deflate; client_max_window_bits", "permessage-deflate",
+            ]
+        ),
+        (
+            DeflatePolicy(windowBits: 9, contextTakeover: false),
+            [
+                "permessage-deflate; \(forgetting); server_max_window_bits=9; client_max_window_bits",
+                "permessage-deflate; \(forgetting); client_max_window_bits",
+                "permessage-deflate; server_max_window_bits=9; client_max_window_bits", "permessage-deflate",
+            ]
+        ),
+    ]
+
+    @Test("offers, best first, and at last one without parameters", arguments: offered)
+    func offer(policy: DeflatePolicy, offers: [String]) throws {
+        #expect(DeflateNegotiation.offer(policy: policy).map(\.description) == offers)
     }
 
     static let accepted: [(offers: String, answer: String, agreed: DeflateParameters?)] = [
@@ -159,6 +183,12 @@ struct DeflateVerifyTests {
         // A hint, which the answer need not repeat (§7.1.1.2)
         ("permessage-deflate; client_no_context_takeover", "permessage-deflate", DeflateParameters()),
         ("other, permessage-deflate", "other; x=1, permessage-deflate", DeflateParameters()),
+        // Names are compared without regard to case (RFC 9110 §5.6.6, §7.8)
+        (
+            "permessage-deflate; server_no_context_takeover; client_max_window_bits",
+            "PerMessage-Deflate; Server_No_Context_Takeover; CLIENT_MAX_WINDOW_BITS=10",
+            DeflateParameters(serverNoContextTakeover: true, clientMaxWindowBits: 10)
+        ),
         ("other", "other", nil),
     ]
 
@@ -169,11 +199,34 @@ struct DeflateVerifyTests {
         #expect(verified == agreed)
     }
 
+    @Test(
+        "whatever parameters a server does not know and leaves out, its answer is taken",
+        arguments: [9, 12, 15], [true, false])
+    func unknownParameters(windowBits: Int, contextTakeover: Bool) throws {
+        let offers = DeflateNegotiation.offer(
+            policy: DeflatePolicy(windowBits: windowBits, contextTakeover: contextTakeover))
+        let parameters = ["server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits=9"]
+        for bits in 0..<8 {
+            let known = parameters.indices.filter { bits & 1 << $0 != 0 }.map { "; " + parameters[$0] }
+            let answer = "permessage-deflate" + known.joined()
+            let agreed = try DeflateNegotiation.verify(answer: try ExtensionHeader.parse([answer]), offers: offers)
+            #expect(agreed?.serverNoContextTakeover == (bits & 1 != 0), "\(answer)")
+            #expect(agreed?.clientNoContextTakeover == (bits & 2 != 0), "\(answer)")
+            #expect(agreed?.serverMaxWindowBits == (bits & 4 != 0 ? 9 : 15), "\(answer)")
+        }
+        // One that declines what it does not know has an offer to accept, whichever that is.
+        for parameter in ["server_no_context_takeover", "server_max_window_bits", "client_max_window_bits"] {
+            #expect(offers.contains { !$0.parameters.map(\.name).contains(parameter) }, "\(parameter)")
+        }
+    }
+
     static let refused: [(offers: String, answer: String, says: String)] = [
         ("", "permessage-deflate", "not offered"),
         (chromium, "x-webkit-deflate-frame", "\"x-webkit-deflate-frame\", which was not offered"),
         (chromium, "permessage-deflate, other", "\"other\", which was not offered"),
         (chromium, "permessage-deflate, permessage-deflate", "2 times"),
+        (chromium, "permessage-deflate, Permessage-Deflate", "2 times"),
+        (chromium, "permessage-deflate; server_no_context_takeover; SERVER_no_context_takeover", "twice"),
         (chromium, "permessage-deflate; foo", "foo is not a parameter"),
         (chromium, "permessage-deflate; client_max_window_bits", "has no value"),
         (chromium, "permessage-deflate; client_max_window_bits=7", "expected 8 to 15"),

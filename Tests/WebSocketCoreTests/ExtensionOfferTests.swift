@@ -45,6 +45,9 @@ struct ExtensionOfferTests {
             ["a; b=\"1\\0\" , c"],
             [ExtensionOffer(name: "a", parameters: [.init(name: "b", value: "10")]), .init(name: "c")]
         ),
+        // Names are in lower case, however they came; values are what they are
+        (["PerMessage-Deflate; CLIENT_max_Window_bits"], [deflate]),
+        (["A; B=Cd"], [ExtensionOffer(name: "a", parameters: [.init(name: "b", value: "Cd")])]),
         // Duplicates and order are kept
         (
             ["a; x=2; y; x=1, a"],

@@ -55,6 +55,7 @@ final class HTTP2Run {
 
     let connection: HTTP2Connection
     private let choices: Choices
+    private let fields: HTTP2Fields
     private var judge: HTTP2Judge
     private var lives: [HTTP2StreamID: Life] = [:]
     private var isFailed = false
@@ -66,8 +67,10 @@ final class HTTP2Run {
     /// So much content that when it was consumed could change what happens.
     private(set) var isLarge = false
 
-    init(_ choices: Choices) throws {
+    /// - Parameter fields: what the input says of field values.
+    init(_ choices: Choices, fields: HTTP2Fields) throws {
         self.choices = choices
+        self.fields = fields
         let limits = HTTP2Limits(
             maxStreams: choices.isNarrow ? 2 : 50, maxHeaderListSize: Self.maxHeaderListSize,
             offersConnectProtocol: choices.role == .server && choices.offersConnect)
@@ -129,6 +132,7 @@ final class HTTP2Run {
             try require(choices.role == .server && lives[stream.id] == nil, "stream \(stream.id) is opened again")
             try require(stream.id > lastRequest, "stream \(stream.id) is opened behind \(lastRequest)")
             lastRequest = stream.id
+            try fields.judge(request, of: stream.id)
             lives[stream.id] = Life(stream: stream, isOurs: false, hasHead: true, hasEnded: ends)
             respond(to: stream, request)
             if choices.leaves, lives.count == 2 { connection.sendGoAway(.noError, "leaving") }

@@ -34,7 +34,7 @@ struct HTTP2Script {
             repeatLast(1 + Int(kind & 3), times: input.word() % 1200, advancing: kind & 4 != 0)
         case 0x40...0x4F:
             // A request that nothing is wrong with, but perhaps what follows it.
-            let fields = kind & 2 == 0 ? Self.websocket : Self.get
+            let fields = kind & 2 == 0 ? Self.websocket : HTTP2Fields.get
             add(1, 4 | kind & 1, UInt32(input.byte()), fields + input.bytes(Int(kind & 4 == 0 ? 0 : input.byte())))
         case 0x50...0x5F:
             add(1, 4 | kind & 1, UInt32(input.byte()), kind & 2 == 0 ? [0x88] : [0x8D])
@@ -42,6 +42,10 @@ struct HTTP2Script {
             // DATA with more than a byte can count.
             let stream = UInt32(input.byte())
             add(0, kind & 1, stream, [UInt8](repeating: kind, count: min(input.word(), 16_400)))
+        case 0x70...0x73:
+            // A request with a field of any bytes.
+            let stream = UInt32(input.byte())
+            add(1, 5, stream, HTTP2Fields.block(value: input.bytes(Int(input.byte() & 0x3F))))
         default:
             add(kind & 0xF, input.byte(), UInt32(kind >> 4), Array(input.bytes(Int(kind & 0xF))))
         }
@@ -51,7 +55,6 @@ struct HTTP2Script {
         literal(":method", "CONNECT") + literal(":protocol", "websocket") + [0x87] + literal(":path", "/c") + [
             0x41, 1, 97,
         ]
-    private static let get: [UInt8] = [0x82, 0x87, 0x84, 0x41, 1, 97]
 
     private static func literal(_ name: String, _ value: String) -> [UInt8] {
         [0, UInt8(name.utf8.count)] + name.utf8 + [UInt8(value.utf8.count)] + value.utf8

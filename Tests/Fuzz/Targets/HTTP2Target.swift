@@ -2,7 +2,8 @@
 ///
 /// Invariant: nothing traps; what is sent is whole frames in an order that RFC 9113 allows and within what the peer can
 /// have granted (`HTTP2Judge`); what is held is bounded, and what is sent in answer is little more than what came; a
-/// stream is told of in order, and never after its end; bytes in any pieces tell the same as the whole.
+/// stream is told of in order, and never after its end; bytes in any pieces tell the same as the whole; a field value
+/// goes on as the bytes that came, or its request was refused (`HTTP2Fields`).
 enum HTTP2Target {
     static func check(_ bytes: UnsafeRawBufferPointer) throws {
         var input = InputBytes(bytes)
@@ -23,7 +24,7 @@ enum HTTP2Target {
     }
 
     private static func run(_ choices: HTTP2Run.Choices, _ bytes: [UInt8], pieces: Pieces?) throws -> HTTP2Run {
-        let run = try HTTP2Run(choices)
+        let run = try HTTP2Run(choices, fields: HTTP2Fields(choices.isFramed ? bytes : []))
         try run.begin()
         var pieces = pieces
         var position = 0

@@ -27,6 +27,7 @@ final class SessionHarness {
     let isCompressed: Bool
     let memory: CompressionMemory
     let pool: ZlibPool
+    let extensions: SessionExtensions
     private(set) var session: GatewaySession
     private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     private(set) var outcome: SessionOutcome?
@@ -43,6 +44,7 @@ final class SessionHarness {
 
     init(settings: SessionSettings, extensions: SessionExtensions, memoryLimit: Int) {
         self.settings = settings
+        self.extensions = extensions
         isCompressed = extensions.client != nil || extensions.server != nil
         memory = CompressionMemory(limit: memoryLimit)
         pool = ZlibPool(memory: memory)

@@ -31,11 +31,33 @@ struct SessionJudge {
                 case .vast:
                     break
                 }
+                try judgeEnd(of: index, to: leg)
             }
             compared[leg] = got.count
             try judgeUnfinished(leg)
             try judgeControl(leg)
         }
+    }
+
+    /// A message that was rewritten has no empty fragment at its end.
+    private func judgeEnd(of index: Int, to leg: Leg) throws {
+        let message = harness[peer: leg].sink.messages[index]
+        let original = harness[peer: leg.other].source.messages[index]
+        guard message.endsEmpty else { return }
+        let mayPass = !message.isCompressed || passesCompressed(from: leg.other)
+        try require(
+            original.endsEmpty && original.isCompressed == message.isCompressed && mayPass,
+            "message \(index) to the \(leg) was rewritten and ends with an empty fragment")
+    }
+
+    /// The sender's window and takeover are within what was agreed on with the receiver.
+    private func passesCompressed(from leg: Leg) -> Bool {
+        guard let client = harness.extensions.client, let server = harness.extensions.server else { return false }
+        return leg == .client
+            ? client.clientMaxWindowBits <= server.clientMaxWindowBits
+                && (client.clientNoContextTakeover || !server.clientNoContextTakeover)
+            : server.serverMaxWindowBits <= client.serverMaxWindowBits
+                && (server.serverNoContextTakeover || !client.serverNoContextTakeover)
     }
 
     /// The message that is on its way begins as the one that was sent.

@@ -7,9 +7,9 @@ import WebSocketCore
 /// A whole proxied connection: `GatewaySession` with both its directions, timers and endings.
 ///
 /// Invariant: what goes to each peer is a valid stream of frames, masked as its side must be; its messages are those of
-/// the other peer, whole and in order, compressed or not. As long as the session is open, all that was read has gone
-/// on. A Close carries a code that the events before it allow: a peer gets 1002, 1007 or 1009 only if it did break that
-/// rule. Nothing follows a Close, an end or a drop. What is held is bounded, time and peers that are gone always finish
+/// the other peer, whole and in order, compressed or not; one that was rewritten has no empty fragment at its end. As
+/// long as the session is open, all that was read has gone on. A Close carries a code that the events before it allow: a
+/// peer gets 1002, 1007 or 1009 only if it did break that rule. Nothing follows a Close, an end or a drop. What is held is bounded, time and peers that are gone always finish
 /// the session, and then all of zlib's memory is back.
 ///
 /// Input: four bytes of settings, then operations: a byte each, and what it needs.

@@ -6,6 +6,8 @@ struct WireReader {
         var isCompressed: Bool
         /// As it came, unmasked.
         var payload: [UInt8] = []
+        /// The last of its fragments is empty, and not the only one.
+        var endsEmpty = false
     }
 
     struct Control: Equatable {
@@ -46,6 +48,7 @@ struct WireReader {
     private var size = 0
     private var scanned = 0
     private var frame: (left: Int, fin: Bool, key: UInt32, position: Int)?
+    private var isContinued = false
 
     init(isMasked: Bool) { self.isMasked = isMasked }
 
@@ -98,6 +101,7 @@ struct WireReader {
             return readControl(opcode, payload, endsAt: start + length)
         }
         understood += headerLength
+        isContinued = opcode == 0
         if opcode != 0 {
             message = Message(isText: opcode == 1, isCompressed: rsv1)
             (size, scanned) = (0, 0)
@@ -130,6 +134,7 @@ struct WireReader {
         guard frame.left == 0 else { return false }
         if frame.fin {
             messages.append(message)
+            messages[messages.count - 1].endsEmpty = isContinued && frame.position == 0
             self.message = nil
         }
         return true
