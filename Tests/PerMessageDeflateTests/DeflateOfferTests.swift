@@ -8,6 +8,9 @@ struct DeflateOfferTests {
         ("permessage-deflate", DeflateOffer()),
         ("permessage-deflate; client_max_window_bits", DeflateOffer(clientMaxWindowBits: .anyValue)),
         ("permessage-deflate; client_max_window_bits=10", DeflateOffer(clientMaxWindowBits: .atMost(10))),
+        // Names in any case (RFC 9110 §5.6.6, §7.8)
+        ("Permessage-Deflate", DeflateOffer()),
+        ("permessage-deflate; Server_no_context_takeover", DeflateOffer(serverNoContextTakeover: true)),
         ("permessage-deflate; server_max_window_bits=8", DeflateOffer(serverMaxWindowBits: 8)),
         ("permessage-deflate; server_max_window_bits=15", DeflateOffer(serverMaxWindowBits: 15)),
         ("permessage-deflate; server_max_window_bits=\"10\"", DeflateOffer(serverMaxWindowBits: 10)),
@@ -32,8 +35,7 @@ struct DeflateOfferTests {
         "is declined",
         arguments: [
             "x-webkit-deflate-frame", "deflate-stream", "permessage-bzip2", "client_max_window_bits",
-            "Permessage-Deflate",
-            "permessage-deflate; foo", "permessage-deflate; Server_no_context_takeover",
+            "permessage-deflate; foo", "permessage-deflate; server_no_context_takeovers",
             "permessage-deflate; server_no_context_takeover=1", "permessage-deflate; client_no_context_takeover=true",
             "permessage-deflate; server_max_window_bits", "permessage-deflate; server_max_window_bits=7",
             "permessage-deflate; server_max_window_bits=16", "permessage-deflate; server_max_window_bits=08",
