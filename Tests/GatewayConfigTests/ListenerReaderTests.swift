@@ -17,6 +17,8 @@ import Testing
             h2: { max_streams: 50 }
             proxy_protocol: false
             trusted_proxies: ["10.0.0.0/8", "::1"]
+            underscores: reject
+            encoded_slashes: reject
             """
         ).listeners[0]
         #expect(
@@ -32,7 +34,7 @@ import Testing
                     trustedProxies: [
                         IPPrefix(bytes: [10, 0, 0, 0], length: 8),
                         IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
-                    ]))
+                    ], underscores: .reject, encodedSlashes: .reject))
     }
 
     @Test func defaultsAreCleartextAndBothHTTPVersions() throws {
@@ -40,12 +42,16 @@ import Testing
         #expect(listener == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
         #expect(listener[0].protocols == [.http2, .http1])
         #expect(listener[0].websocketOverHTTP2)
+        #expect(listener[0].underscores == .drop)
+        #expect(listener[0].encodedSlashes == .pass)
     }
 
     @Test(arguments: [
         ("h2: { max_streams: 0 }", "4:24: error: expected a number from 1 to 100000, found \"0\""),
         ("h2: 5", "4:9: error: expected a mapping with max_streams, found \"5\""),
         ("protocols: [http/2]", "4:17: error: expected http/1.1 or h2, found \"http/2\""),
+        ("underscores: keep", "4:18: error: expected drop, pass or reject, found \"keep\""),
+        ("encoded_slashes: decode", "4:22: error: expected pass or reject, found \"decode\""),
         ("protocols: []", "4:16: error: expected a list of protocols such as [h2, http/1.1], found an empty list"),
         ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
         ("proxy_protocol: true", "4:5: error: proxy_protocol is not supported yet"),
@@ -67,7 +73,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, websocket_over_http2"
+            "4:5: error: unknown key \"ports\"; expected address, encoded_slashes, h2, name, protocols, proxy_protocol, tls, trusted_proxies, underscores, websocket_over_http2"
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
