@@ -1,4 +1,4 @@
-public import GatewayConfig
+import GatewayConfig
 public import HTTPTypes
 
 /// Names of fields as servers see them that make variables of names (CGI, RFC 3875 §4.1.18; WSGI, Rack): case is lost

@@ -54,7 +54,7 @@ struct PathTextTests {
             """
         #expect(
             problems(routes) == [
-                "4:24: error: route \"b\" can never match: route \"a\" above has the same conditions"
+                "4:23: error: route \"b\" can never match: route \"a\" above has the same conditions"
             ])
     }
 
