@@ -23,12 +23,14 @@ struct ListenerReader {
         let proxies = section.list("trusted_proxies", expecting: "a list of address blocks such as [10.0.0.0/8]")?
             .compactMap { context.value($0, expecting: "an address block such as 10.0.0.0/8", parse: IPPrefix.init) }
         let via = section.onOff("via")
+        let underscores = section.word("underscores", Underscores.self)
+        let encodedSlashes = section.word("encoded_slashes", EncodedSlashes.self)
         section.finish()
         guard let name, let address else { return nil }
         return ListenerConfiguration(
             name: name.text, address: address, tls: tls, protocols: protocols ?? [.http2, .http1],
             websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000, trustedProxies: proxies ?? [],
-            via: via ?? true)
+            via: via ?? true, underscores: underscores ?? .drop, encodedSlashes: encodedSlashes ?? .pass)
     }
 
     private func protocols(_ node: YAMLNode) -> [ApplicationProtocol]? {

@@ -34,6 +34,7 @@ public struct RouteConfiguration: Equatable, Sendable {
 
 /// The conditions of a route; all that are given must hold.
 public struct RouteMatchConfiguration: Equatable, Sendable {
+    /// Compared with `NormalizedPath.comparable` of a request's path, and written like that.
     public enum Path: Equatable, Sendable {
         /// The path is this one.
         case exact(String)
@@ -87,7 +88,8 @@ public struct FixedResponse: Equatable, Sendable {
     }
 }
 
-/// How the path that the server sees is made from the client's; the query is always kept.
+/// How the path that the server sees is made from the client's; the query is always kept. The prefixes that are looked
+/// for are written as `NormalizedPath.comparable`.
 public enum PathRewrite: Equatable, Sendable {
     case stripPrefix(String)
     case replacePrefix(from: String, to: String)

@@ -65,13 +65,3 @@ struct RouteMatchReader {
         }
     }
 }
-
-extension ReadingContext {
-    /// An absolute path (RFC 3986 §3.3) without query: visible ASCII, everything else percent-encoded.
-    func path(_ node: YAMLNode) -> String? {
-        value(node, expecting: "a path that starts with /") { text in
-            guard text.hasPrefix("/"), text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else { return nil }
-            return text.contains("?") || text.contains("#") ? nil : text
-        }
-    }
-}

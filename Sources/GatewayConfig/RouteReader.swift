@@ -74,12 +74,12 @@ struct RouteReader {
         case "strip_prefix":
             return context.path(entry.value).map(PathRewrite.stripPrefix)
         case "path":
-            return context.path(entry.value).map(PathRewrite.path)
+            return context.serverPath(entry.value).map(PathRewrite.path)
         default:
             let expected = "a mapping with from and to"
             guard let parts = MappingReader(entry.value, context: context, expecting: expected) else { return nil }
             let from = parts.required("from").flatMap(context.path)
-            let to = parts.required("to").flatMap(context.path)
+            let to = parts.required("to").flatMap(context.serverPath)
             parts.finish()
             guard let from, let to else { return nil }
             return .replacePrefix(from: from, to: to)

@@ -42,7 +42,8 @@ final class ClientExchange {
     let version: LegVersion
     private let loop: LoopContext
     private let startedAt = NIODeadline.now()
-    private let requestID = RequestID.make()
+    /// The gateway's own, until a trusted proxy turns out to have sent one.
+    private var requestID = RequestID.make()
     private let peer: () -> ClientAddress
     private weak var responder: (any ClientResponder)?
     private var state = State.reading
@@ -80,6 +81,8 @@ final class ClientExchange {
     func decide(_ request: HTTPRequest) {
         guard case .reading = state else { return }
         isHead = request.method == .head
+        let sentID = SentRequestID.kept(request.headerFields, from: peer(), trusted: listener.trustedProxies)
+        if let sentID { requestID = sentID }
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener)

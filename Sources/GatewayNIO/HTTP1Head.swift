@@ -63,7 +63,7 @@ enum HTTP1Head {
         let rest = uri[colon...].dropFirst(3)
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
-        guard !authority.isEmpty, authority.lowercased() == host.lowercased() else {
+        guard AuthorityText.isSame(String(authority), host, scheme: String(uri[..<colon])) else {
             throw .badRequest("request target and Host name different hosts")
         }
         let path = rest[end...]

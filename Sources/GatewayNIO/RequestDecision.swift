@@ -25,7 +25,13 @@ enum RequestDecision {
     case proxy(ProxyDecision)
 
     static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
-        let http = request.request
+        let checked: CheckedRequest
+        do throws(Refusal) {
+            checked = try CheckedRequest(request.request, on: request.listener)
+        } catch {
+            return .refuse(error, route: nil)
+        }
+        let http = checked.request
         let outcome =
             switch request.version {
             case .http1: ServerHandshake.judge(http)
@@ -34,8 +40,14 @@ enum RequestDecision {
         var subprotocols: [String] = []
         if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
-            host: http.authority ?? "", path: http.path ?? "/", fields: http.headerFields, subprotocols: subprotocols)
-        guard let index = runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }
+            host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols)
+        let index: Int
+        do throws(Refusal) {
+            guard let match = try runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }
+            index = match
+        } catch {
+            return .refuse(error, route: nil)
+        }
         let route = runtime.routes.routes[index]
         let upstreamName: String
         switch route.action {
@@ -73,8 +85,8 @@ enum RequestDecision {
                 allowance: CompressionAllowance(runtime.compressionMemory, settings: route.session.compression))
             return .proxy(
                 ProxyDecision(
-                    upgrade: upgrade, route: route, routeIndex: index, upstream: upstream, permit: permit,
-                    forwarded: forwarded, negotiation: negotiation, requestID: request.id,
+                    upgrade: upgrade, target: checked.target, route: route, routeIndex: index, upstream: upstream,
+                    permit: permit, forwarded: forwarded, negotiation: negotiation, requestID: request.id,
                     via: request.listener.via
                         ? ViaField.element(version: request.version.number, pseudonym: runtime.pseudonym) : nil))
         }
@@ -84,6 +96,7 @@ enum RequestDecision {
 /// A WebSocket that may be opened, if a server agrees.
 struct ProxyDecision {
     let upgrade: UpgradeRequest
+    let target: RequestTarget
     let route: RouteConfiguration
     let routeIndex: Int
     let upstream: Upstream
@@ -99,13 +112,13 @@ struct ProxyDecision {
     func upstreamRequest() -> UpstreamRequest {
         var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
         forwarded.apply(to: &fields)
-        fields[.xRequestID] = requestID
+        fields.setFolding(.xRequestID, to: requestID)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
         // The route may set Host; it is no field of the value, but the request's authority.
         let host = fields[.hostField] ?? upgrade.request.authority ?? ""
         fields[.hostField] = nil
         return UpstreamRequest(
-            path: PathRewriter.rewrite(upgrade.request.path ?? "/", by: route.rewrite), host: host, fields: fields,
+            path: PathRewriter.rewrite(target, by: route.rewrite), host: host, fields: fields,
             clientKey: upgrade.key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
     }
 }

@@ -7,12 +7,15 @@ public import HTTPTypes
 /// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else
 /// every `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could
 /// be listed, and is trusted where the listener names any trusted proxy at all.
+///
+/// What a trusted proxy said goes on: as it came, where it can't be read too, or derived from `Forwarded` where it stands
+/// there alone. What this hop knows of itself is said only where the proxies said nothing.
 public struct ForwardedFields: Equatable, Sendable {
     /// The address that counts for caps and is logged: the right-most hop that is no trusted proxy. Where all are, the
     /// left-most; where a hop can't be read, the one that named it.
     public let clientAddress: ClientAddress
 
-    /// Whether the client is on TLS, as far as the trusted proxies say.
+    /// Whether the client is on TLS, as far as the trusted proxies say. Of a list the first counts, as servers read it.
     public let isSecure: Bool
 
     /// How many hops are looked at, from the right.
@@ -32,7 +35,7 @@ public struct ForwardedFields: Equatable, Sendable {
     ///   - fields: the request's.
     ///   - trusted: the listener's trusted proxies.
     public init(peer: ClientAddress, host: String, isTLS: Bool, fields: HTTPFields, trusted: [IPPrefix]) {
-        isTrusted = Self.isTrusted(peer, trusted)
+        isTrusted = peer.isTrusted(by: trusted)
         let ownProto = isTLS ? "https" : "http"
         guard isTrusted else {
             clientAddress = peer
@@ -45,13 +48,20 @@ public struct ForwardedFields: Equatable, Sendable {
         }
         let sentFor = Self.list(fields, .xForwardedFor)
         let sentForwarded = Self.list(fields, .forwarded)
-        let hops = sentFor.isEmpty ? Self.forwardedHops(sentForwarded) : Self.lastElements(of: sentFor)
+        let elements = ListElements.fromTheEnd(of: sentForwarded).map(ForwardedElement.init)
+        let hops =
+            sentFor.isEmpty
+            ? elements.prefix(Self.maximumHops).map(\.node)
+            : ListElements.fromTheEnd(of: sentFor, limit: Self.maximumHops)
         clientAddress = Self.rightmostUntrusted(hops: hops, peer: peer, trusted)
-        proto = Self.proto(fields[values: .xForwardedProto].first) ?? ownProto
-        isSecure = proto == "https"
-        let sentHost = fields[values: .xForwardedHost].first ?? ""
-        self.host = sentHost.isEmpty || sentHost.utf8.count > 255 ? host : sentHost
-        let chain = sentFor.isEmpty ? hops.reversed().compactMap { Self.address(ofNode: $0)?.description } : [sentFor]
+
+        let said = Self.aboutClient(elements, trusted)
+        let sentProto = Self.list(fields, .xForwardedProto)
+        proto = Self.proto(sentProto.isEmpty ? said.proto : sentProto) ?? ownProto
+        isSecure = proto.split(separator: ",").first.map { ListElements.trimmed($0.utf8[...]) } == "https"
+        let sentHost = Self.list(fields, .xForwardedHost)
+        self.host = !sentHost.isEmpty ? sentHost : !said.host.isEmpty ? said.host : host
+        let chain = sentFor.isEmpty ? elements.reversed().map { Self.xForwardedForNode($0.node) } : [sentFor]
         forwardedFor = (chain + (peer == .unix ? [] : [peer.description])).joined(separator: ", ")
         forwarded =
             sentForwarded.isEmpty
@@ -60,20 +70,17 @@ public struct ForwardedFields: Equatable, Sendable {
 
     /// Puts these in place of what the request brought.
     public func apply(to fields: inout HTTPFields) {
-        if !isTrusted {
-            // Those not set below, such as X-Forwarded-Port, are as little to be believed.
-            fields.removeAll { $0.name.canonicalName.hasPrefix("x-forwarded-") }
+        let isTrusted = isTrusted
+        fields.removeAll { field in
+            // Those not set below, such as X-Forwarded-Port, are as little to be believed; and what servers could take for
+            // one of these a trusted proxy has not looked at.
+            guard FieldNames.folded(field.name).hasPrefix("x-forwarded-") else { return false }
+            return !isTrusted || FieldNames.isFoldable(field.name)
         }
         fields[values: .xForwardedFor] = forwardedFor.isEmpty ? [] : [forwardedFor]
         fields[values: .xForwardedProto] = [proto]
         fields[values: .xForwardedHost] = host.isEmpty ? [] : [host]
         fields[values: .forwarded] = forwarded.map { [$0] } ?? []
-    }
-
-    private static func isTrusted(_ address: ClientAddress, _ trusted: [IPPrefix]) -> Bool {
-        if address == .unix { return !trusted.isEmpty }
-        let bytes = address.bytes
-        return trusted.contains { $0.contains(bytes) }
     }
 
     /// All lines of a list field as one (RFC 9110 §5.3).
@@ -87,61 +94,43 @@ public struct ForwardedFields: Equatable, Sendable {
     ) -> ClientAddress {
         var client = peer
         for hop in hops {
-            guard let address = address(ofNode: hop) else { break }
+            guard let address = ForwardedElement.address(ofNode: hop) else { break }
             client = address
-            if !isTrusted(address, trusted) { break }
+            if !address.isTrusted(by: trusted) { break }
         }
         return client
     }
 
-    private static func proto(_ sent: String?) -> String? {
-        switch sent.map({ lowercasedASCII($0.utf8) }) {
+    /// Scheme and host that the client asked for: said of the right-most hop that is no trusted proxy, as what stands left
+    /// of it may be the client's own, or by the next proxy that said anything.
+    ///
+    /// - Parameter elements: the last one first.
+    private static func aboutClient(
+        _ elements: [ForwardedElement], _ trusted: [IPPrefix]
+    ) -> (proto: String, host: String) {
+        var said = (proto: "", host: "")
+        for element in elements.prefix(maximumHops) {
+            if !element.proto.isEmpty { said.proto = element.proto }
+            if !element.host.isEmpty { said.host = element.host }
+            let address = ForwardedElement.address(ofNode: element.node)
+            guard let address, address.isTrusted(by: trusted) else { break }
+        }
+        return said
+    }
+
+    /// What is one of the schemes of HTTP and WebSockets becomes that of HTTP; a list or anything else stays as it is.
+    private static func proto(_ sent: String) -> String? {
+        switch lowercasedASCII(sent.utf8) {
+        case "": nil
         case "http", "ws": "http"
         case "https", "wss": "https"
-        default: nil
+        default: sent
         }
     }
 
-    /// The elements of a comma-separated list, the last one first, without the white space around them. Empty ones are
-    /// no elements (RFC 9110 §5.6.1.2), but count to the maximum.
-    private static func lastElements(of list: String) -> [String] {
-        var elements: [String] = []
-        var rest = list.utf8[...]
-        for _ in 0..<maximumHops where !rest.isEmpty {
-            let comma = rest.lastIndex(of: UInt8(ascii: ","))
-            let start = comma.map(rest.index(after:)) ?? rest.startIndex
-            let element = trimmed(rest[start...])
-            if !element.isEmpty { elements.append(element) }
-            rest = rest[..<(comma ?? rest.startIndex)]
-        }
-        return elements
-    }
-
-    /// The `for` nodes of `Forwarded`, the last one first; an element without is an empty node, which can't be read.
-    private static func forwardedHops(_ list: String) -> [String] {
-        lastElements(of: list).map { element in
-            for pair in element.utf8.split(separator: UInt8(ascii: ";")) {
-                let text = trimmed(pair)
-                if lowercasedASCII(text.utf8.prefix(4)) == "for=" { return String(text.dropFirst(4)) }
-            }
-            return ""
-        }
-    }
-
-    private static func trimmed(_ text: Substring.UTF8View) -> String {
-        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        let end = text.lastIndex { !isSpace($0) }.map(text.index(after:)) ?? text.startIndex
-        return String(Substring(text[..<end].drop(while: isSpace)))
-    }
-
-    /// The address of a node (RFC 7239 §6): with or without port, brackets and quotes; nil for `unknown`, obfuscated
-    /// identifiers and anything else.
-    private static func address(ofNode node: String) -> ClientAddress? {
-        var text = node[...]
-        if text.utf8.count >= 2, text.utf8.first == UInt8(ascii: "\""), text.utf8.last == UInt8(ascii: "\"") {
-            text = text.dropFirst().dropLast()
-        }
-        return ClientAddress(parsing: Authority(text).host)
+    /// A node of `Forwarded` in `X-Forwarded-For`, where addresses are bare; what is none stays as it is.
+    private static func xForwardedForNode(_ node: String) -> String {
+        ForwardedElement.address(ofNode: node)?.description ?? (node.isEmpty ? "unknown" : node)
     }
 
     /// One element of `Forwarded` for this hop (RFC 7239 §4).
@@ -157,6 +146,15 @@ public struct ForwardedFields: Equatable, Sendable {
         }
         let hostParameter = host.isEmpty || !isQuotable ? "" : ";host=\"\(host)\""
         return "for=\(node)\(hostParameter);proto=\(proto)"
+    }
+}
+
+extension ClientAddress {
+    /// A peer on a unix socket is trusted where any proxy is.
+    func isTrusted(by trusted: [IPPrefix]) -> Bool {
+        if self == .unix { return !trusted.isEmpty }
+        let bytes = bytes
+        return trusted.contains { $0.contains(bytes) }
     }
 }
 

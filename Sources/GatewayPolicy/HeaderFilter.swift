@@ -7,9 +7,10 @@ public import HTTPTypes
 /// `Sec-WebSocket-*` fields of a handshake stay behind too, as each leg has a handshake of its own; the caller adds its
 /// own, and `Connection` and `Upgrade` with them.
 public enum HeaderFilter {
-    /// The fields of a client's request to send on to the server.
+    /// The fields of a client's request to send on to the server. A field that the server could take for one that stays
+    /// behind or is edited (`FieldNames`) is treated as that one.
     public static func request(_ fields: HTTPFields, edits: HeaderEdits = .init()) -> HTTPFields {
-        edit(endToEnd(fields, isHandshake: true), edits)
+        edit(endToEnd(fields, isHandshake: true, name: FieldNames.folded), edits) { $0.setFolding($1, to: $2) }
     }
 
     /// The fields of a server's answer to send on to the client.
@@ -17,7 +18,9 @@ public enum HeaderFilter {
     /// - Parameter isHandshake: whether the server agreed (101, or 200 to an extended CONNECT). Of a refusal
     ///   `Sec-WebSocket-*` and `Content-Length` go through, as they describe it.
     public static func response(_ fields: HTTPFields, edits: HeaderEdits = .init(), isHandshake: Bool) -> HTTPFields {
-        edit(endToEnd(fields, isHandshake: isHandshake), edits)
+        edit(endToEnd(fields, isHandshake: isHandshake, name: \.canonicalName), edits) { fields, name, value in
+            fields[values: name] = value.map { [$0] } ?? []
+        }
     }
 
     /// Fields of one connection, whether `Connection` names them or not.
@@ -29,13 +32,15 @@ public enum HeaderFilter {
     /// Fields that a client can't take away by naming them in `Connection`: servers decide by them whom they trust.
     private static let neverNominated: Set<String> = ["host", "origin", "forwarded", "authorization", "cookie"]
 
-    private static func endToEnd(_ fields: HTTPFields, isHandshake: Bool) -> HTTPFields {
+    private static func endToEnd(
+        _ fields: HTTPFields, isHandshake: Bool, name seen: (HTTPField.Name) -> String
+    ) -> HTTPFields {
         let nominated = nominatedNames(in: fields)
         var kept = HTTPFields()
         kept.reserveCapacity(fields.count)
         for field in fields {
-            let name = field.name.canonicalName
-            if hopByHop.contains(name) || nominated.contains(name) { continue }
+            let name = seen(field.name)
+            if hopByHop.contains(name) || nominated.contains(field.name.canonicalName) { continue }
             if isHandshake, name.hasPrefix("sec-websocket-") || name == "content-length" { continue }
             kept.append(field)
         }
@@ -55,12 +60,13 @@ public enum HeaderFilter {
     }
 
     /// A field that is set takes the place of the first of its name, or the end.
-    private static func edit(_ fields: HTTPFields, _ edits: HeaderEdits) -> HTTPFields {
+    private static func edit(
+        _ fields: HTTPFields, _ edits: HeaderEdits, set: (inout HTTPFields, HTTPField.Name, String?) -> Void
+    ) -> HTTPFields {
         var fields = fields
-        for name in edits.remove.compactMap({ HTTPField.Name($0) }) { fields[values: name] = [] }
+        for name in edits.remove.compactMap({ HTTPField.Name($0) }) { set(&fields, name, nil) }
         for (name, value) in edits.set.sorted(by: { $0.key < $1.key }) {
-            guard let name = HTTPField.Name(name) else { continue }
-            fields[values: name] = [value]
+            if let name = HTTPField.Name(name) { set(&fields, name, value) }
         }
         return fields
     }

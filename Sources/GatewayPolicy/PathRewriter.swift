@@ -2,28 +2,28 @@ public import GatewayConfig
 
 /// Makes the path that the server sees from the client's, and turns paths the server names back into the client's.
 ///
-/// Percent-encoding and query go through untouched, and prefixes are compared as they were sent.
+/// The query goes through untouched, and so does a path that nothing is replaced in.
 public enum PathRewriter {
-    /// The request target for the server. Always begins with `/`; the absolute form (RFC 9112 §3.2.2) becomes the
-    /// origin form. A path that does not lie below the prefix is left alone.
-    public static func rewrite(_ target: String, by rewrite: PathRewrite?) -> String {
-        let parts = RequestTarget(target)
-        let path = replacement(for: parts.path, by: rewrite)
-        let query = parts.query.map { "?\($0)" } ?? ""
+    /// The request target for the server, in origin form. Prefixes are looked for in the normal form of the path, and what
+    /// is left of it stays in that form. A path that does not lie below the prefix is left alone, as it was sent.
+    public static func rewrite(_ target: RequestTarget, by rewrite: PathRewrite?) -> String {
+        guard let path = replacement(for: target.path, by: rewrite) else { return target.text }
+        let query = target.query.map { "?\($0)" } ?? ""
         return path.utf8.first == UInt8(ascii: "/") ? "\(path)\(query)" : "/\(path)\(query)"
     }
 
-    private static func replacement(for path: Substring, by rewrite: PathRewrite?) -> Substring {
+    /// nil: nothing is to be replaced.
+    private static func replacement(for path: NormalizedPath, by rewrite: PathRewrite?) -> Substring? {
         switch rewrite {
         case nil:
-            return path
+            return nil
         case .path(let replacement):
             return replacement[...]
         case .stripPrefix, .replacePrefix:
-            guard let (from, to) = prefixes(of: rewrite), let rest = path.remainder(belowPathPrefix: from) else {
-                return path
-            }
-            return "\(to)\(rest)"
+            guard let (from, to) = prefixes(of: rewrite), from != to,
+                path.comparable.remainder(belowPathPrefix: from) != nil
+            else { return nil }
+            return "\(to)\(path.text.dropping(segments: from.utf8.count(where: { $0 == UInt8(ascii: "/") })))"
         }
     }
 
@@ -80,11 +80,9 @@ public enum PathRewriter {
         let afterScheme = location[authorityStart...]
         let delimiters: [UInt8] = [UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#")]
         let authorityEnd = afterScheme.utf8.firstIndex(where: delimiters.contains) ?? afterScheme.endIndex
-        let named = Authority(afterScheme[..<authorityEnd])
-        let asked = Authority(host)
-        guard !asked.host.isEmpty, named.host == asked.host, isSamePort(named.port ?? defaultPort, asked.port) else {
-            return nil
-        }
+        guard let named = Authority(afterScheme[..<authorityEnd]), let asked = Authority(host), asked != .none,
+            named.host == asked.host, isSamePort(named.port ?? defaultPort, asked.port)
+        else { return nil }
         return authorityEnd
     }
 
@@ -95,5 +93,17 @@ public enum PathRewriter {
         case (let port?, nil), (nil, let port?): port == 80 || port == 443
         case (let first?, let second?): first == second
         }
+    }
+}
+
+extension String {
+    /// What follows the first segments of this path, with its `/`: a prefix has as many segments in either normal form.
+    fileprivate func dropping(segments count: Int) -> Substring {
+        var slashes = 0
+        let end = utf8.firstIndex { byte in
+            if byte == UInt8(ascii: "/") { slashes += 1 }
+            return slashes > count
+        }
+        return self[(end ?? endIndex)...]
     }
 }

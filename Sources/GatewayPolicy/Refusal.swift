@@ -30,6 +30,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case serverMaxConnections
     /// The gateway has no file descriptor, port or memory left for a connection to a server.
     case outOfResources
+    /// The path is too long for the regular expression that decides its route.
+    case uriTooLong
     /// `limits.max_handshakes_per_second`.
     case handshakeRate
     /// The gateway is on its way out.
@@ -58,6 +60,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .noRoute: 404
         case .noWebSocket: 405
         case .handshakeTimeout: 408
+        case .uriTooLong: 414
         case .notWebSocket, .unsupportedVersion, .obsoleteHandshake: 426
         case .handshakeRate: 429
         case .headerTooLarge: 431
@@ -86,6 +89,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .routeMaxConnectionsPerIP: "route_max_connections_per_ip"
         case .serverMaxConnections: "server_max_connections"
         case .outOfResources: "out_of_resources"
+        case .uriTooLong: "uri_too_long"
         case .handshakeRate: "handshake_rate"
         case .draining: "draining"
         case .headerTooLarge: "header_too_large"
@@ -102,9 +106,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     public static let allKeys: [String] = [
         noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin,
         maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections,
-        outOfResources,
-        handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""),
-        responseTimeout, loop,
+        outOfResources, uriTooLong, handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer,
+        connectFailed, badAnswer(""), responseTimeout, loop,
     ].map(\.key)
 
     /// One line of plain text without its line end. Says nothing about the servers behind.
@@ -123,6 +126,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .routeMaxConnectionsPerIP: "your address has as many connections here as it may have; close one first"
         case .serverMaxConnections: "the servers have as many connections as they may have; try again later"
         case .outOfResources: "the gateway has no room for more connections; try again later"
+        case .uriTooLong: "the path is too long to be looked up"
         case .handshakeRate: "too many handshakes a second; try again later"
         case .draining: "the gateway is shutting down; connect again"
         case .headerTooLarge: "the request's header fields are too large"

@@ -1,27 +1,31 @@
-/// A request target (RFC 9112 §3.2) taken apart, every part as it was sent.
-///
-/// Takes the origin form (`/chat?room=1`) and the absolute form (`http://example.com/chat?room=1`), whose scheme and
-/// authority are left out.
-struct RequestTarget {
-    /// Percent-encoding untouched; `/` when the target has none.
-    let path: Substring
-    /// What follows the first `?`, without it; nil: there is none.
-    let query: Substring?
+public import GatewayConfig
 
-    init(_ target: String) {
-        var rest = target[...]
-        if let mark = target.firstOccurrence(of: "://"), target[..<mark.lowerBound].utf8.allSatisfy(isSchemeCharacter) {
-            let afterScheme = rest[mark.upperBound...]
-            let pathStart = afterScheme.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
-            rest = afterScheme[(pathStart ?? afterScheme.endIndex)...]
+/// A request target in origin form (RFC 9112 §3.2.1), taken apart: `/chat?room=1`.
+public struct RequestTarget: Sendable {
+    /// As it was sent.
+    public let text: String
+    /// Of the path as it was sent, without query.
+    public let path: NormalizedPath
+    /// What follows the first `?`, without it, as it was sent; nil: there is none.
+    public let query: Substring?
+
+    /// - Throws: `Refusal.badRequest` for a target that is no origin form of visible ASCII, or whose path has no normal
+    ///   form.
+    public init(_ text: String, encodedSlashes: EncodedSlashes = .pass) throws(Refusal) {
+        guard text.utf8.allSatisfy({ 0x21...0x7E ~= $0 && $0 != UInt8(ascii: "#") }) else {
+            throw .badRequest("request target has a character that no target may have")
         }
-        if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
-            query = rest[rest.utf8.index(after: mark)...]
-            rest = rest[..<mark]
-        } else {
-            query = nil
+        self.text = text
+        let mark = text.utf8.firstIndex(of: UInt8(ascii: "?"))
+        query = mark.map { text[text.utf8.index(after: $0)...] }
+        do throws(PathFault) {
+            path = try NormalizedPath(text[..<(mark ?? text.endIndex)])
+        } catch {
+            throw .badRequest("\(error)")
         }
-        path = rest.isEmpty ? "/" : rest
+        guard encodedSlashes == .pass || !path.hasEncodedSlash else {
+            throw .badRequest("path has %2F or %5C, which this listener refuses")
+        }
     }
 
     /// The names and values of the query, decoded as `application/x-www-form-urlencoded` (`+` is a space). Values are
@@ -60,17 +64,6 @@ struct RequestTarget {
             index += 1
         }
         return decoded
-    }
-}
-
-/// RFC 3986 §3.1.
-private func isSchemeCharacter(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
-        true
-    default:
-        false
     }
 }
 

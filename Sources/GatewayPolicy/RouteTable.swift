@@ -10,8 +10,8 @@ import HTTPTypes
 /// 3. the number of other conditions: one for each header field, each query parameter and the list of subprotocols;
 /// 4. the order of the routes.
 ///
-/// Hosts are compared in lower case, without port and trailing dot. Paths are compared as they were sent, without the
-/// query: nothing is percent-decoded and no `..` is resolved, as the server sees the same path.
+/// Hosts are compared in lower case, without port and trailing dot. Paths are compared in their normal form
+/// (`NormalizedPath.comparable`), without the query.
 public struct RouteTable: Sendable {
     public let routes: [RouteConfiguration]
 
@@ -37,12 +37,15 @@ public struct RouteTable: Sendable {
     }
 
     /// The index into ``routes`` of the most specific route that matches; nil: none does (404).
-    public func match(_ request: RoutedRequest) -> Int? {
-        let host = Authority(request.host).host
-        let target = RequestTarget(request.path)
+    ///
+    /// - Throws: `Refusal.uriTooLong` when the route hangs on a regular expression that the path is too long for.
+    public func match(_ request: RoutedRequest) throws(Refusal) -> Int? {
+        let host = request.host.host
+        let target = request.target
+        let path = target.path.comparable[...]
         var parameters: [(name: [UInt8], value: [UInt8])]?
         let entry = entries.first { entry in
-            guard entry.host.matches(host), entry.path.matches(target.path), entry.matchesFields(of: request),
+            guard entry.host.matches(host), entry.path.mayMatch(path), entry.matchesFields(of: request),
                 entry.matchesSubprotocols(of: request)
             else { return false }
             guard !entry.query.isEmpty else { return true }
@@ -50,7 +53,9 @@ public struct RouteTable: Sendable {
             parameters = decoded
             return entry.matchesQuery(decoded)
         }
-        return entry?.route
+        guard let entry else { return nil }
+        guard !entry.path.isBeyondTelling(path) else { throw .uriTooLong }
+        return entry.route
     }
 }
 
@@ -113,11 +118,14 @@ extension RouteTable {
             if host == "*" {
                 self = .any
             } else if host.hasPrefix("*.") {
-                self = .below("." + Authority(host.dropFirst(2)).host)
+                self = .below("." + Self.comparable(host.dropFirst(2)))
             } else {
-                self = .exact(Authority(host).host)
+                self = .exact(Self.comparable(host[...]))
             }
         }
+
+        /// What is no host (the configuration is checked for that) is the host of no request.
+        private static func comparable(_ host: Substring) -> String { Authority(host)?.host ?? String(host) }
 
         var rank: [Int] {
             switch self {
@@ -162,14 +170,19 @@ extension RouteTable {
             }
         }
 
-        func matches(_ path: Substring) -> Bool {
+        /// Also when the path is too long to tell.
+        func mayMatch(_ path: Substring) -> Bool {
             switch self {
             case .exact(let exact): exact.hasSameBytes(as: path)
             case .prefix(let prefix): path.remainder(belowPathPrefix: prefix[...]) != nil
-            case .pattern(let pattern): pattern.matches(path)
+            case .pattern(let pattern): pattern.isTooLong(path) || pattern.matches(path)
             case .any: true
             case .never: false
             }
+        }
+
+        func isBeyondTelling(_ path: Substring) -> Bool {
+            if case .pattern(let pattern) = self { pattern.isTooLong(path) } else { false }
         }
     }
 }

@@ -2,17 +2,15 @@ public import HTTPTypes
 
 /// What routing looks at, the same from an HTTP/1.1 upgrade and from an HTTP/2 extended CONNECT (RFC 8441).
 public struct RoutedRequest: Sendable {
-    /// The authority as it was sent, with its port if it has one; empty: none was sent.
-    public var host: String
-    /// The request target as it was sent, query included.
-    public var path: String
+    public var host: Authority
+    public var target: RequestTarget
     public var fields: HTTPFields
     /// The offers of `Sec-WebSocket-Protocol`, in order.
     public var subprotocols: [String]
 
-    public init(host: String, path: String, fields: HTTPFields = [:], subprotocols: [String] = []) {
+    public init(host: Authority, target: RequestTarget, fields: HTTPFields = [:], subprotocols: [String] = []) {
         self.host = host
-        self.path = path
+        self.target = target
         self.fields = fields
         self.subprotocols = subprotocols
     }

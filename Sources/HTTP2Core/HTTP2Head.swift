@@ -44,7 +44,8 @@ enum HTTP2Head {
         var request = HTTPRequest(
             method: method, scheme: pseudo[":scheme"], authority: authority, path: pseudo[":path"],
             headerFields: fields)
-        request.headerFields[.host] = nil
+        // Another spelling stays beside :authority: whether both are one is a matter of default ports, and of who is served.
+        if fields[.host]?.lowercased() == authority.lowercased() { request.headerFields[.host] = nil }
         request.extendedConnectProtocol = pseudo[":protocol"]
         joinCookies(&request.headerFields)
         _ = try contentLength(in: fields)
@@ -143,9 +144,6 @@ enum HTTP2Head {
         guard hosts.count <= 1 else { throw .malformed("host came \(hosts.count) times, expected once") }
         guard let authority = authority ?? hosts.first, !authority.isEmpty else {
             throw .malformed(":authority is missing or empty")
-        }
-        if let host = hosts.first, host.lowercased() != authority.lowercased() {
-            throw .malformed(":authority and host name different hosts")
         }
         return authority
     }

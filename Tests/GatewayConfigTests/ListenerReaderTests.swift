@@ -18,6 +18,8 @@ import Testing
             proxy_protocol: false
             trusted_proxies: ["10.0.0.0/8", "::1"]
             via: off
+            underscores: reject
+            encoded_slashes: reject
             """
         ).listeners[0]
         #expect(
@@ -33,7 +35,7 @@ import Testing
                     trustedProxies: [
                         IPPrefix(bytes: [10, 0, 0, 0], length: 8),
                         IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
-                    ], via: false))
+                    ], via: false, underscores: .reject, encodedSlashes: .reject))
     }
 
     @Test func defaultsAreCleartextAndBothHTTPVersions() throws {
@@ -41,6 +43,8 @@ import Testing
         #expect(listener == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
         #expect(listener[0].protocols == [.http2, .http1])
         #expect(listener[0].websocketOverHTTP2)
+        #expect(listener[0].underscores == .drop)
+        #expect(listener[0].encodedSlashes == .pass)
     }
 
     @Test(arguments: [
@@ -48,6 +52,8 @@ import Testing
         ("via: maybe", "4:10: error: expected on or off, found \"maybe\""),
         ("h2: 5", "4:9: error: expected a mapping with max_streams, found \"5\""),
         ("protocols: [http/2]", "4:17: error: expected http/1.1 or h2, found \"http/2\""),
+        ("underscores: keep", "4:18: error: expected drop, pass or reject, found \"keep\""),
+        ("encoded_slashes: decode", "4:22: error: expected pass or reject, found \"decode\""),
         ("protocols: []", "4:16: error: expected a list of protocols such as [h2, http/1.1], found an empty list"),
         ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
         ("proxy_protocol: true", "4:5: error: proxy_protocol is not supported yet"),
@@ -69,7 +75,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, via, websocket_over_http2"
+            "4:5: error: unknown key \"ports\"; expected address, encoded_slashes, h2, name, protocols, proxy_protocol, tls, trusted_proxies, underscores, via, websocket_over_http2"
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {

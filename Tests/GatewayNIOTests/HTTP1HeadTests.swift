@@ -75,12 +75,24 @@ struct HTTP1HeadTests {
         #expect(refusal(uri) == "request target has a character that no target may have")
     }
 
+    @Test(
+        "a port that is left out is the scheme's (RFC 9110 §4.2.3)",
+        arguments: [
+            ("ws://h:80/x", "h", true), ("ws://h/x", "h:80", true), ("https://h:443/x", "H", true),
+            ("wss://h/x", "h:443", true), ("http://h:443/x", "h", false), ("wss://h:80/x", "h", false),
+            ("ws://h/x", "h:8080", false), ("ws://[h]/x", "h", false),
+        ])
+    func defaultPorts(uri: String, host: String, isSame: Bool) {
+        let expected = isSame ? nil : "request target and Host name different hosts"
+        #expect(refusal(uri, headers: [("Host", host)]) == expected)
+    }
+
     // MARK: Host (RFC 9112 §3.2, RFC 9110 §7.2)
 
     @Test(
         "an authority is kept as it was sent",
         arguments: [
-            "example.com", "EXAMPLE.com:8443", "127.0.0.1", "[::1]:8080", "[fe80::1%25eth0]", "a_b.example",
+            "example.com", "EXAMPLE.com:8443", "127.0.0.1", "[::1]:8080", "a_b.example", "a.example.",
             "xn--bcher-kva.ch",
             "",
         ])
@@ -93,6 +105,7 @@ struct HTTP1HeadTests {
         arguments: [
             "a b", "a/b", "user@example.com", "a,b", "a\u{0}", "bücher.ch", "a?b", "a#b", "a\\b", "a\"b", "a:80:80",
             "a:http", "::1", "[::1", "[::1]80", "[[::1]]", "a]", "a[b]:80",
+            "[guard.test]", "[]", "[zz::1]", "[fe80::1%25eth0]", "a%zz", "%", "%61.example", ":80", "a:65536", "a..b",
         ])
     func noAuthority(host: String) {
         #expect(refusal(headers: [("Host", host)]) == "Host is not an authority")

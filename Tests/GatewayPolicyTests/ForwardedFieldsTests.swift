@@ -101,9 +101,69 @@ struct ForwardedFieldsTests {
         #expect(lines.contains("Forwarded: for=1.1.1.1, for=10.0.0.1;proto=https"))
     }
 
-    @Test func aSchemeThatIsNoneIsReplaced() {
-        let (_, lines) = Self.forward([("X-Forwarded-Proto", "gopher")], peer: "10.0.0.1", isTLS: false)
-        #expect(lines.contains("X-Forwarded-Proto: http"))
+    @Test(
+        "what can't be read is continued, never replaced by this hop's",
+        arguments: [
+            ("X-Forwarded-Proto", ["https, http"], "https, http", true),
+            ("X-Forwarded-Proto", ["https", "http"], "https, http", true),
+            ("X-Forwarded-Proto", ["http, https"], "http, https", false),
+            ("X-Forwarded-Proto", ["gopher"], "gopher", false), ("X-Forwarded-Proto", ["wss"], "https", true),
+            ("X-Forwarded-Host", ["a.test, b.test"], "a.test, b.test", false),
+            ("X-Forwarded-Host", ["a.test", "b.test"], "a.test, b.test", false),
+            ("X-Forwarded-Host", [String(repeating: "a", count: 300)], String(repeating: "a", count: 300), false),
+            ("X-Forwarded-For", ["unknown"], "unknown, 10.0.0.1", false),
+        ] as [(String, [String], String, Bool)])
+    func whatCanNotBeReadIsContinued(name: String, sent: [String], expected: String, isSecure: Bool) {
+        let (forwarded, lines) = Self.forward(sent.map { (name, $0) }, peer: "10.0.0.1", isTLS: false)
+        #expect(lines.contains("\(name): \(expected)"))
+        #expect(forwarded.isSecure == isSecure)
+    }
+
+    @Test(
+        "what stands in Forwarded alone is derived (RFC 7239 §5)",
+        arguments: [
+            ("for=203.0.113.9;proto=https;host=public.test", "https", "public.test"),
+            ("For=203.0.113.9;Host=\"public.test:8443\";PROTO=HTTPS", "https", "public.test:8443"),
+            ("for=\"[2001:db8::1]\";proto=wss", "https", "example.com"),
+            ("for=203.0.113.9", "http", "example.com"),
+            ("proto=https;host=public.test", "https", "public.test"),
+            ("for=unknown;proto=https;host=public.test", "https", "public.test"),
+            ("for=203.0.113.9;proto=https;host=a.test, for=10.0.0.2;proto=http;host=b.test", "https", "a.test"),
+            ("for=203.0.113.9, for=10.0.0.2;proto=https;host=b.test", "https", "b.test"),
+            // What stands left of the client may be the client's own.
+            ("for=1.1.1.1;proto=https;host=evil.test, for=203.0.113.9;proto=http;host=a.test", "http", "a.test"),
+            ("for=\"1.1.1.1;proto=https, for=203.0.113.9;proto=http", "http", "example.com"),
+            ("for=203.0.113.9;proto=gopher", "gopher", "example.com"),
+        ])
+    func whatStandsInForwardedAloneIsDerived(sent: String, proto: String, host: String) {
+        let (_, lines) = Self.forward([("Forwarded", sent)], peer: "10.0.0.1", isTLS: false)
+        #expect(lines.contains("X-Forwarded-Proto: \(proto)"))
+        #expect(lines.contains("X-Forwarded-Host: \(host)"))
+        #expect(lines.contains("Forwarded: \(sent), for=10.0.0.1;host=\"example.com\";proto=http"))
+    }
+
+    @Test func nodesThatAreNoAddressesAreDerivedToo() {
+        let sent = "for=_hidden, for=unknown;proto=https, proto=http, for=10.0.0.2"
+        let (_, lines) = Self.forward([("Forwarded", sent)], peer: "10.0.0.1")
+        #expect(lines.contains("X-Forwarded-For: _hidden, unknown, unknown, 10.0.0.2, 10.0.0.1"))
+    }
+
+    @Test func aTrustedProxysOwnFieldsWinOverForwarded() {
+        let (_, lines) = Self.forward(
+            [("Forwarded", "for=1.1.1.1;proto=http;host=a.test"), ("X-Forwarded-Proto", "https")], peer: "10.0.0.1")
+        #expect(lines.contains("X-Forwarded-Proto: https"))
+        #expect(lines.contains("X-Forwarded-Host: a.test"))
+    }
+
+    @Test(arguments: ["10.0.0.1", "203.0.113.9"])
+    func fieldsThatServersTakeForTheseAreTakenAway(peer: String) {
+        let (_, lines) = Self.forward(
+            [
+                ("X_Forwarded_For", "1.1.1.1"), ("X-Forwarded_Proto", "https"), ("x.forwarded.port", "1"),
+                ("X_Forwarded-Prefix", "/a"),
+            ], peer: peer, isTLS: false)
+        #expect(
+            lines == ["X-Forwarded-For: \(peer)", "X-Forwarded-Proto: http", "X-Forwarded-Host: example.com"])
     }
 
     @Test func aUnixPeerWithoutTrustedProxiesIsNotBelieved() {

@@ -56,6 +56,23 @@ struct HeaderFilterTests {
         #expect(Self.lines(HeaderFilter.request(request, edits: edits)) == expected)
     }
 
+    @Test func editsReachWhatServersTakeForTheField() {
+        let request = Self.fields([
+            ("X_Remote_User", "admin"), ("X-Env", "dev"), ("X_Env", "test"), ("X.Env", "test"), ("Accept", "*/*"),
+        ])
+        let edits = HeaderEdits(set: ["x-env": "prod"], remove: ["x-remote-user"])
+        #expect(Self.lines(HeaderFilter.request(request, edits: edits)) == ["x-env: prod", "Accept: */*"])
+        let answer = Self.lines(HeaderFilter.response(request, edits: edits, isHandshake: false))
+        #expect(answer == ["X_Remote_User: admin", "x-env: prod", "X_Env: test", "X.Env: test", "Accept: */*"])
+    }
+
+    @Test func whatServersTakeForTheHandshakesFieldsStaysBehind() {
+        let request = Self.fields([
+            ("Sec_WebSocket_Protocol", "x"), ("Content_Length", "5"), ("Proxy_Authorization", "x"), ("X_A", "1"),
+        ])
+        #expect(Self.lines(HeaderFilter.request(request)) == ["X_A: 1"])
+    }
+
     @Test func theAnswerToAHandshake() {
         let response = Self.fields([
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", "x"),

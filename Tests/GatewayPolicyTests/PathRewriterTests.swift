@@ -17,7 +17,17 @@ struct PathRewriterTests {
             ("/chats", strip, "/chats"),
             ("/other/chat", strip, "/other/chat"),
             ("/chat/%2Fx%20y", strip, "/%2Fx%20y"),
-            ("/ch%61t/x", strip, "/ch%61t/x"),
+            ("/ch%61t/x", strip, "/x"),
+            ("//chat//x", strip, "/x"),
+            ("/chat/../secret", strip, "/chat/../secret"),
+            ("/chat/a/../b%7e", strip, "/b~"),
+            ("/chat//evil.example/x", strip, "/evil.example/x"),
+            ("/chat//evil.example/x", nil, "/chat//evil.example/x"),
+            ("/x/../chat/%3b%40", strip, "/%3B%40"),
+            ("/%40a/x%40", .stripPrefix("/@a"), "/x%40"),
+            ("/ch%61t/x", nil, "/ch%61t/x"),
+            ("/x//y", .stripPrefix("/"), "/x//y"),
+            ("/a//x/", .replacePrefix(from: "/", to: "/b"), "/b/a/x/"),
             ("/chat/x", .stripPrefix("/chat/"), "/x"),
             ("/chat/x", .stripPrefix("/"), "/chat/x"),
             ("/chat?", strip, "/?"),
@@ -26,14 +36,9 @@ struct PathRewriterTests {
             ("/ab", replace, "/ab"),
             ("/a/x", .replacePrefix(from: "/a/", to: "/"), "/x"),
             ("/x?q=1", .path("/socket"), "/socket?q=1"),
-            ("http://example.com/chat/x?q", strip, "/x?q"),
-            ("http://example.com?q", nil, "/?q"),
-            ("*", nil, "/*"),
-            ("", nil, "/"),
-            ("chat/x", strip, "/chat/x"),
         ] as [(String, PathRewrite?, String)])
-    func rewrite(target: String, rewrite: PathRewrite?, expected: String) {
-        #expect(PathRewriter.rewrite(target, by: rewrite) == expected)
+    func rewrite(target: String, rewrite: PathRewrite?, expected: String) throws {
+        #expect(PathRewriter.rewrite(try RequestTarget(target), by: rewrite) == expected)
     }
 
     @Test(

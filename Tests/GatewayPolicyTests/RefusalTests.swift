@@ -19,6 +19,7 @@ struct RefusalTests {
             (.routeMaxConnectionsPerIP, 503, "route_max_connections_per_ip", [.retryAfter: "5"]),
             (.serverMaxConnections, 503, "server_max_connections", [.retryAfter: "5"]),
             (.outOfResources, 503, "out_of_resources", [.retryAfter: "5"]),
+            (.uriTooLong, 414, "uri_too_long", [:]),
             (.handshakeRate, 429, "handshake_rate", [.retryAfter: "1"]),
             (.draining, 503, "draining", [.retryAfter: "1"]),
             (.headerTooLarge, 431, "header_too_large", [:]),
@@ -39,7 +40,7 @@ struct RefusalTests {
 
     @Test func everyKeyIsThereOnce() {
         #expect(Set(Refusal.allKeys).count == Refusal.allKeys.count)
-        #expect(Refusal.allKeys.count == 22)
+        #expect(Refusal.allKeys.count == 23)
     }
 
     @Test func aReasonStaysOneBoundedLine() {

@@ -8,14 +8,27 @@ struct RouteTableTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let routes: [RouteConfiguration]
-        let request: RoutedRequest
+        let request: Request
         let expected: String?
 
-        init(_ description: String, _ routes: [RouteConfiguration], _ request: RoutedRequest, _ expected: String?) {
+        init(_ description: String, _ routes: [RouteConfiguration], _ request: Request, _ expected: String?) {
             testDescription = description
             self.routes = routes
             self.request = request
             self.expected = expected
+        }
+    }
+
+    struct Request: Sendable {
+        var host: String
+        var target: String
+        var fields: HTTPFields
+        var subprotocols: [String]
+
+        func routed() throws -> RoutedRequest {
+            RoutedRequest(
+                host: try #require(Authority(host)), target: try RequestTarget(target), fields: fields,
+                subprotocols: subprotocols)
         }
     }
 
@@ -31,13 +44,13 @@ struct RouteTableTests {
 
     static func request(
         _ target: String, host: String = "example.com", fields: HTTPFields = [:], subprotocols: [String] = []
-    ) -> RoutedRequest {
-        RoutedRequest(host: host, path: target, fields: fields, subprotocols: subprotocols)
+    ) -> Request {
+        Request(host: host, target: target, fields: fields, subprotocols: subprotocols)
     }
 
     static let byHost = [
         route("any"), route("wild", hosts: ["*.example.com"]), route("deep", hosts: ["*.eu.example.com"]),
-        route("exact", hosts: ["chat.example.com"]), route("v6", hosts: ["::1"]),
+        route("exact", hosts: ["chat.example.com"]), route("v6", hosts: ["[0::1]"]),
     ]
 
     static let hostCases: [Case] = [
@@ -52,6 +65,7 @@ struct RouteTableTests {
         Case("the port does not matter", byHost, request("/", host: "chat.example.com:8443"), "exact"),
         Case("the trailing dot does not matter", byHost, request("/", host: "chat.example.com.:80"), "exact"),
         Case("an IPv6 literal with port", byHost, request("/", host: "[::1]:8443"), "v6"),
+        Case("an IPv6 literal in another spelling", byHost, request("/", host: "[0:0:0:0::1]"), "v6"),
         Case(
             "a route has an entry for each of its hosts",
             [route("other", hosts: ["*.b.test"]), route("both", hosts: ["a.test", "x.b.test"])],
@@ -82,13 +96,26 @@ struct RouteTableTests {
         Case("a prefix with a slash wants the slash", byPath, request("/files"), "any"),
         Case("a prefix with a slash", byPath, request("/files/x"), "slash"),
         Case("a prefix of / ranks as any path: order decides", byPath, request("/other"), "any"),
-        Case("paths are compared as they were sent", byPath, request("/ch%61t"), "any"),
+        Case("needless percent-encoding is none", byPath, request("/ch%61t/rooms"), "exact"),
+        Case("dot segments are resolved", byPath, request("/x/../chat/./rooms"), "exact"),
+        Case("slashes are merged", byPath, request("//chat///rooms/1"), "deeper"),
+        Case("an encoded slash separates nothing", byPath, request("/chat%2Frooms"), "any"),
+        Case("parameters of a segment belong to it", byPath, request("/chat;v=1"), "any"),
+        Case("a regular expression sees the normal form", byPath, request("/x/..//c%61ts//1"), "regex"),
+        Case("an encoded reserved character", [route("at", .prefix("/@me"))], request("/%40me/x"), "at"),
         Case("paths are case-sensitive", byPath, request("/Chat"), "any"),
-        Case("the absolute form", byPath, request("http://example.com/chat/rooms?q"), "exact"),
-        Case("no bytes but the same ones", [route("e", .exact("/\u{E9}"))], request("/e\u{301}"), nil),
         Case(
-            "a path too long for a regular expression", byPath, request("/cats/" + String(repeating: "a", count: 2048)),
-            "any"),
+            "a path as long as may be for a regular expression", byPath,
+            request("/cats/" + String(repeating: "a", count: 2042)), "regex"),
+        Case(
+            "a long path that a more specific route takes", byPath,
+            request("/chat/" + String(repeating: "a", count: 2048)), "prefix"),
+        Case(
+            "a long path whose regular expression is out of the question",
+            [
+                route("other", hosts: ["a.test"], .regex("/.*")), route("header", .regex("/.*"), headers: ["x-a": "1"]),
+                route("any"),
+            ], request("/" + String(repeating: "a", count: 2048)), "any"),
         Case("a regular expression that does not compile", [route("bad", .regex("("))], request("/("), nil),
     ]
 
@@ -117,13 +144,22 @@ struct RouteTableTests {
     ]
 
     @Test(arguments: hostCases + pathCases + conditionCases)
-    func mostSpecific(_ each: Case) {
+    func mostSpecific(_ each: Case) throws {
         let table = RouteTable(routes: each.routes)
-        #expect(table.match(each.request).map { table.routes[$0].name } == each.expected)
+        #expect(try table.match(try each.request.routed()).map { table.routes[$0].name } == each.expected)
     }
 
-    @Test func anEmptyTableMatchesNothing() {
-        #expect(RouteTable(routes: []).match(Self.request("/")) == nil)
+    @Test("a path too long for the rule that decides is refused, whether it would match or not")
+    func tooLong() throws {
+        let table = RouteTable(routes: Self.byPath)
+        for start in ["/cats/", "/other/"] {
+            let request = try Self.request(start + String(repeating: "a", count: 2048)).routed()
+            #expect(throws: Refusal.uriTooLong) { try table.match(request) }
+        }
+    }
+
+    @Test func anEmptyTableMatchesNothing() throws {
+        #expect(try RouteTable(routes: []).match(try Self.request("/").routed()) == nil)
     }
 }
 

@@ -75,3 +75,13 @@ backend back
         return [program, "-db", "-f", str(file)]
 
     return Product(command)
+
+
+def uwsgi():
+    """uWSGI with an application that shows what it was given. One process, ended at once with SIGTERM."""
+    program = shutil.which("uwsgi") or "/usr/bin/uwsgi"
+    if not Path(program).exists():
+        raise AssertionError("uwsgi is not installed: run scripts/prerequisites test")
+    return Product(lambda descriptor: [
+        program, "--plugins-dir", "/usr/lib/uwsgi/plugins", "--plugin", "python3", "--http11-socket",
+        f"fd://{descriptor}", "--wsgi-file", "wsgi_environ.py", "--die-on-term", "--need-app"])

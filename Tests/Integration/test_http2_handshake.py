@@ -89,7 +89,7 @@ def test_path_and_query_arrive_as_they_were_sent(gateway, wire):
     server = wire.server()
     client = wire.http2(gateway(proxied(server.address)))
     for target in ("/", "/a/b?x=1&y=2", "/chat%2Froom/%E2%82%AC?q=%20a+b&q=%26", "/a//b/./c/../d?",
-                   "/p;v=1?token=a.b-c_d~e&&=", "/%7Euser/%zz", "//two", "/" + "long" * 1000):
+                   "/p;v=1?token=a.b-c_d~e&&=", "/%7Euser/x?%zz", "//two", "/" + "long" * 1000):
         client.ask(target)
         assert wire.accept(server).read_upgrade().target == target
 

@@ -14,7 +14,8 @@ import NIOEmbedded
 /// Invariant: whatever comes, in whatever pieces, is answered with just one well-formed response of a status that the
 /// gateway may give, at the latest when the time for the handshake is up; the pieces make no difference, but to what of
 /// a malformed field over the limit is seen first. A server is sought only for a request that satisfies RFC 6455 §4.2.1
-/// when its bytes are read naively, and always for a plain one that does.
+/// when its bytes are read naively, and always for a plain one that does. `TargetJudge` states what holds of targets and
+/// hosts.
 enum HandshakeTarget {
     private static let configuration = """
         listeners: [{name: fuzzed, address: "127.0.0.1:1"}]
@@ -58,6 +59,7 @@ enum HandshakeTarget {
             let found = head.map { fault(in: $0) } ?? "no end"
             try require(found == nil, "a server was sought for a request with \(found ?? "")")
         }
+        if let head { try TargetJudge.check(head, wasServed: whole == 503) }
         if let head, isPlain(head, Array(stream.prefix(head.length))) {
             try require(whole == 503, "a plain handshake was answered with \(whole)")
         }
