@@ -272,7 +272,8 @@ def test_a_server_that_leaves_parameters_out_of_its_answer_is_understood(gateway
 def test_a_client_that_writes_the_name_in_capitals_gets_compression_and_is_not_counted_as_refused(gateway, wire):
     server = wire.server()
     running = gateway(proxied(server.address, compression={"mode": "terminate", "threshold": 0}))
-    client, peer = wire.pair(running, server, fields=[(EXTENSIONS, "PerMessage-Deflate; Client_Max_Window_Bits, X-Foo")])
+    offer = "PerMessage-Deflate; Client_Max_Window_Bits, X-Foo"
+    client, peer = wire.pair(running, server, fields=[(EXTENSIONS, offer)])
     assert parameters(client.response.get(EXTENSIONS)) == {"client_max_window_bits": "12"}
     client.send_frame(TEXT, Deflate(client.response.get(EXTENSIONS), "client").compress(b"hello"), rsv=4)
     assert peer.read_message() == (TEXT, b"hello", False)

@@ -1,5 +1,5 @@
-"""Field values are bytes (RFC 9110 §5.5): over HTTP/2 on both sides they arrive as they were sent, UTF-8 or not, and the
-tables of HPACK stay in step. The peers' HPACK is the `hpack` library."""
+"""Field values are bytes (RFC 9110 §5.5): over HTTP/2 on both sides they arrive as they were sent, UTF-8 or not, and
+the tables of HPACK stay in step. The peers' HPACK is the `hpack` library."""
 
 import random
 
@@ -13,7 +13,8 @@ from raw import Response
 from sluice import Gateway, configuration
 
 VALUES = {
-    "Latin-1": b"caf\xe9", "UTF-8": "caf\u00e9".encode(), "half a character": b"\xc3", "what UTF-8 never has": b"\xff\xfe",
+    "Latin-1": b"caf\xe9", "UTF-8": "caf\u00e9".encode(), "half a character": b"\xc3",
+    "what UTF-8 never has": b"\xff\xfe",
     "all of obs-text": bytes(range(0x80, 0x100)), "between ASCII": b"a \xe9\tb", "a long one": b"\xe9" * 5000,
 }
 
@@ -125,7 +126,9 @@ def test_where_text_is_expected_other_bytes_are_malformed(raw, name):
     assert raw.get("/page").body == b"hello"
 
 
-@pytest.mark.parametrize("value", [b" caf\xe9", b"caf\xe9 ", b"\tcaf\xe9", b"caf\xe9\t", b" a", b"a ", b"\xe9\n\xe9", b"\xe9\0"])
+@pytest.mark.parametrize("value", [
+    b" caf\xe9", b"caf\xe9 ", b"\tcaf\xe9", b"caf\xe9\t", b" a", b"a ", b"\xe9\n\xe9", b"\xe9\0",
+])
 def test_values_that_no_field_may_have_are_malformed(raw, value):
     """SP or HTAB around a value, line ends and NUL (RFC 9113 §8.2.1)."""
     stream = raw.new_stream()
