@@ -34,7 +34,8 @@ enum RequestDecision {
         var subprotocols: [String] = []
         if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
-            host: http.authority ?? "", path: http.path ?? "/", fields: http.headerFields, subprotocols: subprotocols)
+            host: http.authority ?? "", path: http.path ?? "/", fields: http.headerFields, subprotocols: subprotocols,
+            listener: request.listener.name)
         guard let index = runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }
         let route = runtime.routes.routes[index]
         let upstreamName: String

@@ -34,7 +34,7 @@ enum HTTP2Head {
             }
         } else {
             guard method == .connect || pseudo[":protocol"] == nil else {
-                throw .malformed(":protocol came with \(method), expected CONNECT (RFC 8441)")
+                throw .malformed(":protocol came with \(method.rawValue.prefix(16)), expected CONNECT (RFC 8441)")
             }
             guard let scheme = pseudo[":scheme"], scheme == "http" || scheme == "https" else {
                 throw .malformed(":scheme is missing, or neither http nor https")
@@ -62,7 +62,8 @@ enum HTTP2Head {
             return true
         }
         guard let status, status.utf8.count == 3, let code = Int(status), (100...999).contains(code) else {
-            throw .malformed(":status is \(status ?? "missing"), expected three digits")
+            throw .malformed(
+                ":status is \(status == nil ? "missing" : "no number from 100 to 999"), expected three digits")
         }
         guard code != 101 else { throw .malformed(":status is 101, which HTTP/2 does not have") }
         _ = try contentLength(in: fields)
@@ -84,7 +85,9 @@ enum HTTP2Head {
         for value in fields[values: .contentLength] {
             guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
                 let number = Int(value), length == nil || length == number
-            else { throw .malformed("content-length is \"\(value)\", expected one number of bytes") }
+            else {
+                throw .malformed("content-length is no number, or not the same each time, expected one number of bytes")
+            }
             length = number
         }
         return length
@@ -108,7 +111,7 @@ enum HTTP2Head {
                 let fieldName = HTTPField.Name(name)
             else { throw .malformed("a field name is not a token in lower case") }
             guard HTTPField.isValidValue(value) else {
-                throw .malformed("value of \(name) has a character that no field value may have")
+                throw .malformed("value of \(name.prefix(64)) has a character that no field value may have")
             }
             guard !connectionSpecific.contains(name), name != "te" || value == "trailers" else {
                 throw .malformed("\(name) is a field of HTTP/1.1 connections, which HTTP/2 does not have")
