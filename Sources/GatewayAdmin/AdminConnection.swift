@@ -110,9 +110,12 @@ final class AdminConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? HTTPParserError, !isOver, !isBusy else { return context.close(promise: nil) }
-        // The parser goes no further: whatever comes behind can't be told from the rest of this request.
+        if error is IOError { return context.close(promise: nil) }
+        // The parser goes no further: whatever comes behind can't be told from the rest of this request. An answer that
+        // is being made or sent still goes out.
         isLast = true
+        guard !isOver, !isBusy else { return }
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
         let head = head.take() ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
         send(AdminAnswer.refusal(of: error), for: head, context)
     }

@@ -48,7 +48,7 @@ enum AddressText {
     private static func hostAndPort(_ text: String) -> (host: String, port: String)? {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let port = String(text[text.index(after: colon)...])
-        guard UInt(decimalDigits: port) != nil else { return nil }
+        guard !port.isEmpty, port.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
         var host = text[..<colon]
         guard host.hasPrefix("[") else { return host.contains(":") ? nil : (String(host), port) }
         guard host.hasSuffix("]") else { return nil }

@@ -65,7 +65,7 @@ struct DeflateParameterList: Equatable {
     private static func refuseValue(_ parameter: ExtensionOffer.Parameter) throws(DeflateNegotiationError) {
         if let value = parameter.value {
             throw DeflateNegotiationError(
-                message: "\(parameter.name) has a value of \(value.utf8.count) bytes, expected none")
+                message: "\(parameter.name) has a value of \(value.utf8.count) bytes, expected no value")
         }
     }
 

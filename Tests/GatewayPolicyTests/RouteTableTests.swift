@@ -29,6 +29,30 @@ struct RouteTableTests {
             action: .upstream("any"))
     }
 
+    static func route(_ name: String, listeners: [String], headers: [String: String] = [:]) -> RouteConfiguration {
+        RouteConfiguration(
+            name: name, match: .init(headers: headers, listeners: listeners), action: .upstream("any"))
+    }
+
+    static let byListener = [
+        route("any"), route("internal", listeners: ["internal"]), route("both", listeners: ["a", "b"]),
+        route("more", listeners: ["internal"], headers: ["x-tenant": "blue"]),
+        route("path", .prefix("/chat")),
+    ]
+
+    @Test(
+        "a route can be tied to listeners, which count as one condition",
+        arguments: [
+            ("internal", "/", [:], "internal"), ("a", "/", [:], "both"), ("b", "/", [:], "both"),
+            ("public", "/", [:], "any"), ("", "/", [:], "any"), ("Internal", "/", [:], "any"),
+            ("internal", "/", [.init("x-tenant")!: "blue"], "more"), ("internal", "/chat", [:], "path"),
+        ] as [(String, String, HTTPFields, String)])
+    func listeners(listener: String, path: String, fields: HTTPFields, expected: String) {
+        let table = RouteTable(routes: Self.byListener)
+        let request = RoutedRequest(host: "example.com", path: path, fields: fields, listener: listener)
+        #expect(table.match(request).map { table.routes[$0].name } == expected)
+    }
+
     static func request(
         _ target: String, host: String = "example.com", fields: HTTPFields = [:], subprotocols: [String] = []
     ) -> RoutedRequest {

@@ -111,7 +111,7 @@ def test_a_body_is_read_over(observed, wire):
 def test_a_body_that_waits_for_leave_gets_it(observed, wire):
     peer = ask(
         wire, observed, "GET /healthz HTTP/1.1", "Host: localhost", "Content-Length: 5", "Expect: 100-continue")
-    assert peer.read_head().startswith(b"HTTP/1.1 100 ")
+    assert peer.read_head().status == 100
     peer.send(b"hello")
     assert peer.read_response().status == 200
 

@@ -51,7 +51,7 @@ def test_no_offer_is_logged_when_the_server_chooses_another(gateway, wire, answe
     response = client.read_response()
     assert response.status == 502
     assert SECRET not in response.body.decode()
-    line = running.wait_for_output(lambda line: "bad handshake" in line, "the line about the server")
+    line = running.wait_for_output(lambda line: "bad_answer" in line, "the line about the answer")
     if answer == [("Sec-WebSocket-Protocol", "other")]:
         assert "the server chose a subprotocol that was not offered (3 were)" in line
     assert SECRET not in all_text(running)
