@@ -15,7 +15,8 @@ enum YAMLDocument {
             return nil
         }
         // A byte order mark before the first character is no part of the text (YAML 1.2 §5.2).
-        var source = text.unicodeScalars.first == "\u{FEFF}" ? String(String.UnicodeScalarView(text.unicodeScalars.dropFirst())) : text
+        let isMarked = text.unicodeScalars.first == "\u{FEFF}"
+        var source = isMarked ? String(String.UnicodeScalarView(text.unicodeScalars.dropFirst())) : text
         var duplicates: Set<Place> = []
         do {
             while true {

@@ -76,7 +76,8 @@ struct DeflateParameterList: Equatable {
         }
         guard let bits = (8...15).first(where: { String($0) == value }) else {
             // A number is shown, anything else may be what a client means to keep to itself.
-            let shown = (0...255).first { String($0) == value }.map { "\($0)" } ?? "another value, of \(value.utf8.count) bytes"
+            let shown =
+                (0...255).first { String($0) == value }.map { "\($0)" } ?? "another value, of \(value.utf8.count) bytes"
             throw DeflateNegotiationError(message: "\(parameter.name) is \(shown), expected 8 to 15")
         }
         return bits

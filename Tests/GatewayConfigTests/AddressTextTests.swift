@@ -27,7 +27,8 @@ import Testing
 
     @Test(arguments: ["10.0.0.256:80", "010.0.0.1:80", "10.0.0:80", "1:80", "0x7f.1:80", "a:+80"])
     func aHostThatEndsInANumberIsAnIPv4Address(text: String) {
-        let remedy = text == "a:+80"
+        let remedy =
+            text == "a:+80"
             ? "" : "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
         #expect(
             problems(.root, "admin: { address: \"\(text)\" }") == [

@@ -9,7 +9,10 @@ import Testing
 
     @Test(arguments: [
         ("a:1", ""), ("https://a", ""), ("*.a", ""), ("", ""),
-        ("10.0.0.256", "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"),
+        (
+            "10.0.0.256",
+            "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+        ),
     ])
     func anythingElseIsNone(host: String, remedy: String) {
         let found = host.isEmpty ? "nothing" : "\"\(host)\""

@@ -94,12 +94,13 @@ import Testing
         #expect(problems("\u{FEFF}lisseners: []").first == "1:1: error: missing key \"listeners\"")
     }
 
-    @Test(arguments: [
-        ([0xFF, 0xFE], String.Encoding.utf16LittleEndian, "UTF-16"), ([0xFE, 0xFF], .utf16BigEndian, "UTF-16"),
-        ([], .utf16LittleEndian, "UTF-16"), ([], .utf16BigEndian, "UTF-16"),
-        ([0xFF, 0xFE, 0, 0], .utf32LittleEndian, "UTF-32"), ([0, 0, 0xFE, 0xFF], .utf32BigEndian, "UTF-32"),
-        ([], .utf32LittleEndian, "UTF-32"), ([], .utf32BigEndian, "UTF-32"),
-    ] as [([UInt8], String.Encoding, String)])
+    @Test(
+        arguments: [
+            ([0xFF, 0xFE], String.Encoding.utf16LittleEndian, "UTF-16"), ([0xFE, 0xFF], .utf16BigEndian, "UTF-16"),
+            ([], .utf16LittleEndian, "UTF-16"), ([], .utf16BigEndian, "UTF-16"),
+            ([0xFF, 0xFE, 0, 0], .utf32LittleEndian, "UTF-32"), ([0, 0, 0xFE, 0xFF], .utf32BigEndian, "UTF-32"),
+            ([], .utf32LittleEndian, "UTF-32"), ([], .utf32BigEndian, "UTF-32"),
+        ] as [([UInt8], String.Encoding, String)])
     func anotherEncodingIsNamed(mark: [UInt8], encoding: String.Encoding, name: String) throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/other.yaml"

@@ -57,7 +57,8 @@ import Testing
         ("https://a:443", "https://a"), ("http://a:80", "http://a"), ("http://a:443", "http://a:443"),
         ("https://a:8443", "https://a:8443"), ("http://[::1]:3000", "http://[::1]:3000"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"), ("*", "*"),
-        ("null", "null"), ("file://", "file://"), ("FILE://", "file://"), ("capacitor://localhost", "capacitor://localhost"),
+        ("null", "null"), ("file://", "file://"), ("FILE://", "file://"),
+        ("capacitor://localhost", "capacitor://localhost"),
         ("https://*.Example.com", "https://*.example.com"), ("https://*.example.com:443", "https://*.example.com"),
         ("https://*.example.com:8443", "https://*.example.com:8443"), ("https://10.0.0.1", "https://10.0.0.1"),
     ])

@@ -10,7 +10,8 @@ struct OriginCheckTests {
         ("https://evil.test/https://example.com", false), ("https://user@example.com", false),
         ("https://example.com/", false), ("https://example.com:junk", false), ("https://sub.example.com", false),
         ("http://localhost:3000", true), ("http://localhost", false), ("http://[::1]", true),
-        ("http://[::1]:80", true), ("null", false), ("file://", false), ("https://example.com https://evil.test", false),
+        ("http://[::1]:80", true), ("null", false), ("file://", false),
+        ("https://example.com https://evil.test", false),
     ])
     func listedOrigins(origin: String, expected: Bool) {
         let policy = OriginPolicy(allowed: ["https://example.com", "http://localhost:3000", "http://[::1]"])
