@@ -7,8 +7,9 @@ import Testing
         #expect(UInt8(decimalDigits: text) == expected)
     }
 
-    @Test(arguments: ["", "+5", "-5", "-0", "+", " 5", "5 ", "0x5", "5e1", "1_0",
-        "١", "５", "256", "99999999999999999999"])
+    @Test(arguments: [
+        "", "+5", "-5", "-0", "+", " 5", "5 ", "0x5", "5e1", "1_0", "١", "５", "256", "99999999999999999999",
+    ])
     func nothingElseIs(text: String) {
         #expect(UInt8(decimalDigits: text) == nil)
     }

@@ -9,7 +9,7 @@ import Testing
         ("\u{AD}", #"\u00ad"#), ("\u{61C}", #"\u061c"#), ("\u{200B}", #"\u200b"#), ("\u{200E}", #"\u200e"#),
         ("\u{200F}", #"\u200f"#), ("\u{2028}", #"\u2028"#), ("\u{2029}", #"\u2029"#), ("\u{202A}", #"\u202a"#),
         ("a\u{202E}b", #"a\u202eb"#), ("\u{2060}", #"\u2060"#), ("\u{2066}", #"\u2066"#), ("\u{2069}", #"\u2069"#),
-        ("\u{3164}", #"\u3164"#), ("\u{FEFF}", #"\ufeff"#), ("\u{E0041}", #"\udb40\udc41"#),
+        ("\u{3164}", #"\u3164"#), ("\u{FEFF}", #"\ufeff"#), ("\u{FFF9}", #"\ufff9"#), ("\u{E0041}", #"\udb40\udc41"#),
     ])
     func whatNobodySeesIsEscaped(text: String, expected: String) {
         #expect(VisibleText.escaped(text) == expected)
