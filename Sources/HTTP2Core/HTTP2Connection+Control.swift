@@ -106,7 +106,7 @@ extension HTTP2Connection {
                     try encoder.setDynamicTableSize(min(Int(size), Self.maxEncoderTable))
                 }
             } catch {
-                throw HTTP2Failure(.internalError, "the header table can't be resized: \(error)")
+                throw HTTP2Failure(.internalError, "the header table can't be resized: \(type(of: error))")
             }
         }
         if growth != 0 {

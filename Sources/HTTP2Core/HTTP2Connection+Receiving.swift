@@ -201,7 +201,7 @@ extension HTTP2Connection {
         } catch is NIOHPACKErrors.MaxHeaderListSizeViolation {
             throw HTTP2Failure(.enhanceYourCalm, "a header list is over \(decoder.maxHeaderListSize) bytes")
         } catch {
-            throw HTTP2Failure(.compressionError, "a header block can't be read: \(error)")
+            throw HTTP2Failure(.compressionError, "a header block can't be read: \(type(of: error))")
         }
     }
 
