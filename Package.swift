@@ -108,7 +108,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "GatewayAdmin",
-            dependencies: ["GatewayTelemetry", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .logging],
+            dependencies: [
+                "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1,
+            ],
             swiftSettings: strict),
         .target(
             name: "Gateway",
@@ -167,7 +169,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayTelemetry"],
+            name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayPolicy", "GatewayTelemetry"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests", dependencies: ["Gateway", "GatewayConfig", .logging],

@@ -54,8 +54,8 @@ public struct StandardErrorLog: LogHandler {
             for (key, value) in fields { line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))" }
             line += "}\n"
         case .text:
-            line = "\(time) \(event.level) \(event.message)"
-            for (key, value) in fields { line += " \(key)=\(Self.quoted("\(value)"))" }
+            line = "\(time) \(event.level) \(VisibleText.escaped("\(event.message)"))"
+            for (key, value) in fields { line += " \(VisibleText.escaped(key))=\(Self.quoted("\(value)"))" }
             line += "\n"
         }
         return line
@@ -72,19 +72,14 @@ public struct StandardErrorLog: LogHandler {
             + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(milliseconds)Z"
     }
 
-    /// A JSON string (RFC 8259 §7): no control character gets through, so a line stays one line.
+    /// A JSON string (RFC 8259 §7): no hidden character gets through, so a line stays one line and shows what it says.
     private static func quoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
             case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                let hex = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            case _ where VisibleText.isHidden(scalar): out += VisibleText.escape(scalar)
             default: out.unicodeScalars.append(scalar)
             }
         }

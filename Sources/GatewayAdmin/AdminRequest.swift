@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayTelemetry
 
 /// An admin request's answer.
@@ -26,18 +27,23 @@ enum AdminWork: Equatable {
 /// Decides what an admin request gets.
 struct AdminRequest {
     var method: String
-    /// With query.
+    /// In origin form or absolute form (RFC 9112 §3.2), with query.
     var target: String
-    /// The `Authorization` field.
+    /// The `Authorization` field; nil where it did not come once.
     var authorization: String?
-    var host: String?
-    /// The `Origin` field: only pages in browsers send it (RFC 6454 §7).
-    var origin: String?
+    /// Every `Host` field.
+    var hosts: [String] = []
+    /// Every `Origin` field: only pages in browsers send it (RFC 6454 §7).
+    var origins: [String] = []
+    /// HTTP/1.0, which has no `Host`.
+    var isHTTP10 = false
 
     /// What is to be done: an answer that is known at once, or something that the gateway is asked.
-    func work(from source: AdminSource, token: String?) -> AdminWork {
-        guard isAuthorized(token), path == "/connections" || path.hasPrefix("/connections/") else {
-            return .answer(answer(from: source, token: token))
+    func work(from source: AdminSource, access: AdminAccess) -> AdminWork {
+        if let refusal = refusal(access) { return .answer(refusal) }
+        let isAuthorized = access.isAuthorized(authorization)
+        guard isAuthorized, path == "/connections" || path.hasPrefix("/connections/") else {
+            return .answer(answer(from: source, isAuthorized: isAuthorized))
         }
         do throws(AdminMistake) {
             if path == "/connections" {
@@ -64,9 +70,9 @@ struct AdminRequest {
             case "route": filter.route = value
             case "ip": filter.ip = value
             default:
-                guard let limit = Int(value), (1...ConnectionFilter.maximumLimit).contains(limit) else {
+                guard let limit = Int(decimalDigits: value), (1...ConnectionFilter.maximumLimit).contains(limit) else {
                     throw AdminMistake(
-                        message: "limit is \(value.prefix(32)), expected 1 to \(ConnectionFilter.maximumLimit)")
+                        message: "limit is no number from 1 to \(ConnectionFilter.maximumLimit)")
                 }
                 filter.limit = limit
             }
@@ -75,7 +81,9 @@ struct AdminRequest {
     }
 
     private func closing(_ name: Substring) throws(AdminMistake) -> AdminWork {
-        guard let id = UInt64(name) else { throw AdminMistake(message: "expected /connections/ID with a number") }
+        guard let id = UInt64(decimalDigits: name) else {
+            throw AdminMistake(message: "expected /connections/ID with a number")
+        }
         var code: UInt16 = 1008
         var reason = ""
         for (name, value) in try parameters(among: ["code", "reason"]) {
@@ -86,11 +94,11 @@ struct AdminRequest {
                 reason = value
             } else {
                 // Those that may stand in a Close frame (RFC 6455 §7.4).
-                guard let number = UInt16(value),
+                guard let number = UInt16(decimalDigits: value),
                     [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= number })
                 else {
                     throw AdminMistake(
-                        message: "code is \(value.prefix(32)), expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
+                        message: "code is none that may be sent, expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
                 }
                 code = number
             }
@@ -98,10 +106,33 @@ struct AdminRequest {
         return .close(id: id, code: code, reason: reason)
     }
 
-    private var path: Substring { target.prefix { $0 != "?" } }
+    private var path: Substring { originForm.prefix { $0 != "?" } }
+
+    /// The path and query of the target, whichever form it has.
+    private var originForm: Substring {
+        guard let authority = targetAuthority else { return target[...] }
+        let rest = target[authority.endIndex...]
+        return rest.hasPrefix("/") ? rest : "/" + rest
+    }
+
+    /// Whom a target in absolute form names; nil: it has another form.
+    private var targetAuthority: Substring? {
+        let scheme = target.prefix { $0 != ":" }
+        guard ["http", "https"].contains(scheme.lowercased()), target[scheme.endIndex...].hasPrefix("://") else {
+            return nil
+        }
+        return target[scheme.endIndex...].dropFirst(3).prefix { $0 != "/" && $0 != "?" }
+    }
+
+    /// Whether target and `Host` name one host, or the target names none.
+    var namesItsHost: Bool {
+        guard let targetAuthority else { return true }
+        return targetAuthority.lowercased() == hosts.first?.lowercased()
+    }
 
     /// The query, percent-decoded.
     private func parameters(among known: [String]) throws(AdminMistake) -> [(name: String, value: String)] {
+        let target = originForm
         guard let mark = target.firstIndex(of: "?") else { return [] }
         var parameters: [(String, String)] = []
         for pair in target[target.index(after: mark)...].split(separator: "&") {
@@ -125,17 +156,26 @@ struct AdminRequest {
             switch byte {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+                guard let high = rest.popFirst().flatMap(Self.hexadecimal),
+                    let low = rest.popFirst().flatMap(Self.hexadecimal)
                 else { return nil }
-                bytes.append(value)
-                rest = rest.dropFirst(2)
+                bytes.append(high << 4 | low)
             default: bytes.append(byte)
             }
         }
         return String(validating: bytes, as: UTF8.self)
     }
 
-    func answer(from source: AdminSource, token: String?) -> AdminAnswer {
+    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private func answer(from source: AdminSource, isAuthorized: Bool) -> AdminAnswer {
         switch path {
         case "/healthz":
             return reading { .text(200, "alive") }
@@ -147,7 +187,7 @@ struct AdminRequest {
         default:
             break
         }
-        guard isAuthorized(token) else {
+        guard isAuthorized else {
             var refusal = AdminAnswer.text(401, "this path wants Authorization: Bearer with the admin token")
             refusal.isChallenge = true
             return refusal
@@ -185,21 +225,4 @@ struct AdminRequest {
     }
 
     private static let foreignPage = AdminAnswer.text(403, "pages of other origins may not send this")
-
-    /// A page can have any browser on this machine post to a loopback address, and needs no answer to do harm.
-    private var isOfForeignPage: Bool {
-        guard let origin else { return false }
-        guard let host, !host.isEmpty else { return true }
-        return !origin.lowercased().hasSuffix("://\(host.lowercased())")
-    }
-
-    /// Takes the same time wherever the token is wrong.
-    private func isAuthorized(_ token: String?) -> Bool {
-        guard let token else { return true }
-        guard let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
-        let given = Array(authorization.dropFirst(7).utf8)
-        let expected = Array(token.utf8)
-        guard given.count == expected.count else { return false }
-        return zip(given, expected).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
-    }
 }

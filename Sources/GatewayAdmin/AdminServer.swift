@@ -1,6 +1,5 @@
 public import GatewayConfig
-import GatewayTelemetry
-import Logging
+import GatewayPolicy
 public import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -22,16 +21,19 @@ public final class AdminServer: Sendable {
         _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
         listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> AdminServer {
+        let access = AdminAccess(token: configuration.token, hosts: KnownHosts(configuration.hosts))
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 128)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer(listening)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(30)))
-                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-                    try pipeline.addHandler(AdminHandler(source: source, token: configuration.token))
+                    // It holds a pipelined request back until the one before is answered, so answers keep their order.
+                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
+                    try pipeline.addHandler(AdminConnection(source: source, access: access))
                 }
             }
         switch configuration.address {
@@ -47,88 +49,5 @@ public final class AdminServer: Sendable {
 
     public func stop() async {
         try? await channel.close()
-    }
-}
-
-/// One connection to the admin endpoint.
-private final class AdminHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    private let source: AdminSource
-    private let token: String?
-    private var head: HTTPRequestHead?
-
-    init(source: AdminSource, token: String?) {
-        self.source = source
-        self.token = token
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body: break
-        case .end:
-            guard let head = head.take() else { return }
-            respond(to: head, context)
-        }
-    }
-
-    private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let work = AdminRequest(
-            method: head.method.rawValue, target: head.uri, authorization: head.headers.first(name: "authorization"),
-            host: head.headers.first(name: "host"), origin: head.headers.first(name: "origin")
-        ).work(from: source, token: token)
-        if case .answer(let answer) = work { return send(answer, for: head, context) }
-        let this = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let source = source
-        context.eventLoop.makeFutureWithTask { await Self.answer(work, from: source) }.whenSuccess { answer in
-            let (handler, context) = this.value
-            handler.send(answer, for: head, context)
-        }
-    }
-
-    /// What has to be asked of the event loops.
-    private static func answer(_ work: AdminWork, from source: AdminSource) async -> AdminAnswer {
-        switch work {
-        case .answer(let answer):
-            return answer
-        case .list(let filter):
-            return AdminAnswer(
-                status: 200, contentType: "application/json",
-                body: ConnectionSnapshot.json(await source.connections(filter)) + [0x0A])
-        case .close(let id, let code, let reason):
-            return await source.close(id, code, reason)
-                ? .text(202, "closing") : .text(404, "no connection has this number")
-        }
-    }
-
-    private func send(_ answer: AdminAnswer, for head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard context.channel.isActive else { return }
-        var headers = HTTPHeaders([
-            ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
-            ("Cache-Control", "no-store"),
-        ])
-        if let allow = answer.allow { headers.add(name: "Allow", value: allow) }
-        if answer.isChallenge { headers.add(name: "WWW-Authenticate", value: "Bearer") }
-        if !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
-        let response = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
-        context.write(wrapOutboundOut(.head(response)), promise: nil)
-        if head.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
-        }
-        let done = head.isKeepAlive ? nil : context.eventLoop.makePromise(of: Void.self)
-        let channel = context.channel
-        done?.futureResult.whenComplete { _ in channel.close(promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: done)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
     }
 }

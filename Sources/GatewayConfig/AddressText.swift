@@ -16,11 +16,12 @@ enum AddressText {
             return unix(scalar, expected: expected, context: context)
         }
         guard let (host, port) = hostAndPort(scalar.text), isHost(host) else {
-            context.report("expected \(expected), found \(scalar.shown)", at: scalar.place)
+            let remedy = hostAndPort(scalar.text).map { HostName.remedy(for: $0.host) } ?? ""
+            context.report("expected \(expected), found \(scalar.shown)\(remedy)", at: scalar.place)
             return nil
         }
         let range = role == .listening ? 0...65_535 : 1...65_535
-        guard port.count <= 5, let port = Int(port), range.contains(port) else {
+        guard port.utf8.count <= 5, let port = Int(decimalDigits: port), range.contains(port) else {
             let bounds = "\(range.lowerBound) to \(range.upperBound)"
             context.report("expected a port from \(bounds), found \(scalar.shown)", at: scalar.place)
             return nil

@@ -3,7 +3,8 @@ struct AdminReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode, _ references: inout References) -> AdminConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with address and token") else {
+        guard let section = MappingReader(node, context: context, expecting: "a mapping with address, token and hosts")
+        else {
             return nil
         }
         let address = section.required("address").flatMap { node in
@@ -12,8 +13,37 @@ struct AdminReader {
             return address
         }
         let token = section.node("token").flatMap(self.token)
+        let hosts = section.list("hosts", expecting: "a list of host names such as [metrics.internal]")?
+            .compactMap(self.host)
         section.finish()
-        return address.map { AdminConfiguration(address: $0, token: token) }
+        guard let address else { return nil }
+        if token == nil, !Self.isLocal(address) {
+            context.warn(
+                "whoever reaches \(address) may read the figures, close connections and drain: set admin.token, or "
+                    + "listen on 127.0.0.1, [::1] or a unix socket",
+                at: section.node("address")?.place ?? node.place)
+        }
+        return AdminConfiguration(address: address, token: token, hosts: hosts ?? [])
+    }
+
+    private func host(_ node: YAMLNode) -> String? {
+        let expected = "a host name such as metrics.internal, without scheme and port"
+        guard let scalar = context.text(node, expecting: expected) else { return nil }
+        guard HostName.isValid(scalar.text) else {
+            context.report(
+                "expected \(expected), found \(scalar.shown)\(HostName.remedy(for: scalar.text))", at: scalar.place)
+            return nil
+        }
+        return scalar.text.lowercased()
+    }
+
+    /// Whether only this machine reaches `address`.
+    private static func isLocal(_ address: Address) -> Bool {
+        guard case .tcp(let host, _) = address else { return true }
+        guard let bytes = IPPrefix(host)?.bytes else { return host == "localhost" || host == "localhost." }
+        let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+        if bytes.count == 16, bytes.starts(with: mapped) { return bytes[12] == 127 }
+        return bytes.count == 4 ? bytes[0] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
     }
 
     /// nil when empty. No message shows it.

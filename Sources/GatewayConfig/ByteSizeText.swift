@@ -4,7 +4,7 @@ enum ByteSizeText {
 
     static func parse(_ text: String) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard !digits.isEmpty, let count = Int(digits),
+        guard !digits.isEmpty, let count = Int(decimalDigits: digits),
             let unit = units.first(where: { $0.0 == text[digits.endIndex...] })
         else { return nil }
         let (product, overflow) = count.multipliedReportingOverflow(by: unit.1)

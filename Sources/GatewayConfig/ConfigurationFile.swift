@@ -41,9 +41,10 @@ public enum ConfigurationFile {
         let configuration = YAMLDocument.read(text, context: context).flatMap { root in
             ConfigurationReader(context: context).read(root)
         }
-        guard let configuration, context.issues.isEmpty else {
+        guard var configuration, context.issues.isEmpty else {
             throw ConfigurationErrors(errors: context.sortedIssues)
         }
+        configuration.warnings = context.sortedWarnings
         return configuration
     }
 

@@ -62,6 +62,9 @@ private struct ConfigurationSummary {
         if !route.match.subprotocols.isEmpty {
             conditions.append("subprotocol \(route.match.subprotocols.joined(separator: " or "))")
         }
+        if !route.match.listeners.isEmpty {
+            conditions.append("listener \(route.match.listeners.joined(separator: " or "))")
+        }
         return Self.list(conditions, none: "-")
     }
 

@@ -5,7 +5,7 @@ enum DurationText {
     static func parse(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         // Twelve digits of milliseconds are 31 years: past every limit, within every type.
-        guard !digits.isEmpty, digits.count <= 12, let count = Int64(digits) else { return nil }
+        guard !digits.isEmpty, digits.count <= 12, let count = Int64(decimalDigits: digits) else { return nil }
         let milliseconds: Int64
         switch text[digits.endIndex...] {
         case "ms": milliseconds = 1

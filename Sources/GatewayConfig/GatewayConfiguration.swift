@@ -8,6 +8,8 @@ public struct GatewayConfiguration: Equatable, Sendable {
     public var upstreams: [UpstreamConfiguration]
     public var log: LogConfiguration
     public var drain: DrainConfiguration
+    /// What the file may say, though hardly anyone wants it; sorted by line, then column.
+    public var warnings: [ConfigurationIssue] = []
 
     public init(
         listeners: [ListenerConfiguration], admin: AdminConfiguration? = nil, limits: ProcessLimits = .init(),
@@ -29,10 +31,14 @@ public struct AdminConfiguration: Equatable, Sendable {
     public var address: Address
     /// When set, every path but `/healthz` and `/readyz` wants `Authorization: Bearer` with it. Never empty.
     public var token: String?
+    /// Names, lower case, by which requests that change something, or come from a page, may name the endpoint;
+    /// `localhost` and IP addresses always may.
+    public var hosts: [String]
 
-    public init(address: Address, token: String? = nil) {
+    public init(address: Address, token: String? = nil, hosts: [String] = []) {
         self.address = address
         self.token = token
+        self.hosts = hosts
     }
 }
 

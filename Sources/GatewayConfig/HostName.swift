@@ -1,13 +1,34 @@
 /// Names and addresses as they stand in a URI's authority (RFC 3986 §3.2.2), and the patterns of `hosts`.
 enum HostName {
-    /// Labels of letters, digits, `-` and `_`, 63 bytes each, 253 in all; IPv4 addresses are of that form too.
+    /// Labels of letters, digits, `-` and `_`, 63 bytes each, 253 in all; or an IPv4 address.
     static func isValid(_ name: some StringProtocol) -> Bool {
         guard (1...253).contains(name.utf8.count) else { return false }
+        if endsInNumber(name) { return isIPv4(name) }
         let name = name.hasSuffix(".") ? name.dropLast() : name[...]
         return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
             (1...63).contains(label.utf8.count) && label.utf8.allSatisfy(isLabelByte)
                 && !label.hasPrefix("-") && !label.hasSuffix("-")
         }
+    }
+
+    /// Whether the last label is a number, decimal or `0x…`. No top-level domain is one, and lookups read such a name as
+    /// an IPv4 address, each in its own way (RFC 3696 §2; "ends in a number" of the URL standard).
+    private static func endsInNumber(_ name: some StringProtocol) -> Bool {
+        let name = name.hasSuffix(".") ? name.dropLast() : name[...]
+        let label = name.split(separator: ".", omittingEmptySubsequences: false).last ?? ""
+        if label.lowercased().hasPrefix("0x") { return label.dropFirst(2).allSatisfy(\.isHexDigit) }
+        return !label.isEmpty && label.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+    }
+
+    /// Four numbers from 0 to 255 without leading zeros.
+    private static func isIPv4(_ name: some StringProtocol) -> Bool {
+        !name.contains("/") && IPPrefix(String(name))?.bytes.count == 4
+    }
+
+    /// For a name that is not valid: what to write instead, as the end of a message; empty where that is not known.
+    static func remedy(for name: some StringProtocol) -> String {
+        guard endsInNumber(name), !isIPv4(name) else { return "" }
+        return "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
     }
 
     /// An IPv6 address in brackets.
@@ -22,9 +43,11 @@ enum HostName {
         guard let scalar = context.text(node, expecting: expected) else { return nil }
         let text = scalar.text.lowercased()
         let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
-        if isValid(name) || isBracketedV6(text) { return text }
+        if text.hasPrefix("*.") ? isBelowWildcard(name) : isValid(name) || isBracketedV6(text) { return text }
         let remedy: String
-        if text == "*" {
+        if text.hasPrefix("*."), isIPv4(name) {
+            remedy = "; an address has no names below it"
+        } else if text == "*" {
             remedy = "; leave hosts out to match any host"
         } else if name.contains("*") {
             remedy = "; a wildcard is the whole leftmost label"
@@ -33,10 +56,15 @@ enum HostName {
         } else if text.contains(":") {
             remedy = "; a host has no port here"
         } else {
-            remedy = ""
+            remedy = Self.remedy(for: name)
         }
         context.report("expected \(expected), found \(scalar.shown)\(remedy)", at: scalar.place)
         return nil
+    }
+
+    /// Whether `name` may follow `*.`: a name, not an address.
+    static func isBelowWildcard(_ name: some StringProtocol) -> Bool {
+        isValid(name) && !endsInNumber(name)
     }
 
     private static func isLabelByte(_ byte: UInt8) -> Bool {

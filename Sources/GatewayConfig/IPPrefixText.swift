@@ -10,9 +10,9 @@ extension IPPrefix {
             return
         }
         let digits = parts[1]
-        guard (1...3).contains(digits.utf8.count),
-            digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-            let length = Int(digits), length <= bytes.count * 8
+        // Other programs take 010 for eight: no number here begins with a zero.
+        guard digits == "0" || !digits.hasPrefix("0"), let length = Int(decimalDigits: digits),
+            length <= bytes.count * 8
         else { return nil }
         self.init(bytes: bytes, length: length)
     }

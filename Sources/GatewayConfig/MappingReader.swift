@@ -49,10 +49,13 @@ final class MappingReader {
         for entry in given(keys) { context.report("\(entry.key) is not supported yet", at: entry.place) }
     }
 
+    /// Keys that begin with `x-` are a place for anchors, as in other tools; their values are not looked at.
+    private static func isForAnchors(_ key: String) -> Bool { key.hasPrefix("x-") }
+
     /// To be called when every known key has been taken.
     func finish() {
         let known = Set(known)
-        for key in order where !known.contains(key) {
+        for key in order where !known.contains(key) && !Self.isForAnchors(key) {
             guard let entry = entries[key] else { continue }
             var remedy = NearMiss.hint(for: key, among: known)
             if remedy.isEmpty, known.count <= 12 {
@@ -80,8 +83,7 @@ extension MappingReader {
         let expected = "a number from \(range.lowerBound) to \(range.upperBound)"
         return node(key).flatMap { node in
             context.value(node, expecting: expected) { text in
-                guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
-                return Int(text).flatMap { range.contains($0) ? $0 : nil }
+                Int(decimalDigits: text).flatMap { range.contains($0) ? $0 : nil }
             }
         }
     }

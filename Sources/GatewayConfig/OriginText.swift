@@ -1,14 +1,27 @@
 /// Serialized origins (RFC 6454 §6.2).
 enum OriginText {
-    /// Lower case, the scheme's default port left out, or `*`.
+    /// What pages without a host send: sandboxed frames and `data:` URLs, and pages of files (Cordova, Electron).
+    private static let hostless = ["null", "file://"]
+
+    /// Lower case, the scheme's default port left out; `null`, `file://` or `*` as they are.
     static func read(_ node: YAMLNode, context: ReadingContext) -> String? {
         let expected = "an origin such as https://example.com"
+        if case .nothing = node.kind {
+            context.report(
+                "expected \(expected), found nothing; write \"null\", in quotes, for pages without an origin",
+                at: node.place)
+            return nil
+        }
         guard let scalar = context.text(node, expecting: expected) else { return nil }
         if scalar.text == "*" { return "*" }
+        if hostless.contains(scalar.text.lowercased()) { return scalar.text.lowercased() }
         if let origin = normalize(scalar.text) { return origin }
         var remedy = ""
         if scalar.text.contains("*") {
-            remedy = "; a wildcard inside an origin is not supported, only \"*\" alone for any"
+            remedy =
+                "; a wildcard is the whole leftmost label of a name, as in https://*.example.com, or \"*\" alone for any"
+        } else if let host = scalar.text.split(separator: "/").last, !HostName.remedy(for: host).isEmpty {
+            remedy = HostName.remedy(for: host)
         } else if !scalar.text.contains("://") {
             remedy = "; the scheme is missing"
         } else if withoutPath(scalar.text).flatMap(normalize) != nil {
@@ -29,16 +42,21 @@ enum OriginText {
             })
         else { return nil }
         let authority = text[separator.upperBound...]
-        if HostName.isValid(authority) || HostName.isBracketedV6(authority) { return text }
+        if isHost(authority) { return text }
         guard let colon = authority.lastIndex(of: ":") else { return nil }
         let host = authority[..<colon]
         let digits = authority[authority.index(after: colon)...]
-        guard HostName.isValid(host) || HostName.isBracketedV6(host), (1...5).contains(digits.utf8.count),
-            digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-            let port = Int(digits), (1...65_535).contains(port)
+        guard isHost(host), digits.utf8.count <= 5, let port = Int(decimalDigits: digits),
+            (1...65_535).contains(port)
         else { return nil }
         let isDefault = ["http": 80, "ws": 80, "https": 443, "wss": 443][String(scheme)] == port
         return isDefault ? "\(scheme)://\(host)" : "\(scheme)://\(host):\(port)"
+    }
+
+    /// A name, an address, or a wildcard for the names below one.
+    private static func isHost(_ host: Substring) -> Bool {
+        if host.hasPrefix("*.") { return HostName.isBelowWildcard(host.dropFirst(2)) }
+        return HostName.isValid(host) || HostName.isBracketedV6(host)
     }
 
     private static func withoutPath(_ text: String) -> String? {

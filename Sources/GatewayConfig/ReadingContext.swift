@@ -7,7 +7,9 @@ final class ReadingContext {
     let environment: [String: String]
     let now: Date
     let checkFiles: Bool
+    /// Errors alone.
     private(set) var issues: [ConfigurationIssue] = []
+    private var warnings: [ConfigurationIssue] = []
 
     init(file: String, directory: String, environment: [String: String], now: Date, checkFiles: Bool) {
         self.file = file
@@ -19,13 +21,28 @@ final class ReadingContext {
 
     /// The same mistake at the same place is kept once: an alias leads to one place many times.
     func report(_ message: String, at place: Place) {
-        let issue = ConfigurationIssue(file: file, line: place.line, column: place.column, message: message)
         guard reported.insert(IssueKey(place: place, message: message)).inserted else { return }
-        issues.append(issue)
+        issues.append(issue(.error, message, at: place))
     }
 
-    var sortedIssues: [ConfigurationIssue] {
-        // The sort is stable: mistakes at one place stay in the order they were found in.
+    /// What the file may say, though hardly anyone wants it.
+    func warn(_ message: String, at place: Place) {
+        guard reported.insert(IssueKey(place: place, message: message)).inserted else { return }
+        warnings.append(issue(.warning, message, at: place))
+    }
+
+    var sortedIssues: [ConfigurationIssue] { Self.sorted(issues) }
+
+    var sortedWarnings: [ConfigurationIssue] { Self.sorted(warnings) }
+
+    private func issue(
+        _ severity: ConfigurationIssue.Severity, _ message: String, at place: Place
+    ) -> ConfigurationIssue {
+        ConfigurationIssue(severity: severity, file: file, line: place.line, column: place.column, message: message)
+    }
+
+    /// The sort is stable: mistakes at one place stay in the order they were found in.
+    private static func sorted(_ issues: [ConfigurationIssue]) -> [ConfigurationIssue] {
         issues.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
     }
 

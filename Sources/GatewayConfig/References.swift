@@ -16,6 +16,7 @@ struct References {
     var routes: [Placed<String>] = []
     var matches: [NamedMatch] = []
     var listeners: [Placed<String>] = []
+    var listenerUses: [Placed<String>] = []
     /// Of listeners and the admin endpoint.
     var addresses: [Placed<Address>] = []
 
@@ -25,10 +26,17 @@ struct References {
         checkDistinct(upstreams, kind: "upstream", context)
         checkAddresses(context)
         checkMatches(context)
-        let known = Set(upstreams.map(\.value))
-        for use in upstreamUses where !known.contains(use.value) {
+        checkUses(upstreamUses, of: upstreams, kind: "upstream", context)
+        checkUses(listenerUses, of: listeners, kind: "listener", context)
+    }
+
+    private func checkUses(
+        _ uses: [Placed<String>], of names: [Placed<String>], kind: String, _ context: ReadingContext
+    ) {
+        let known = Set(names.map(\.value))
+        for use in uses where !known.contains(use.value) {
             let hint = NearMiss.hint(for: use.value, among: known)
-            context.report("unknown upstream \(quoted(use.value))\(hint)", at: use.place)
+            context.report("unknown \(kind) \(quoted(use.value))\(hint)", at: use.place)
         }
     }
 
@@ -77,6 +85,7 @@ struct References {
         var headers: [String: String]
         var query: [String: String]
         var subprotocols: Set<String>
+        var listeners: Set<String>
 
         init(_ match: RouteMatchConfiguration) {
             hosts = Set(match.hosts)
@@ -90,6 +99,7 @@ struct References {
             headers = match.headers
             query = match.query
             subprotocols = Set(match.subprotocols)
+            listeners = Set(match.listeners)
         }
     }
 }

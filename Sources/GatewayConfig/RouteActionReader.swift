@@ -12,7 +12,7 @@ struct RouteActionReader {
         let location = section.required("to").flatMap(self.location)
         let status = section.node("status").flatMap { node in
             context.value(node, expecting: "the status 301, 302, 303, 307 or 308") { text in
-                Self.redirectStatuses.contains(text) ? Int(text) : nil
+                Self.redirectStatuses.contains(text) ? Int(decimalDigits: text) : nil
             }
         }
         section.finish()
@@ -47,7 +47,9 @@ struct RouteActionReader {
 
     private func status(_ node: YAMLNode) -> Int? {
         context.value(node, expecting: "a status from 200 to 599") { text in
-            guard text.utf8.count == 3, let status = Int(text), (200...599).contains(status) else { return nil }
+            guard text.utf8.count == 3, let status = Int(decimalDigits: text), (200...599).contains(status) else {
+                return nil
+            }
             return status
         }
     }

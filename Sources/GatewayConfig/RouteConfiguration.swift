@@ -54,16 +54,19 @@ public struct RouteMatchConfiguration: Equatable, Sendable {
     public var query: [String: String]
     /// The client must offer at least one of these. Empty: no condition.
     public var subprotocols: [String]
+    /// The request must have come in by one of these, each the name of a listener. Empty: any listener.
+    public var listeners: [String]
 
     public init(
         hosts: [String] = [], path: Path? = nil, headers: [String: String] = [:], query: [String: String] = [:],
-        subprotocols: [String] = []
+        subprotocols: [String] = [], listeners: [String] = []
     ) {
         self.hosts = hosts
         self.path = path
         self.headers = headers
         self.query = query
         self.subprotocols = subprotocols
+        self.listeners = listeners
     }
 }
 
@@ -98,9 +101,10 @@ public enum PathRewrite: Equatable, Sendable {
 
 /// Which `Origin` values (RFC 6454, RFC 6455 §4.1) may connect.
 public struct OriginPolicy: Equatable, Sendable {
-    /// `scheme://host[:port]` in lower case, the scheme's default port left out, or `*` for any.
+    /// `scheme://host[:port]` in lower case, the scheme's default port left out; `scheme://*.host[:port]` for every name
+    /// below a host; `null`, `file://`; or `*` for any. Never empty in a validated configuration.
     public var allowed: [String]
-    /// Whether a request without `Origin` (no browser sends such a one) may connect.
+    /// Whether a request without `Origin`, or with an empty one (no browser sends either), may connect.
     public var allowMissing: Bool
 
     public init(allowed: [String], allowMissing: Bool = true) {

@@ -5,13 +5,14 @@ struct RouteMatchReader {
     private static let patternLimit = 1024
 
     /// nil when a condition could not be read: without it the route would match too much.
-    func read(_ node: YAMLNode) -> RouteMatchConfiguration? {
+    func read(_ node: YAMLNode, _ references: inout References) -> RouteMatchConfiguration? {
         guard let section = MappingReader(node, context: context, expecting: "a mapping of conditions") else {
             return nil
         }
         let before = context.issues.count
         var match = RouteMatchConfiguration()
         if let hosts = section.list("hosts", expecting: "a list of hosts such as [chat.example.com]") {
+            refuseEmpty(hosts, "hosts", of: "host", in: section)
             match.hosts = hosts.compactMap { HostName.pattern($0, context: context) }
         }
         match.path = self.path(section)
@@ -21,6 +22,7 @@ struct RouteMatchReader {
         match.query = section.node("query").flatMap(parameters.read) ?? [:]
         let expected = "a list of subprotocols such as [graphql-transport-ws]"
         if let subprotocols = section.list("subprotocols", expecting: expected) {
+            refuseEmpty(subprotocols, "subprotocols", of: "offer", in: section)
             match.subprotocols = subprotocols.compactMap { node in
                 // A token, as RFC 6455 §4.1 item 10 says.
                 context.value(node, expecting: "a subprotocol such as graphql-transport-ws") {
@@ -28,8 +30,20 @@ struct RouteMatchReader {
                 }
             }
         }
+        if let listeners = section.list("listeners", expecting: "a list of names of listeners such as [public]") {
+            refuseEmpty(listeners, "listeners", of: "listener", in: section)
+            let names = listeners.compactMap(context.name)
+            references.listenerUses += names.map { .init(value: $0.text, place: $0.place) }
+            match.listeners = names.map(\.text)
+        }
         section.finish()
         return context.issues.count == before ? match : nil
+    }
+
+    /// To some an empty list means all, to others none.
+    private func refuseEmpty(_ list: [YAMLNode], _ key: String, of what: String, in section: MappingReader) {
+        guard list.isEmpty, let place = section.node(key)?.place else { return }
+        context.report("an empty list of \(key); leave \(key) out to match any \(what)", at: place)
     }
 
     private func path(_ section: MappingReader) -> RouteMatchConfiguration.Path? {

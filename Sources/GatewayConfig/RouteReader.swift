@@ -9,7 +9,8 @@ struct RouteReader {
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
         let matchNode = section.node("match")
-        let match = matchNode.map { RouteMatchReader(context: context).read($0) } ?? RouteMatchConfiguration()
+        let match =
+            matchNode.map { RouteMatchReader(context: context).read($0, &references) } ?? RouteMatchConfiguration()
         if let match {
             references.matches.append(
                 .init(route: name?.text ?? "", match: match, place: matchNode?.place ?? section.place))

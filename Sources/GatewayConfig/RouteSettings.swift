@@ -35,6 +35,10 @@ struct RouteSettingsReader {
         var settings = inherited
         if let list = section.list("origins", expecting: "a list of origins such as [\"https://example.com\"]") {
             settings.origins = list.compactMap { OriginText.read($0, context: context) }
+            if list.isEmpty, let place = section.node("origins")?.place {
+                context.report(
+                    "an empty list of origins; name the origins that may connect, or write [\"*\"] for any", at: place)
+            }
         }
         if let word = section.word("missing_origin", MissingOrigin.self) {
             settings.allowMissingOrigin = word == .allow

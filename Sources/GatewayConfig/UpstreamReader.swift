@@ -82,7 +82,9 @@ struct UpstreamReader {
             if HostName.isValid(name.text) {
                 tls.serverName = name.text.lowercased()
             } else {
-                context.report("expected a host name such as backend.internal, found \(name.shown)", at: name.place)
+                let remedy = HostName.remedy(for: name.text)
+                context.report(
+                    "expected a host name such as backend.internal, found \(name.shown)\(remedy)", at: name.place)
             }
         }
         if let ca = section.text("ca", expecting: "the path of a PEM file") {

@@ -14,7 +14,9 @@ enum YAMLDocument {
             context.report("the file is \(text.utf8.count) bytes, limit \(limit)", at: .start)
             return nil
         }
-        var source = text
+        // A byte order mark before the first character is no part of the text (YAML 1.2 §5.2).
+        let isMarked = text.unicodeScalars.first == "\u{FEFF}"
+        var source = isMarked ? String(String.UnicodeScalarView(text.unicodeScalars.dropFirst())) : text
         var duplicates: Set<Place> = []
         do {
             while true {

@@ -36,11 +36,8 @@ struct YAMLNode {
     }
 }
 
-/// `text` in quotes for a message: on one line, without control characters, cut after 60 characters.
+/// `text` in quotes for a message: on one line, without hidden characters, cut after 60 characters.
 func quoted(_ text: some StringProtocol) -> String {
-    var shown = ""
-    for scalar in text.unicodeScalars.prefix(60) {
-        shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-    }
+    let shown = VisibleText.escaped(String(String.UnicodeScalarView(text.unicodeScalars.prefix(60))))
     return "\"\(shown)\(text.unicodeScalars.count > 60 ? "…" : "")\""
 }

@@ -58,7 +58,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
             throw .badRequest("the stream ended with CONNECT, expected it to stay open")
         }
         for length in request.headerFields[values: .contentLength] where length != "0" {
-            throw .badRequest("content-length is \(length), and the stream ended without content")
+            throw .badRequest("content-length is not 0, and the stream ended without content")
         }
         return request
     }

@@ -40,7 +40,8 @@ enum RequestDecision {
         var subprotocols: [String] = []
         if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
-            host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols)
+            host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols,
+            listener: request.listener.name)
         let index: Int
         do throws(Refusal) {
             guard let match = try runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }

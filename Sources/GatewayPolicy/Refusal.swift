@@ -1,3 +1,4 @@
+import GatewayConfig
 public import HTTPTypes
 
 /// Why a client gets no WebSocket: what it is answered before the upgrade, and how it is counted.
@@ -167,6 +168,6 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     private static func oneLine(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
-                text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+                text.unicodeScalars.prefix(200).map { VisibleText.isHidden($0) ? " " : $0 }))
     }
 }

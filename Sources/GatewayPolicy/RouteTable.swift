@@ -7,7 +7,8 @@ import HTTPTypes
 /// 1. the host: an exact name, then the longest wildcard, then any host;
 /// 2. the path: an exact path, then the longest prefix, then a regular expression, then any path. A prefix of `/` says
 ///    nothing about the path and counts as any;
-/// 3. the number of other conditions: one for each header field, each query parameter and the list of subprotocols;
+/// 3. the number of other conditions: one for each header field, each query parameter, the list of subprotocols and that
+///    of listeners;
 /// 4. the order of the routes.
 ///
 /// Hosts are compared in lower case, without port and trailing dot. Paths are compared in their normal form
@@ -46,7 +47,7 @@ public struct RouteTable: Sendable {
         var parameters: [(name: [UInt8], value: [UInt8])]?
         let entry = entries.first { entry in
             guard entry.host.matches(host), entry.path.mayMatch(path), entry.matchesFields(of: request),
-                entry.matchesSubprotocols(of: request)
+                entry.matchesSubprotocols(of: request), entry.matchesListener(of: request)
             else { return false }
             guard !entry.query.isEmpty else { return true }
             let decoded = parameters ?? target.queryParameters()
@@ -73,6 +74,7 @@ extension RouteTable {
         let fields: [Field]
         let query: [(name: [UInt8], value: [UInt8])]
         let subprotocols: [String]
+        let listeners: [String]
 
         init(
             route: Int, host: HostCondition, path: PathCondition, fields: [Field], match: RouteMatchConfiguration
@@ -83,11 +85,13 @@ extension RouteTable {
             self.fields = fields
             query = match.query.map { (Array($0.key.utf8), Array($0.value.utf8)) }
             subprotocols = match.subprotocols
+            listeners = match.listeners
         }
 
         /// Compared from the left, the higher is the more specific.
         var rank: [Int] {
-            host.rank + path.rank + [fields.count + query.count + (subprotocols.isEmpty ? 0 : 1)]
+            let lists = (subprotocols.isEmpty ? 0 : 1) + (listeners.isEmpty ? 0 : 1)
+            return host.rank + path.rank + [fields.count + query.count + lists]
         }
 
         /// Any one of several fields of a name may have the value.
@@ -105,6 +109,10 @@ extension RouteTable {
 
         func matchesSubprotocols(of request: RoutedRequest) -> Bool {
             subprotocols.isEmpty || subprotocols.contains(where: request.subprotocols.contains)
+        }
+
+        func matchesListener(of request: RoutedRequest) -> Bool {
+            listeners.isEmpty || listeners.contains(request.listener)
         }
     }
 

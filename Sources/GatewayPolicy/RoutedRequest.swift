@@ -7,11 +7,17 @@ public struct RoutedRequest: Sendable {
     public var fields: HTTPFields
     /// The offers of `Sec-WebSocket-Protocol`, in order.
     public var subprotocols: [String]
+    /// The name of the listener that it came in by.
+    public var listener: String
 
-    public init(host: Authority, target: RequestTarget, fields: HTTPFields = [:], subprotocols: [String] = []) {
+    public init(
+        host: Authority, target: RequestTarget, fields: HTTPFields = [:], subprotocols: [String] = [],
+        listener: String = ""
+    ) {
         self.host = host
         self.target = target
         self.fields = fields
         self.subprotocols = subprotocols
+        self.listener = listener
     }
 }

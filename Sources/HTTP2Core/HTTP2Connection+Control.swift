@@ -105,7 +105,7 @@ extension HTTP2Connection {
                     try encoder.setTableSize(size)
                 }
             } catch {
-                throw HTTP2Failure(.internalError, "the header table can't be resized: \(error)")
+                throw HTTP2Failure(.internalError, "the header table can't be resized: \(type(of: error))")
             }
         }
         if growth != 0 {

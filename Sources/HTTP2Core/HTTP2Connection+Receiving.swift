@@ -199,7 +199,7 @@ extension HTTP2Connection {
         } catch .listTooLarge {
             throw HTTP2Failure(.enhanceYourCalm, "a header list is over \(decoder.maxListSize) bytes")
         } catch {
-            throw HTTP2Failure(.compressionError, "a header block can't be read: \(error)")
+            throw HTTP2Failure(.compressionError, "a header block can't be read: \(type(of: error))")
         }
     }
 

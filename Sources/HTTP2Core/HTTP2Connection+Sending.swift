@@ -195,7 +195,7 @@ extension HTTP2Connection {
             block = try encoder.encode(headers)
         } catch {
             // Only if a header block were being written already.
-            fail(HTTP2Failure(.internalError, "header fields can't be compressed: \(error)"))
+            fail(HTTP2Failure(.internalError, "header fields can't be compressed: \(type(of: error))"))
             return
         }
         var kind = HTTP2FrameHeader.Kind.headers

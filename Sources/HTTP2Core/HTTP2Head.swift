@@ -32,7 +32,7 @@ enum HTTP2Head {
             }
         } else {
             guard method == .connect || pseudo[":protocol"] == nil else {
-                throw .malformed(":protocol came with \(method), expected CONNECT (RFC 8441)")
+                throw .malformed(":protocol came with \(method.rawValue.prefix(16)), expected CONNECT (RFC 8441)")
             }
             guard let scheme = pseudo[":scheme"], scheme == "http" || scheme == "https" else {
                 throw .malformed(":scheme is missing, or neither http nor https")
@@ -61,7 +61,8 @@ enum HTTP2Head {
             return true
         }
         guard let status, status.utf8.count == 3, let code = Int(status), (100...999).contains(code) else {
-            throw .malformed(":status is \(status ?? "missing"), expected three digits")
+            throw .malformed(
+                ":status is \(status == nil ? "missing" : "no number from 100 to 999"), expected three digits")
         }
         guard code != 101 else { throw .malformed(":status is 101, which HTTP/2 does not have") }
         _ = try contentLength(in: fields)
@@ -83,7 +84,9 @@ enum HTTP2Head {
         for value in fields[values: .contentLength] {
             guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
                 let number = Int(value), length == nil || length == number
-            else { throw .malformed("content-length is \"\(value)\", expected one number of bytes") }
+            else {
+                throw .malformed("content-length is no number, or not the same each time, expected one number of bytes")
+            }
             length = number
         }
         return length
@@ -118,7 +121,7 @@ enum HTTP2Head {
         _ name: HTTPField.Name, _ value: UnsafeBufferPointer<UInt8>
     ) throws(HTTP2RequestError) -> HTTPField {
         guard HTTPField.isValidValue(value) else {
-            throw .malformed("value of \(name) has a character that no field value may have")
+            throw .malformed("value of \(name.canonicalName.prefix(64)) has a character that no field value may have")
         }
         let field = HTTPField(name: name, value: value)
         switch name.canonicalName {
@@ -127,7 +130,7 @@ enum HTTP2Head {
             throw .malformed("\(name) is a field of HTTP/1.1 connections, which HTTP/2 does not have")
         case "te":
             guard field.value == "trailers" else {
-                throw .malformed("te is \"\(field.value)\", expected trailers, which is all that HTTP/2 has")
+                throw .malformed("te is another value than trailers, which is all that HTTP/2 has")
             }
         case "host":
             // It stands for `:authority`, which is text.

@@ -29,7 +29,7 @@ struct DeflateParameterList: Equatable {
         var seen: Set<String> = []
         for parameter in parameters {
             guard seen.insert(parameter.name).inserted else {
-                throw DeflateNegotiationError(message: "\(parameter.name) came twice, expected once")
+                throw DeflateNegotiationError(message: "\(parameter.name.prefix(64)) came twice, expected once")
             }
             switch parameter.name {
             case "server_no_context_takeover":
@@ -64,7 +64,8 @@ struct DeflateParameterList: Equatable {
 
     private static func refuseValue(_ parameter: ExtensionOffer.Parameter) throws(DeflateNegotiationError) {
         if let value = parameter.value {
-            throw DeflateNegotiationError(message: "\(parameter.name) is \"\(value.prefix(64))\", expected no value")
+            throw DeflateNegotiationError(
+                message: "\(parameter.name) has a value of \(value.utf8.count) bytes, expected no value")
         }
     }
 
@@ -74,7 +75,10 @@ struct DeflateParameterList: Equatable {
             throw DeflateNegotiationError(message: "\(parameter.name) has no value, expected 8 to 15")
         }
         guard let bits = (8...15).first(where: { String($0) == value }) else {
-            throw DeflateNegotiationError(message: "\(parameter.name) is \"\(value.prefix(64))\", expected 8 to 15")
+            // A number is shown, anything else may be what a client means to keep to itself.
+            let shown =
+                (0...255).first { String($0) == value }.map { "\($0)" } ?? "another value, of \(value.utf8.count) bytes"
+            throw DeflateNegotiationError(message: "\(parameter.name) is \(shown), expected 8 to 15")
         }
         return bits
     }

@@ -49,15 +49,16 @@ public enum ClientHandshake {
         // To websocket alone: a list of protocols would not say which one comes now.
         let upgrade = fields[values: .upgrade]
         guard upgrade.count == 1, TokenList.equal(FieldScanner.trimmed(upgrade[0]), "websocket") else {
-            throw unexpected("Upgrade", fields[values: .upgrade], expected: "websocket")
+            throw unexpected("Upgrade", upgrade, known: ["h2c"], expected: "websocket")
         }
         guard TokenList.contains(fields[values: .connection], token: "upgrade") else {
-            throw unexpected("Connection", fields[values: .connection], expected: "Upgrade")
+            throw unexpected(
+                "Connection", fields[values: .connection], known: ["close", "keep-alive"], expected: "Upgrade")
         }
         let accept = HandshakeKey.accept(for: key)
         let arrived = fields[values: .secWebSocketAccept]
         guard arrived.count == 1, FieldScanner.trimmed(arrived[0]) == accept else {
-            throw unexpected("Sec-WebSocket-Accept", arrived, expected: accept)
+            throw unexpected("Sec-WebSocket-Accept", arrived, expected: "the hash of Sec-WebSocket-Key")
         }
         return try negotiated(fields, offeredSubprotocols)
     }
@@ -83,10 +84,14 @@ public enum ClientHandshake {
         if !names.isEmpty {
             // One value that was offered as it is: a list of two, or of none, is not among the tokens offered.
             let name = FieldScanner.trimmed(names[0])
-            guard names.count == 1, offered.contains(name) else {
-                let expected =
-                    offered.isEmpty ? "none, as none was offered" : "one of \(quoted(offered.joined(separator: ", ")))"
-                throw unexpected("Sec-WebSocket-Protocol", names, expected: expected)
+            guard names.count == 1 else {
+                throw unexpected("Sec-WebSocket-Protocol", names, expected: "one of those that were offered")
+            }
+            guard offered.contains(name) else {
+                let count = offered.isEmpty ? "none" : "\(offered.count)"
+                throw AnswerViolation(
+                    message: "the server chose a subprotocol that was not offered "
+                        + "(\(count) \(offered.count < 2 ? "was" : "were"))")
             }
             subprotocol = name
         }
@@ -97,8 +102,9 @@ public enum ClientHandshake {
         }
     }
 
-    private static func unexpected(_ name: String, _ values: [String], expected: String) -> AnswerViolation {
-        let arrived = values.isEmpty ? "missing" : quoted(values.joined(separator: ", "))
-        return AnswerViolation(message: "\(name) is \(arrived), expected \(expected)")
+    private static func unexpected(
+        _ name: String, _ values: [String], known: Set<String> = [], expected: String
+    ) -> AnswerViolation {
+        AnswerViolation(message: "\(name) is \(described(values, known: known)), expected \(expected)")
     }
 }

@@ -70,7 +70,7 @@ public enum ExtensionHeader {
         while scanner.skip(UInt8(ascii: ";")) {
             guard offer.parameters.count < limit else {
                 throw HeaderGrammarError(
-                    message: "\(offer.name) has more than \(limit) parameters, limit \(limit)",
+                    message: "\(offer.name.prefix(64)) has more than \(limit) parameters, limit \(limit)",
                     position: scanner.position)
             }
             scanner.skipWhitespace()
@@ -80,7 +80,7 @@ public enum ExtensionHeader {
             scanner.skipWhitespace()
             if scanner.skip(UInt8(ascii: "=")) {
                 scanner.skipWhitespace()
-                parameter.value = try scanner.tokenOrQuoted("value of \(parameter.name)")
+                parameter.value = try scanner.tokenOrQuoted("value of \(parameter.name.prefix(64))")
                 scanner.skipWhitespace()
             }
             offer.parameters.append(parameter)

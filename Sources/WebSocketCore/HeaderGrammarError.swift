@@ -13,7 +13,13 @@ public struct HeaderGrammarError: Error, Equatable, Sendable, CustomStringConver
     public var description: String { "\(message) at byte \(position)" }
 }
 
-/// What arrived, for a message: the peer decides how long it is, so only its beginning.
-func quoted(_ value: String) -> String {
-    value.unicodeScalars.count <= 64 ? "\"\(value)\"" : "\"\(String(value.unicodeScalars.prefix(64)))…\""
+/// What arrived in a field, for a message. Clients put tokens where browsers let them, and messages are logged and
+/// answered: so only words of the protocol are shown, and of everything else the length.
+///
+/// - Parameter known: in lower case.
+func described(_ values: [String], known: Set<String> = []) -> String {
+    guard let first = values.first else { return "missing" }
+    guard values.count == 1 else { return "there \(values.count) times" }
+    let value = FieldScanner.trimmed(first)
+    return known.contains(value.lowercased()) ? "\"\(value)\"" : "another value, of \(value.utf8.count) bytes"
 }

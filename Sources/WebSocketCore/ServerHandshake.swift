@@ -40,7 +40,7 @@ public enum ServerHandshake {
         else { return .notWebSocket }
         do throws(HandshakeRefusal) {
             guard request.method == .get else {
-                throw badRequest("method is \(request.method.rawValue), a WebSocket handshake is a GET")
+                throw badRequest("method is \(request.method.rawValue.prefix(16)), a WebSocket handshake is a GET")
             }
             guard !hasObsoleteKeys(fields) else {
                 throw HandshakeRefusal(
@@ -114,15 +114,16 @@ public enum ServerHandshake {
             throw badRequest("Transfer-Encoding on a WebSocket handshake, expected no body")
         }
         for length in fields[values: .contentLength] where FieldScanner.trimmed(length) != "0" {
-            throw badRequest("Content-Length is \(quoted(length)) on a WebSocket handshake, expected no body")
+            throw badRequest("Content-Length is not 0 on a WebSocket handshake, expected no body")
         }
     }
 
     private static func requireVersion(_ values: [String]) throws(HandshakeRefusal) {
         guard values.count == 1, FieldScanner.trimmed(values[0]) == "13" else {
-            let arrived = values.isEmpty ? "missing" : quoted(values.joined(separator: ", "))
+            let known = Set((0...255).map { String($0) })
             throw HandshakeRefusal(
-                kind: .unsupportedVersion, message: "Sec-WebSocket-Version is \(arrived), expected 13")
+                kind: .unsupportedVersion,
+                message: "Sec-WebSocket-Version is \(described(values, known: known)), expected 13")
         }
     }
 
@@ -133,7 +134,8 @@ public enum ServerHandshake {
         }
         let key = FieldScanner.trimmed(values[0])
         guard HandshakeKey.isValid(key) else {
-            throw badRequest("Sec-WebSocket-Key is \(quoted(key)), expected 16 bytes in Base64")
+            throw badRequest(
+                "Sec-WebSocket-Key is \(key.utf8.count) bytes, expected 24, which are 16 bytes in Base64")
         }
         return key
     }
@@ -146,8 +148,9 @@ public enum ServerHandshake {
             throw badRequest("Sec-WebSocket-Protocol: \(error)")
         }
         var seen: Set<String> = []
-        for name in names where !seen.insert(name).inserted {
-            throw badRequest("Sec-WebSocket-Protocol names \(quoted(name)) twice, expected each once")
+        // Pages can put a token nowhere else, so names are not shown.
+        guard names.allSatisfy({ seen.insert($0).inserted }) else {
+            throw badRequest("Sec-WebSocket-Protocol names a subprotocol twice, expected each once")
         }
         return names
     }

@@ -16,16 +16,17 @@ struct Demo: AsyncParsableCommand {
         abstract: "Run a gateway with an echo and chat backend, and a page to try it.",
         discussion: "Nothing has to be written first: the certificate is made on the fly, and removed at the end.")
 
-    @Option(help: "The gateway's port on localhost; 0: any.")
+    @Option(help: "The gateway's port on localhost; 0: any.", transform: Self.port)
     var port = 8443
 
-    @Option(help: "The admin endpoint's port on 127.0.0.1; 0: any.")
+    @Option(help: "The admin endpoint's port on 127.0.0.1; 0: any.", transform: Self.port)
     var adminPort = 9901
 
-    func validate() throws {
-        for port in [port, adminPort] where !(0...65535).contains(port) {
-            throw ValidationError("port is \(port), expected 0 to 65535")
+    private static func port(_ text: String) throws -> Int {
+        guard let port = Int(decimalDigits: text), port <= 65_535 else {
+            throw ValidationError("port is \(text), expected 0 to 65535")
         }
+        return port
     }
 
     func run() async throws {

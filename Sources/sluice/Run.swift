@@ -15,6 +15,11 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try file.load()
-        try await Foreground.run(configuration, logger: StandardErrorLog.logger(configuration.log))
+        let logger = StandardErrorLog.logger(configuration.log)
+        for warning in configuration.warnings {
+            logger.warning(
+                "configuration warning", metadata: ["place": "\(warning.place)", "reason": "\(warning.message)"])
+        }
+        try await Foreground.run(configuration, logger: logger)
     }
 }

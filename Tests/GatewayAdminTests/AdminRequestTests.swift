@@ -1,3 +1,4 @@
+import GatewayPolicy
 import GatewayTelemetry
 import Synchronization
 import Testing
@@ -22,8 +23,19 @@ struct AdminRequestTests {
         _ method: String, _ target: String, authorization: String? = nil, token: String? = nil,
         readiness: AdminSource.Readiness = .ready
     ) -> AdminAnswer {
-        AdminRequest(method: method, target: target, authorization: authorization)
-            .answer(from: source(readiness), token: token)
+        answer(
+            to: AdminRequest(method: method, target: target, authorization: authorization, hosts: ["127.0.0.1:9901"]),
+            from: source(readiness), access: AdminAccess(token: token))
+    }
+
+    private func answer(
+        to request: AdminRequest, from source: AdminSource, access: AdminAccess = AdminAccess()
+    ) -> AdminAnswer {
+        guard case .answer(let answer) = request.work(from: source, access: access) else {
+            Issue.record("expected an answer")
+            return .text(0, "")
+        }
+        return answer
     }
 
     private func text(_ answer: AdminAnswer) -> String { String(decoding: answer.body, as: UTF8.self) }
@@ -40,7 +52,9 @@ struct AdminRequestTests {
             ("POST", "/drain", 202, nil), ("GET", "/drain", 405, "POST"), ("HEAD", "/drain", 405, "POST"),
             ("GET", "/", 404, nil), ("GET", "/stats/", 404, nil), ("GET", "/Stats", 404, nil), ("GET", "", 404, nil),
             ("GET", "//stats", 404, nil), ("GET", "/stats%20", 404, nil), ("GET", "/../stats", 404, nil),
-            ("GET", "?/stats", 404, nil),
+            ("GET", "?/stats", 404, nil), ("OPTIONS", "*", 404, nil), ("PROPFIND", "/stats", 405, "GET, HEAD"),
+            ("OPTIONS", "/drain", 405, "POST"), ("GET", "http://127.0.0.1:9901/stats", 200, nil),
+            ("GET", "HTTP://127.0.0.1:9901/healthz?x", 200, nil), ("GET", "http://127.0.0.1:9901", 404, nil),
         ] as [(String, String, Int, String?)])
     func pathsAndMethods(
         method: String, target: String, status: Int, allow: String?
@@ -57,11 +71,13 @@ struct AdminRequestTests {
         arguments: [
             (nil, 202), ("http://127.0.0.1:9901", 202), ("HTTPS://127.0.0.1:9901", 202), ("null", 403), ("", 403),
             ("http://evil.example", 403), ("http://127.0.0.1", 403), ("http://1127.0.0.1:9901", 403),
+            ("file://127.0.0.1:9901", 403), ("evil://127.0.0.1:9901", 403),
         ] as [(String?, Int)])
     func pages(origin: String?, status: Int) {
         let drains = Drains()
-        let request = AdminRequest(method: "POST", target: "/drain", host: "127.0.0.1:9901", origin: origin)
-        #expect(request.answer(from: source(drains: drains), token: nil).status == status)
+        let request = AdminRequest(
+            method: "POST", target: "/drain", hosts: ["127.0.0.1:9901"], origins: origin.map { [$0] } ?? [])
+        #expect(answer(to: request, from: source(drains: drains)).status == status)
         #expect(drains.asked.load(ordering: .relaxed) == (status == 202 ? 1 : 0))
     }
 
@@ -95,12 +111,13 @@ struct AdminRequestTests {
         let drains = Drains()
         let source = source(drains: drains)
         for (method, authorization) in [("GET", "Bearer secret"), ("HEAD", "Bearer secret"), ("POST", "Bearer wrong")] {
-            _ = AdminRequest(method: method, target: "/drain", authorization: authorization)
-                .answer(from: source, token: "secret")
+            _ = AdminRequest(method: method, target: "/drain", authorization: authorization, hosts: ["localhost"])
+                .work(from: source, access: AdminAccess(token: "secret"))
         }
         #expect(drains.asked.load(ordering: .relaxed) == 0)
-        _ = AdminRequest(method: "POST", target: "/drain", authorization: "Bearer secret")
-            .answer(from: source, token: "secret")
+        _ = AdminRequest(
+            method: "POST", target: "/drain", authorization: "Bearer secret", hosts: ["localhost"]
+        ).work(from: source, access: AdminAccess(token: "secret"))
         #expect(drains.asked.load(ordering: .relaxed) == 1)
     }
 
@@ -139,8 +156,9 @@ struct AdminRequestTests {
     // MARK: Connections
 
     private func work(_ method: String, _ target: String, origin: String? = nil, token: String? = nil) -> AdminWork {
-        AdminRequest(method: method, target: target, host: "127.0.0.1:9901", origin: origin)
-            .work(from: source(), token: token)
+        AdminRequest(
+            method: method, target: target, hosts: ["127.0.0.1:9901"], origins: origin.map { [$0] } ?? []
+        ).work(from: source(), access: AdminAccess(token: token))
     }
 
     @Test(
@@ -179,6 +197,10 @@ struct AdminRequestTests {
             ("DELETE", "/connections/7?why=x", 400), ("GET", "/connections?limit=0", 400),
             ("GET", "/connections?limit=100001", 400), ("GET", "/connections?limit=x", 400),
             ("GET", "/connections?name=x", 400), ("GET", "/connections?route=%zz", 400),
+            // Signs are no digits.
+            ("GET", "/connections?limit=%2B5", 400), ("GET", "/connections?route=%+f", 400),
+            ("GET", "/connections?route=%-0", 400), ("GET", "/connections?route=%4", 400),
+            ("DELETE", "/connections/+7", 400), ("DELETE", "/connections/7?code=%2B4001", 400),
             ("GET", "/connections?route=%ff", 400),
         ])
     func mistakes(method: String, target: String, status: Int) {
@@ -195,5 +217,70 @@ struct AdminRequestTests {
         #expect(status(work("DELETE", "/connections/7", origin: "http://evil.example")) == 403)
         #expect(status(work("DELETE", "/connections/7", token: "secret")) == 401)
         #expect(status(work("GET", "/connections", token: "secret")) == 401)
+    }
+
+    // MARK: Host (RFC 9112 §3.2)
+
+    private static let hosts: [(hosts: [String], method: String, origins: [String], status: Int)] = [
+        // Probes and scrapers come by any name.
+        (["metrics.example:9901"], "GET", [], 200), (["metrics.example"], "HEAD", [], 200),
+        // What changes something comes by a known one.
+        (["localhost"], "POST", [], 202), (["LOCALHOST:9901"], "POST", [], 202), (["localhost."], "POST", [], 202),
+        (["127.0.0.1:9901"], "POST", [], 202), (["[::1]:9901"], "POST", [], 202), (["[::1]"], "POST", [], 202),
+        (["10.1.2.3"], "POST", [], 202), (["admin.internal:9901"], "POST", [], 202),
+        (["Admin.Internal"], "POST", [], 202),
+        (["rebound.example:9901"], "POST", [], 403), (["sub.admin.internal"], "POST", [], 403),
+        (["localhost.evil.example"], "POST", [], 403), (["127.0.0.1.evil.example"], "POST", [], 403),
+        // A page whose name was made to resolve to this address is of the same origin to its browser.
+        (["rebound.example:9901"], "POST", ["http://rebound.example:9901"], 403),
+        (["rebound.example:9901"], "GET", ["http://rebound.example:9901"], 403),
+        (["admin.internal:9901"], "GET", ["http://admin.internal:9901"], 200),
+        (["admin.internal:9901"], "POST", ["http://admin.internal:9901"], 202),
+        (["localhost"], "POST", ["http://localhost", "http://localhost"], 403),
+        // No host, two, and what is none.
+        ([], "GET", [], 400), ([], "POST", [], 400), (["localhost", "localhost"], "GET", [], 400),
+        (["localhost", "evil.example"], "POST", [], 400), (["a b"], "GET", [], 400), ([""], "GET", [], 400),
+        (["user@localhost"], "GET", [], 400), (["localhost/x"], "GET", [], 400), (["localhost:9x"], "GET", [], 400),
+    ]
+
+    @Test("a request says for which host it is", arguments: hosts)
+    func host(_ request: (hosts: [String], method: String, origins: [String], status: Int)) {
+        let drains = Drains()
+        let answer = answer(
+            to: AdminRequest(
+                method: request.method, target: request.method == "POST" ? "/drain" : "/stats", hosts: request.hosts,
+                origins: request.origins),
+            from: source(drains: drains), access: AdminAccess(hosts: KnownHosts(["admin.internal"])))
+        #expect(answer.status == request.status)
+        #expect(drains.asked.load(ordering: .relaxed) == (request.status == 202 ? 1 : 0))
+    }
+
+    @Test(
+        "HTTP/1.0 has no Host, and may read",
+        arguments: [
+            ("GET", [], 200), ("HEAD", [], 200), ("POST", [], 400), ("GET", ["http://localhost"], 400),
+        ] as [(String, [String], Int)])
+    func hostOfHTTP10(method: String, origins: [String], status: Int) {
+        let request = AdminRequest(
+            method: method, target: method == "POST" ? "/drain" : "/stats", origins: origins, isHTTP10: true)
+        #expect(answer(to: request, from: source()).status == status)
+    }
+
+    @Test(
+        "a target in absolute form names the host of the field (RFC 9112 §3.2.2)",
+        arguments: [
+            ("http://localhost:9901/stats", 200), ("http://LOCALHOST:9901/stats", 200),
+            ("http://evil.example/stats", 400), ("http://localhost/stats", 400), ("http:///stats", 400),
+        ])
+    func absoluteForm(target: String, status: Int) {
+        let request = AdminRequest(method: "GET", target: target, hosts: ["localhost:9901"])
+        #expect(answer(to: request, from: source()).status == status)
+    }
+
+    @Test("an absolute target has its query")
+    func absoluteFormWithQuery() {
+        #expect(
+            AdminRequest(method: "GET", target: "http://localhost/connections?limit=5", hosts: ["localhost"])
+                .work(from: source(), access: AdminAccess()) == .list(ConnectionFilter(limit: 5)))
     }
 }

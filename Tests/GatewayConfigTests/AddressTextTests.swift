@@ -25,6 +25,20 @@ import Testing
             ])
     }
 
+    @Test(arguments: ["10.0.0.256:80", "010.0.0.1:80", "10.0.0:80", "1:80", "0x7f.1:80", "a:+80"])
+    func aHostThatEndsInANumberIsAnIPv4Address(text: String) {
+        let remedy =
+            text == "a:+80"
+            ? "" : "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+        #expect(
+            problems(.root, "admin: { address: \"\(text)\" }") == [
+                """
+                4:19: error: expected an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/sluice.sock, \
+                found "\(text)"\(remedy)
+                """
+            ])
+    }
+
     @Test func aServerNeedsAPort() {
         let text = Section.upstream.file(with: "").replacing("s:1", with: "s:0")
         #expect(problems(text) == ["3:26: error: expected a port from 1 to 65535, found \"s:0\""])

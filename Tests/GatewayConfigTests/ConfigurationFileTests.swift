@@ -83,11 +83,66 @@ import Testing
                 == [CertificateFiles(certificate: directory.path + "/a", privateKey: directory.path + "/b")])
     }
 
+    @Test func aByteOrderMarkOfUTF8IsNoPartOfTheText() throws {
+        let text = Section.root.file(with: "")
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("marked.yaml", "\u{FEFF}" + text)
+        #expect(
+            try ConfigurationFile.load(path: path, environment: [:], now: newYear, checkFiles: false)
+                == parse(text))
+        #expect(try parse("\u{FEFF}" + text) == parse(text))
+        #expect(problems("\u{FEFF}lisseners: []").first == "1:1: error: missing key \"listeners\"")
+    }
+
+    @Test(
+        arguments: [
+            ([0xFF, 0xFE], String.Encoding.utf16LittleEndian, "UTF-16"), ([0xFE, 0xFF], .utf16BigEndian, "UTF-16"),
+            ([], .utf16LittleEndian, "UTF-16"), ([], .utf16BigEndian, "UTF-16"),
+            ([0xFF, 0xFE, 0, 0], .utf32LittleEndian, "UTF-32"), ([0, 0, 0xFE, 0xFF], .utf32BigEndian, "UTF-32"),
+            ([], .utf32LittleEndian, "UTF-32"), ([], .utf32BigEndian, "UTF-32"),
+        ] as [([UInt8], String.Encoding, String)])
+    func anotherEncodingIsNamed(mark: [UInt8], encoding: String.Encoding, name: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/other.yaml"
+        let content = try #require(Section.root.file(with: "").data(using: encoding))
+        try (Data(mark) + content).write(to: URL(fileURLWithPath: path))
+        #expect {
+            try ConfigurationFile.load(path: path, environment: [:], now: newYear)
+        } throws: { "\($0)" == "\(path):1:1: error: the file is \(name) text; save it as UTF-8" }
+    }
+
+    @Test func keysThatBeginWithXAreIgnored() throws {
+        let text = """
+            x-tls: &tls { x-note: 1, client_ca: ca.pem }
+            listeners: [{ name: l, address: "a:1", x-b: [1, { c: d }] }]
+            routes:
+              - name: r
+                x-c: "${NOT_SET}"
+                upstream: u
+                match: { headers: { x-tenant: blue }, query: { x-q: "1" }, x-d: 5 }
+                request_headers: { set: { x-env: prod } }
+                compression: { x-e: 1, mode: off }
+            upstreams: [{ name: u, x-f: , servers: [{ address: "s:1", x-g: 1 }] }]
+            limits: { x-h: 1 }
+            """
+        let route = try parse(text).routes[0]
+        #expect(route.match.headers == ["x-tenant": "blue"])
+        #expect(route.match.query == ["x-q": "1"])
+        #expect(route.requestHeaders.set == ["x-env": "prod"])
+        #expect(route.session.compression.mode == .off)
+        #expect(problems(.root, "X-a: 1\nxa: 1").count == 2)
+    }
+
+    @Test func anErrorIsOneLineWhateverTheFileIsCalled() {
+        let issue = ConfigurationIssue(file: "a\n\u{202E}.yaml", line: 1, column: 2, message: "m\u{9B}")
+        #expect(issue.description == #"a\n\u202e.yaml:1:2: error: m\u009b"#)
+    }
+
     @Test func aFileThatCannotBeReadIsOneError() throws {
         let directory = try TemporaryDirectory()
         let missing = directory.path + "/none.yaml"
         let binary = directory.path + "/binary.yaml"
-        try Data([0xFF, 0xFE, 0x00]).write(to: URL(fileURLWithPath: binary))
+        try Data([0xC0, 0xFE, 0x01]).write(to: URL(fileURLWithPath: binary))
         let long = try directory.write("long.yaml", String(repeating: "#", count: ConfigurationFile.sizeLimit + 1))
         let cases = [
             (missing, "\(missing):1:1: error: the file could not be opened: No such file or directory"),

@@ -46,6 +46,22 @@ import Testing
             "5:15: error: expected a host such as chat.example.com or *.example.com, found \"https://a\"; scheme and path do not belong here"
         ),
         ("hosts: [\"a..b\"]", "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a..b\""),
+        ("hosts: []", "5:14: error: an empty list of hosts; leave hosts out to match any host"),
+        (
+            "subprotocols: []",
+            "5:21: error: an empty list of subprotocols; leave subprotocols out to match any offer"
+        ),
+        ("listeners: []", "5:18: error: an empty list of listeners; leave listeners out to match any listener"),
+        ("listeners: l", "5:18: error: expected a list of names of listeners such as [public], found \"l\""),
+        ("listeners: [l, ll]", "5:22: error: unknown listener \"ll\"; did you mean \"l\"?"),
+        (
+            "hosts: [\"*.10.0.0.1\"]",
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"*.10.0.0.1\"; an address has no names below it"
+        ),
+        (
+            "hosts: [10.0.0.256]",
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"10.0.0.256\"; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+        ),
         ("headers: { \"a b\": c }", "5:18: error: expected a field name such as X-Tenant, found \"a b\""),
         ("headers: { a: \"x\\ny\" }", "5:21: error: a field value may not contain control characters"),
         ("headers: { X-A: 1, x-a: 2 }", "5:26: error: the field \"x-a\" is given twice"),
@@ -64,5 +80,21 @@ import Testing
             problems(.match, "path_regex: \"\(long)\"") == [
                 "5:19: error: the regular expression is 5001 bytes, limit 1024"
             ])
+    }
+
+    @Test func aRouteCanBeTiedToListeners() throws {
+        let text = """
+            listeners: [{ name: public, address: "a:1" }, { name: internal, address: "a:2" }]
+            routes:
+              - { name: r, upstream: u, match: { listeners: [internal, public] } }
+              - { name: s, upstream: u, match: { listeners: [internal] } }
+              - { name: t, upstream: u }
+            upstreams: [{ name: u, servers: [{ address: "s:1" }] }]
+            """
+        let configuration = try parse(text)
+        #expect(configuration.routes.map(\.match.listeners) == [["internal", "public"], ["internal"], []])
+        #expect(summary(of: configuration).contains("listener internal or public"))
+        let twice = text.replacing("[internal] }", with: "[public, internal] }")
+        #expect(problems(twice).first?.contains("route \"s\" can never match") == true)
     }
 }

@@ -57,14 +57,42 @@ import Testing
         ("https://a:443", "https://a"), ("http://a:80", "http://a"), ("http://a:443", "http://a:443"),
         ("https://a:8443", "https://a:8443"), ("http://[::1]:3000", "http://[::1]:3000"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"), ("*", "*"),
+        ("null", "null"), ("file://", "file://"), ("FILE://", "file://"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("https://*.Example.com", "https://*.example.com"), ("https://*.example.com:443", "https://*.example.com"),
+        ("https://*.example.com:8443", "https://*.example.com:8443"), ("https://10.0.0.1", "https://10.0.0.1"),
     ])
     func anOriginIsNormalized(text: String, expected: String) throws {
         #expect(try parse(.route, "origins: [\"\(text)\"]").routes[0].origins?.allowed == [expected])
     }
 
+    private static let wildcard =
+        "; a wildcard is the whole leftmost label of a name, as in https://*.example.com, or \"*\" alone for any"
+    private static let ipv4 =
+        "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+
+    @Test func whatIsNoListOfOriginsSaysWhatToWrite() {
+        #expect(
+            problems(.route, "origins: []") == [
+                "4:14: error: an empty list of origins; name the origins that may connect, or write [\"*\"] for any"
+            ])
+        #expect(
+            problems(.root, "defaults: { origins: [] }") == [
+                "4:22: error: an empty list of origins; name the origins that may connect, or write [\"*\"] for any"
+            ])
+        #expect(
+            problems(.route, "origins: [null]") == [
+                "4:15: error: expected an origin such as https://example.com, found nothing; "
+                    + "write \"null\", in quotes, for pages without an origin"
+            ])
+    }
+
     @Test(arguments: [
         ("example.com", "; the scheme is missing"), ("https://a/", "; an origin has no path"),
-        ("https://*.a", "; a wildcard inside an origin is not supported, only \"*\" alone for any"),
+        ("https://a.*.com", wildcard), ("https://*a.com", wildcard), ("https://*", wildcard), ("*.a.com", wildcard),
+        ("*://a.com", wildcard), ("https://*.10.0.0.1", wildcard), ("https://*.*.com", wildcard),
+        ("https://10.0.0.256", ipv4), ("https://1.2.3", ipv4), ("https://010.0.0.1", ipv4),
+        ("file:///x", ""), ("https://a:+80", ""),
         ("https://", ""), ("https://a:0", ""), ("https://a b", ""), ("https://u@a", ""), ("1s://a", ""),
     ])
     func anythingElseIsNoOrigin(text: String, remedy: String) {

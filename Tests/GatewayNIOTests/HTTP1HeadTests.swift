@@ -151,21 +151,13 @@ struct HTTP1HeadTests {
     @Test(
         "any other transfer coding is refused",
         arguments: [
-            (["gzip, chunked"], "gzip, chunked"), (["identity"], "identity"), (["xchunked"], "xchunked"), ([""], ""),
-            (["chunked, chunked"], "chunked, chunked"), (["chunked", "chunked"], "chunked, chunked"),
-            (["chunked;a=b"], "chunked;a=b"), (["chun\u{212A}ed"], "chun\u{212A}ed"),
-            (["\u{0B}chunked"], "\u{0B}chunked"),
+            ["gzip, chunked"], ["identity"], ["xchunked"], [""], ["chunked, chunked"], ["chunked", "chunked"],
+            ["chunked;a=b"], ["chun\u{212A}ed"], ["\u{0B}chunked"],
         ])
-    func otherCodings(values: [String], shown: String) {
+    func otherCodings(values: [String]) {
         #expect(
             refusal(method: .POST, headers: [("Host", "a")] + values.map { ("Transfer-Encoding", $0) })
-                == "Transfer-Encoding is \"\(shown)\", expected chunked")
-    }
-
-    @Test("a long transfer coding is shown in part")
-    func longCoding() {
-        let reason = refusal(headers: [("Host", "a"), ("transfer-encoding", String(repeating: "x", count: 5000))])
-        #expect(reason == "Transfer-Encoding is \"\(String(repeating: "x", count: 64))\", expected chunked")
+                == "Transfer-Encoding is not chunked alone, expected no other coding")
     }
 
     @Test("Content-Length beside Transfer-Encoding is refused", arguments: ["0", "5", ""])

@@ -23,12 +23,13 @@ struct RouteTableTests {
         var host: String
         var target: String
         var fields: HTTPFields
-        var subprotocols: [String]
+        var subprotocols: [String] = []
+        var listener = ""
 
         func routed() throws -> RoutedRequest {
             RoutedRequest(
                 host: try #require(Authority(host)), target: try RequestTarget(target), fields: fields,
-                subprotocols: subprotocols)
+                subprotocols: subprotocols, listener: listener)
         }
     }
 
@@ -40,6 +41,30 @@ struct RouteTableTests {
             name: name,
             match: .init(hosts: hosts, path: path, headers: headers, query: query, subprotocols: subprotocols),
             action: .upstream("any"))
+    }
+
+    static func route(_ name: String, listeners: [String], headers: [String: String] = [:]) -> RouteConfiguration {
+        RouteConfiguration(
+            name: name, match: .init(headers: headers, listeners: listeners), action: .upstream("any"))
+    }
+
+    static let byListener = [
+        route("any"), route("internal", listeners: ["internal"]), route("both", listeners: ["a", "b"]),
+        route("more", listeners: ["internal"], headers: ["x-a": "blue"]),
+        route("path", .prefix("/chat")),
+    ]
+
+    @Test(
+        "a route can be tied to listeners, which count as one condition",
+        arguments: [
+            ("internal", "/", [:], "internal"), ("a", "/", [:], "both"), ("b", "/", [:], "both"),
+            ("public", "/", [:], "any"), ("", "/", [:], "any"), ("Internal", "/", [:], "any"),
+            ("internal", "/", [.xA: "blue"], "more"), ("internal", "/chat", [:], "path"),
+        ] as [(String, String, HTTPFields, String)])
+    func listeners(listener: String, path: String, fields: HTTPFields, expected: String) throws {
+        let table = RouteTable(routes: Self.byListener)
+        let request = Request(host: "example.com", target: path, fields: fields, listener: listener)
+        #expect(try table.match(request.routed()).map { table.routes[$0].name } == expected)
     }
 
     static func request(

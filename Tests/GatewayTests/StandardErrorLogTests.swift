@@ -56,7 +56,9 @@ struct StandardErrorLogTests {
         arguments: [
             ("plain", "plain"), ("a\"b", #"a\"b"#), (#"a\b"#, #"a\\b"#), ("a\nb", #"a\nb"#), ("a\r\nb", #"a\r\nb"#),
             ("a\tb", #"a\tb"#), ("\u{0}", #"\u0000"#), ("\u{1B}[31m", #"\u001b[31m"#), ("\u{1F}", #"\u001f"#),
-            ("\u{7F}", #"\u007f"#), ("grüße 🙂", "grüße 🙂"), ("\",\"level\":\"info", #"\",\"level\":\"info"#),
+            ("\u{7F}", #"\u007f"#), ("\u{9B}31m", #"\u009b31m"#), ("\u{2028}", #"\u2028"#),
+            ("\u{202E}drowssap", #"\u202edrowssap"#), ("\u{2067}", #"\u2067"#), ("\u{E0041}", #"\udb40\udc41"#),
+            ("grüße 🙂", "grüße 🙂"), ("\",\"level\":\"info", #"\",\"level\":\"info"#),
         ])
     func quoting(value: String, quoted: String) throws {
         for format in [LogConfiguration.Format.json, .text] {
@@ -67,6 +69,13 @@ struct StandardErrorLogTests {
         }
         let read = try JSONSerialization.jsonObject(with: Data(line(log(.json), "m", ["value": "\(value)"]).utf8))
         #expect((read as? [String: String])?["value"] == value)
+    }
+
+    @Test("as text, message and field names show what they are")
+    func visibleText() {
+        #expect(
+            line(log(.text), "a\u{202E}\nb", ["k\u{9B}": "v"])
+                == "\(Self.time) warning a\\u202e\\nb k\\u009b=\"v\"\n")
     }
 
     @Test("message and field names are quoted too")

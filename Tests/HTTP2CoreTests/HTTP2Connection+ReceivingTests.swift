@@ -381,6 +381,18 @@ struct HTTP2ConnectionReceivingTests {
         #expect(endpoint.told == [.failed(.compressionError)])
     }
 
+    /// Its bytes may be of a cookie.
+    @Test("what is wrong with a header block is said without its bytes", arguments: unreadable)
+    func compressionErrorWithoutBytes(block: (String, [UInt8])) throws {
+        let endpoint = Endpoint.ready(.server)
+        var message: String?
+        endpoint.onEvent = { if case .failed(let failure) = $0 { message = failure.message } }
+        endpoint.receive(Frame(type: 1, flags: 5, stream: 1, payload: block.1))
+        let words = try #require(message).split(separator: ": ")
+        #expect(words.first == "a header block can't be read")
+        #expect(words.last?.allSatisfy { $0.isLetter || $0.isNumber } == true, "\(words)")
+    }
+
     @Test("a header list that unpacks to far too much is ENHANCE_YOUR_CALM, a smaller one a request that is too large")
     func bomb() {
         let field =

@@ -177,3 +177,46 @@ def test_the_example_configurations_are_accepted(tmp_path):
     for file in files:
         done = command("check", "--config", file)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_warning_is_told_and_refuses_nothing(tmp_path):
+    file = written(tmp_path, GOOD + 'admin: { address: "0.0.0.0:9901" }\n')
+    done = command("check", "--config", file)
+    assert done.returncode == 0
+    assert re.search(r"^.+sluice\.yaml:8:19: warning: whoever reaches 0\.0\.0\.0:9901 may", done.stderr, re.MULTILINE)
+    assert "chat.example.com" in done.stdout
+    assert not errors(done)
+
+
+def test_a_warning_is_logged_by_run(gateway):
+    running = gateway(configuration({"name": "all", "respond": 200}, admin={"address": "0.0.0.0:0"}))
+    entry = next(entry for entry in running.log() if entry["message"] == "configuration warning")
+    assert entry["level"] == "warning"
+    assert entry["place"].startswith(str(running.file))
+    assert "set admin.token" in entry["reason"]
+
+
+# C1, line separator, bidirectional override and isolate: in a name of a file, an argument, a value.
+HIDDEN = "\x9b\u2028\u202e\u2067"
+SHOWN = r"\u009b\u2028\u202e\u2067"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["check", "--config", f"/nowhere/{HIDDEN}.yaml"], ["run", "--config", f"/nowhere/{HIDDEN}.yaml"], [HIDDEN],
+    ["check", f"--{HIDDEN}"], ["demo", "--port", HIDDEN], ["help", HIDDEN],
+], ids=["check", "run", "a command", "an option", "a value", "help"])
+def test_what_nobody_sees_is_escaped_on_a_terminal(arguments):
+    done = command(*arguments)
+    output = done.stdout + done.stderr
+    assert not any(character in output for character in HIDDEN)
+    assert done.returncode != 0 or "help" in arguments
+
+
+def test_what_nobody_sees_is_escaped_in_errors_and_in_the_summary(tmp_path):
+    done = command("check", "--config", written(tmp_path, GOOD.replace("chat.example.com", f'"{SHOWN}"')))
+    assert done.returncode == 1
+    assert SHOWN in done.stderr and not any(character in done.stderr for character in HIDDEN)
+    path = GOOD.replace("path_prefix: /chat", 'path_regex: "/\\u009b\\u202e"')
+    done = command("check", "--config", written(tmp_path, path))
+    assert done.returncode == 0, done.stderr
+    assert r"/\u009b\u202e" in done.stdout and not any(character in done.stdout for character in HIDDEN)

@@ -6,8 +6,8 @@ from raw import TEXT
 from sluice import proxied
 from waiting import eventually
 
-# 1 MiB waits and a pipe holds 64 KiB; a line with this key has some 400 bytes.
-REFUSALS = 3600
+# 1 MiB waits and a pipe holds 64 KiB; a line has some 300 bytes.
+REFUSALS = 6000
 KEY = "\\" * 64
 
 

@@ -82,7 +82,7 @@ struct ServerHandshakeTests {
             says: "Sec-WebSocket-Key came 2 times"),
         Refusal(
             testDescription: "short key", without: ["Sec-WebSocket-Key"], adding: [("Sec-WebSocket-Key", "c2hvcnQ=")],
-            says: "\"c2hvcnQ=\", expected 16 bytes in Base64"),
+            says: "Sec-WebSocket-Key is 8 bytes, expected 24, which are 16 bytes in Base64"),
         Refusal(
             testDescription: "no version", without: ["Sec-WebSocket-Version"], kind: .unsupportedVersion,
             says: "missing, expected 13"),
@@ -91,34 +91,35 @@ struct ServerHandshakeTests {
             kind: .unsupportedVersion, says: "\"8\", expected 13"),
         Refusal(
             testDescription: "versions 13 and 8", adding: [("Sec-WebSocket-Version", "8")], kind: .unsupportedVersion,
-            says: "\"13, 8\", expected 13"),
+            says: "there 2 times, expected 13"),
         Refusal(
             testDescription: "a list of versions", without: ["Sec-WebSocket-Version"],
-            adding: [("Sec-WebSocket-Version", "13, 8")], kind: .unsupportedVersion, says: "\"13, 8\", expected 13"),
+            adding: [("Sec-WebSocket-Version", "13, 8")], kind: .unsupportedVersion,
+            says: "another value, of 5 bytes, expected 13"),
         Refusal(
             testDescription: "version 013", without: ["Sec-WebSocket-Version"],
-            adding: [("Sec-WebSocket-Version", "013")], kind: .unsupportedVersion, says: "\"013\""),
+            adding: [("Sec-WebSocket-Version", "013")], kind: .unsupportedVersion, says: "another value, of 3 bytes"),
         Refusal(
             testDescription: "the drafts' keys", without: ["Sec-WebSocket-Key", "Sec-WebSocket-Version"],
             adding: [("Sec-WebSocket-Key1", "4 @1  46546xW%0l 1 5"), ("Sec-WebSocket-Key2", "12998 5 Y3 1  .P00")],
             kind: .obsoleteKey1Key2, says: "draft"),
         Refusal(
             testDescription: "subprotocol twice", without: ["Sec-WebSocket-Protocol"],
-            adding: [("Sec-WebSocket-Protocol", "a, b, a")], says: "names \"a\" twice"),
+            adding: [("Sec-WebSocket-Protocol", "a, b, a")], says: "names a subprotocol twice, expected each once"),
         Refusal(
             testDescription: "subprotocol twice, on two lines", adding: [("Sec-WebSocket-Protocol", "chat")],
-            says: "names \"chat\" twice"),
+            says: "names a subprotocol twice, expected each once"),
         Refusal(
             testDescription: "subprotocol that is no token", without: ["Sec-WebSocket-Protocol"],
             adding: [("Sec-WebSocket-Protocol", "a b")], says: "Sec-WebSocket-Protocol: expected ','"),
         Refusal(
             testDescription: "extension without a name", adding: [("Sec-WebSocket-Extensions", "; a")],
             says: "Sec-WebSocket-Extensions: expected an extension name, found ';' at byte 0"),
-        Refusal(testDescription: "a body", adding: [("Content-Length", "5")], says: "Content-Length is \"5\""),
+        Refusal(testDescription: "a body", adding: [("Content-Length", "5")], says: "Content-Length is not 0"),
         Refusal(
             testDescription: "a body, said to be none first",
             adding: [("Content-Length", "0"), ("Content-Length", "5")],
-            says: "Content-Length is \"5\""),
+            says: "Content-Length is not 0"),
         Refusal(
             testDescription: "a chunked body", adding: [("Transfer-Encoding", "chunked")], says: "Transfer-Encoding"),
         Refusal(testDescription: "two origins", adding: [("Origin", "http://b.example")], says: "Origin came 2 times"),

@@ -1,0 +1,146 @@
+import GatewayTelemetry
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// One connection to the admin endpoint: one request after the other, each answered before the next is looked at.
+final class AdminConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// No request here needs a body. One that is sent all the same is read over, up to this many bytes.
+    static let bodyLimit = 1 << 20
+
+    private let source: AdminSource
+    private let access: AdminAccess
+    private var head: HTTPRequestHead?
+    private var bodyLength = 0
+    /// The answer is being made.
+    private var isBusy = false
+    /// The last answer is on its way, or will be the one that is being made.
+    private var isLast = false
+    private var isOver = false
+
+    init(source: AdminSource, access: AdminAccess) {
+        self.source = source
+        self.access = access
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isOver else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            bodyLength = 0
+            // Some clients send no body before they have heard this (RFC 9110 §10.1.1).
+            if head.version == .http1_1, head.headers["expect"].contains(where: { $0.lowercased() == "100-continue" }) {
+                let go = HTTPResponseHead(version: .http1_1, status: .continue)
+                context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+            }
+        case .body(let bytes):
+            bodyLength += bytes.readableBytes
+            guard bodyLength > Self.bodyLimit, let head = head.take() else { return }
+            isLast = true
+            send(.text(413, "the body is over \(Self.bodyLimit) bytes; no request here needs one"), for: head, context)
+        case .end:
+            guard let head = head.take() else { return }
+            respond(to: head, context)
+        }
+    }
+
+    private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let work = AdminRequest(head).work(from: source, access: access)
+        if case .answer(let answer) = work { return send(answer, for: head, context) }
+        isBusy = true
+        let this = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let source = source
+        context.eventLoop.makeFutureWithTask { await Self.answer(work, from: source) }.whenSuccess { answer in
+            let (connection, context) = this.value
+            connection.isBusy = false
+            connection.send(answer, for: head, context)
+        }
+    }
+
+    /// What has to be asked of the event loops.
+    private static func answer(_ work: AdminWork, from source: AdminSource) async -> AdminAnswer {
+        switch work {
+        case .answer(let answer):
+            return answer
+        case .list(let filter):
+            return AdminAnswer(
+                status: 200, contentType: "application/json",
+                body: ConnectionSnapshot.json(await source.connections(filter)) + [0x0A])
+        case .close(let id, let code, let reason):
+            return await source.close(id, code, reason)
+                ? .text(202, "closing") : .text(404, "no connection has this number")
+        }
+    }
+
+    private func send(_ answer: AdminAnswer, for head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard context.channel.isActive, !isOver else { return }
+        isOver = isLast || !head.isKeepAlive
+        var headers = HTTPHeaders([
+            ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
+            ("Cache-Control", "no-store"),
+        ])
+        if let allow = answer.allow { headers.add(name: "Allow", value: allow) }
+        if answer.isChallenge { headers.add(name: "WWW-Authenticate", value: "Bearer") }
+        if isOver {
+            headers.add(name: "Connection", value: "close")
+        } else if head.version == .http1_0 {
+            headers.add(name: "Connection", value: "keep-alive")
+        }
+        let response = HTTPResponseHead(
+            version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
+        }
+        let done = isOver ? context.eventLoop.makePromise(of: Void.self) : nil
+        let channel = context.channel
+        done?.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: done)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        guard case ChannelEvent.inputClosed = event, !isOver else { return }
+        // Some ask, end their half, and wait for the answer.
+        if isBusy { isLast = true } else { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is IOError { return context.close(promise: nil) }
+        // The parser goes no further: whatever comes behind can't be told from the rest of this request. An answer that
+        // is being made or sent still goes out.
+        isLast = true
+        guard !isOver, !isBusy else { return }
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        let head = head.take() ?? HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+        send(AdminAnswer.refusal(of: error), for: head, context)
+    }
+}
+
+extension AdminAnswer {
+    /// What a request gets that the parser could not read.
+    fileprivate static func refusal(of error: HTTPParserError) -> AdminAnswer {
+        switch error {
+        case .invalidMethod:
+            var answer = AdminAnswer.text(405, "no path takes this method")
+            answer.allow = "GET, HEAD, POST, DELETE"
+            return answer
+        case .headerOverflow: return .text(431, "the header fields are too large")
+        default: return .text(400, "the request is malformed")
+        }
+    }
+}
+
+extension AdminRequest {
+    fileprivate init(_ head: HTTPRequestHead) {
+        let authorizations = head.headers["authorization"]
+        self.init(
+            method: head.method.rawValue, target: head.uri,
+            authorization: authorizations.count == 1 ? authorizations[0] : nil, hosts: head.headers["host"],
+            origins: head.headers["origin"], isHTTP10: head.version == .http1_0 || head.version == .http0_9)
+    }
+}
