@@ -37,8 +37,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
     }
 }
 
-/// What becomes of a request's field whose name has `_`, or another character than letters, digits and `-`. Servers that
-/// make variables of names (CGI, RFC 3875 §4.1.18; WSGI, Rack) take it for the field with `-`.
+/// What becomes of a request's field whose name has `_`, or another character than letters, digits and `-`. Servers
+/// that make variables of names (CGI, RFC 3875 §4.1.18; WSGI, Rack) take it for the field with `-`.
 public enum Underscores: String, CaseIterable, Sendable {
     /// The field does not go on, and no condition sees it.
     case drop

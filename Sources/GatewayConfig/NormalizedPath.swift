@@ -1,13 +1,14 @@
-/// A path (RFC 3986 §3.3) in normal form (§6.2.2), so that all spellings of one path are one path to a route's conditions.
+/// A path (RFC 3986 §3.3) in normal form (§6.2.2), so that all spellings of one path are one path to a route's
+/// conditions.
 ///
 /// Characters that are sent encoded without need are decoded, and those that need it are encoded, in upper case. Dot
-/// segments are resolved (§5.2.4), and slashes that follow each other are one. An encoded slash (`%2F`, `%5C`) stays as it
-/// is and separates nothing: some servers have names with slashes.
+/// segments are resolved (§5.2.4), and slashes that follow each other are one. An encoded slash (`%2F`, `%5C`) stays as
+/// it is and separates nothing: some servers have names with slashes.
 public struct NormalizedPath: Equatable, Sendable {
     /// Means what the path meant to every server: of what is encoded, only unreserved characters are decoded.
     public let text: String
-    /// What paths are compared by: `!$&'()*+,;=:@` are decoded as well. RFC 3986 tells both spellings apart, but servers
-    /// take one for the other.
+    /// What paths are compared by: `!$&'()*+,;=:@` are decoded as well. RFC 3986 tells both spellings apart, but
+    /// servers take one for the other.
     public let comparable: String
     /// Whether segments were removed: dot segments, or empty ones.
     public let isShortened: Bool

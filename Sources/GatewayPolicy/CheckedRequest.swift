@@ -1,8 +1,8 @@
 public import GatewayConfig
 public import HTTPTypes
 
-/// A request whose target, authority and field names can be read in one way only, over either HTTP version. Nothing else
-/// is routed, judged or passed on.
+/// A request whose target, authority and field names can be read in one way only, over either HTTP version. Nothing
+/// else is routed, judged or passed on.
 public struct CheckedRequest: Sendable {
     /// Without `Host`, and without the fields that the listener drops.
     public let request: HTTPRequest

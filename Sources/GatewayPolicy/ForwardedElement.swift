@@ -37,8 +37,8 @@ struct ForwardedElement {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The address of a node (RFC 7239 §6), with or without port and brackets, also as `X-Forwarded-For` has it; nil for
-    /// `unknown`, obfuscated identifiers and anything else.
+    /// The address of a node (RFC 7239 §6), with or without port and brackets, also as `X-Forwarded-For` has it; nil
+    /// for `unknown`, obfuscated identifiers and anything else.
     static func address(ofNode node: String) -> ClientAddress? {
         let text = Self.unquoted(node)
         let bytes = text.utf8

@@ -8,8 +8,8 @@ public import HTTPTypes
 /// every `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could
 /// be listed, and is trusted where the listener names any trusted proxy at all.
 ///
-/// What a trusted proxy said goes on: as it came, where it can't be read too, or derived from `Forwarded` where it stands
-/// there alone. What this hop knows of itself is said only where the proxies said nothing.
+/// What a trusted proxy said goes on: as it came, where it can't be read too, or derived from `Forwarded` where it
+/// stands there alone. What this hop knows of itself is said only where the proxies said nothing.
 public struct ForwardedFields: Equatable, Sendable {
     /// The address that counts for caps and is logged: the right-most hop that is no trusted proxy. Where all are, the
     /// left-most; where a hop can't be read, the one that named it.
@@ -72,8 +72,8 @@ public struct ForwardedFields: Equatable, Sendable {
     public func apply(to fields: inout HTTPFields) {
         let isTrusted = isTrusted
         fields.removeAll { field in
-            // Those not set below, such as X-Forwarded-Port, are as little to be believed; and what servers could take for
-            // one of these a trusted proxy has not looked at.
+            // Those not set below, such as X-Forwarded-Port, are as little to be believed; and what servers could take
+            // for one of these a trusted proxy has not looked at.
             guard FieldNames.folded(field.name).hasPrefix("x-forwarded-") else { return false }
             return !isTrusted || FieldNames.isFoldable(field.name)
         }
@@ -101,8 +101,8 @@ public struct ForwardedFields: Equatable, Sendable {
         return client
     }
 
-    /// Scheme and host that the client asked for: said of the right-most hop that is no trusted proxy, as what stands left
-    /// of it may be the client's own, or by the next proxy that said anything.
+    /// Scheme and host that the client asked for: said of the right-most hop that is no trusted proxy, as what stands
+    /// left of it may be the client's own, or by the next proxy that said anything.
     ///
     /// - Parameter elements: the last one first.
     private static func aboutClient(

@@ -4,8 +4,8 @@ public import GatewayConfig
 ///
 /// The query goes through untouched, and so does a path that nothing is replaced in.
 public enum PathRewriter {
-    /// The request target for the server, in origin form. Prefixes are looked for in the normal form of the path, and what
-    /// is left of it stays in that form. A path that does not lie below the prefix is left alone, as it was sent.
+    /// The request target for the server, in origin form. Prefixes are looked for in the normal form of the path, and
+    /// what is left of it stays in that form. A path that does not lie below the prefix is left alone, as it was sent.
     public static func rewrite(_ target: RequestTarget, by rewrite: PathRewrite?) -> String {
         guard let path = replacement(for: target.path, by: rewrite) else { return target.text }
         let query = target.query.map { "?\($0)" } ?? ""

@@ -6,8 +6,8 @@ public enum SentRequestID {
     /// In bytes.
     static let maximumLength = 128
 
-    /// nil: the peer is not trusted, or sent none, several, or one that is too long or has other characters than visible
-    /// ASCII; the gateway then makes one.
+    /// nil: the peer is not trusted, or sent none, several, or one that is too long or has other characters than
+    /// visible ASCII; the gateway then makes one.
     public static func kept(_ fields: HTTPFields, from peer: ClientAddress, trusted: [IPPrefix]) -> String? {
         guard peer.isTrusted(by: trusted) else { return nil }
         let values = fields[values: .xRequestID]

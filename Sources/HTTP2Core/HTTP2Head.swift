@@ -44,7 +44,8 @@ enum HTTP2Head {
         var request = HTTPRequest(
             method: method, scheme: pseudo[":scheme"], authority: authority, path: pseudo[":path"],
             headerFields: fields)
-        // Another spelling stays beside :authority: whether both are one is a matter of default ports, and of who is served.
+        // Another spelling stays beside :authority: whether both are one is a matter of default ports, and of who is
+        // served.
         if fields[.host]?.lowercased() == authority.lowercased() { request.headerFields[.host] = nil }
         request.extendedConnectProtocol = pseudo[":protocol"]
         joinCookies(&request.headerFields)

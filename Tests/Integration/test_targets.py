@@ -1,5 +1,5 @@
-"""Paths and hosts that can be written in several ways: no spelling talks a rule away, and both HTTP versions decide alike:
-the same status, the same route, the same target at the server."""
+"""Paths and hosts that can be written in several ways: no spelling talks a rule away, and both HTTP versions decide
+alike: the same status, the same route, the same target at the server."""
 
 import pytest
 
@@ -93,8 +93,8 @@ TARGETS = [
     # What has no normal form, or two.
     *((target, 400) for target in (
         b"/%zz", b"/%", b"/a%4", b"/%00", b"/admin%00", b"/../admin", b"/a/../../b", b"/%2e%2e/b", b"/x//../admin",
-        b"/x/..%2Fadmin", b"/x%2f..%2Fadmin", b"/x/..%5cadmin", b"/a\\b", "/é".encode(), b"/\xe9", b"/\xff\xfe", b"/a b",
-        b"/a\x7f", b"/a#b", b"*", b"admin", "/a?é".encode())),
+        b"/x/..%2Fadmin", b"/x%2f..%2Fadmin", b"/x/..%5cadmin", b"/a\\b", "/é".encode(), b"/\xe9", b"/\xff\xfe",
+        b"/a b", b"/a\x7f", b"/a#b", b"*", b"admin", "/a?é".encode())),
 ]
 
 
@@ -124,7 +124,8 @@ def test_every_spelling_of_a_host_is_decided_on_alike(asking):
 
 # Two names of the host in one request: the first in the target or in :authority, with the scheme.
 TWICE = [
-    (b"ws", b"h.test:80", b"h.test", OPEN), (b"http", b"h.test", b"H.test:80", OPEN), (b"http", b"h.test", b"h.test", OPEN),
+    (b"ws", b"h.test:80", b"h.test", OPEN), (b"http", b"h.test", b"H.test:80", OPEN),
+    (b"http", b"h.test", b"h.test", OPEN),
     (b"wss", b"h.test:443", b"h.test", OPEN), (b"http", b"h.test:443", b"h.test", 400),
     (b"http", b"h.test", b"other.test", 400), (b"http", b"h.test", b"[h.test]", 400),
     (b"http", b"guard.test", b"h.test", 400), (b"http", b"h.test:8080", b"h.test:8081", 400),

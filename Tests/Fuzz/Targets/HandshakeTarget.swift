@@ -14,8 +14,8 @@ import NIOEmbedded
 /// Invariant: whatever comes, in whatever pieces, is answered with just one well-formed response of a status that the
 /// gateway may give, at the latest when the time for the handshake is up; the pieces make no difference, but to what of
 /// a malformed field over the limit is seen first. A server is sought only for a request that satisfies RFC 6455 §4.2.1
-/// when its bytes are read naively, and always for a plain one that does. `TargetJudge` states what holds of targets and
-/// hosts.
+/// when its bytes are read naively, and always for a plain one that does. `TargetJudge` states what holds of targets
+/// and hosts.
 enum HandshakeTarget {
     private static let configuration = """
         listeners: [{name: fuzzed, address: "127.0.0.1:1"}]

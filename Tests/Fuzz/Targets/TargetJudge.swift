@@ -4,9 +4,9 @@ import HTTPTypes
 
 /// Reads targets and hosts naively from the bytes of a head, to check what the gateway made of them.
 ///
-/// Invariants: a request goes on as it came, or its prefix taken off the normal form, or it is refused; a normal form has
-/// one spelling and no dot segments; no path that a `respond` rule covers, read naively, leads to a server; and no host
-/// with brackets is a name.
+/// Invariants: a request goes on as it came, or its prefix taken off the normal form, or it is refused; a normal form
+/// has one spelling and no dot segments; no path that a `respond` rule covers, read naively, leads to a server; and no
+/// host with brackets is a name.
 enum TargetJudge {
     private static let listener = ListenerConfiguration(name: "fuzzed", address: .tcp(host: "a", port: 1))
     private static let routes = RouteTable(routes: [
