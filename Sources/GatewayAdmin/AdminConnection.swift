@@ -1,7 +1,14 @@
+import GatewayPolicy
 import GatewayTelemetry
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// One connection to the admin endpoint: one request after the other, each answered before the next is looked at.
 final class AdminConnection: ChannelInboundHandler {
@@ -81,7 +88,7 @@ final class AdminConnection: ChannelInboundHandler {
         isOver = isLast || !head.isKeepAlive
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)),
-            ("Cache-Control", "no-store"),
+            ("Cache-Control", "no-store"), ("Date", HTTPDate.text(secondsSince1970: time(nil))),
         ])
         if let allow = answer.allow { headers.add(name: "Allow", value: allow) }
         if answer.isChallenge { headers.add(name: "WWW-Authenticate", value: "Bearer") }
@@ -137,10 +144,12 @@ extension AdminAnswer {
 
 extension AdminRequest {
     fileprivate init(_ head: HTTPRequestHead) {
-        let authorizations = head.headers["authorization"]
+        let authorizations = head.headers["authorization"].map(FieldBytes.trimmed)
         self.init(
             method: head.method.rawValue, target: head.uri,
-            authorization: authorizations.count == 1 ? authorizations[0] : nil, hosts: head.headers["host"],
-            origins: head.headers["origin"], isHTTP10: head.version == .http1_0 || head.version == .http0_9)
+            authorization: authorizations.count == 1 ? authorizations[0] : nil,
+            hosts: head.headers["host"].map(FieldBytes.trimmed),
+            origins: head.headers["origin"].map(FieldBytes.trimmed),
+            isHTTP10: head.version == .http1_0 || head.version == .http0_9)
     }
 }

@@ -1,3 +1,4 @@
+import GatewayPolicy
 import NIOCore
 import NIOHTTP1
 

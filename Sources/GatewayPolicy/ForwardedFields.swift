@@ -77,15 +77,17 @@ public struct ForwardedFields: Equatable, Sendable {
             guard FieldNames.folded(field.name).hasPrefix("x-forwarded-") else { return false }
             return !isTrusted || FieldNames.isFoldable(field.name)
         }
-        fields[values: .xForwardedFor] = forwardedFor.isEmpty ? [] : [forwardedFor]
-        fields[values: .xForwardedProto] = [proto]
-        fields[values: .xForwardedHost] = host.isEmpty ? [] : [host]
-        fields[values: .forwarded] = forwarded.map { [$0] } ?? []
+        for (name, value) in [
+            (.xForwardedFor, forwardedFor), (.xForwardedProto, proto), (.xForwardedHost, host),
+            (.forwarded, forwarded ?? ""),
+        ] as [(HTTPField.Name, String)] {
+            fields[fields: name] = FieldBytes.field(name, widened: value).flatMap { value.isEmpty ? nil : [$0] } ?? []
+        }
     }
 
-    /// All lines of a list field as one (RFC 9110 §5.3).
+    /// All lines of a list field as one (RFC 9110 §5.3), widened: what goes on as it came has the bytes that came.
     private static func list(_ fields: HTTPFields, _ name: HTTPField.Name) -> String {
-        fields[values: name].filter { !$0.isEmpty }.joined(separator: ", ")
+        fields[fields: name].map(FieldBytes.widened).filter { !$0.isEmpty }.joined(separator: ", ")
     }
 
     /// - Parameter hops: nodes as they were sent, the last one first.

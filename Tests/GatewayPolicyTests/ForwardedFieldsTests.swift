@@ -171,4 +171,21 @@ struct ForwardedFieldsTests {
         #expect(forwarded.clientAddress == .unix)
         #expect(lines == ["X-Forwarded-Proto: https", "X-Forwarded-Host: example.com"])
     }
+
+    @Test("what a trusted proxy says goes on as the bytes that came (RFC 9110 §5.5)")
+    func otherBytes() throws {
+        let said = [UInt8]("caf".utf8) + [0xE9]
+        let name = try #require(HTTPField.Name("X-Forwarded-Host"))
+        var fields = HTTPFields()
+        fields.append(HTTPField(name: name, value: said))
+        fields.append(HTTPField(name: try #require(HTTPField.Name("Forwarded")), value: [UInt8]("for=_".utf8) + said))
+        let forwarded = ForwardedFields(
+            peer: .ipv4(0x0A00_0001), host: "a", isTLS: false, fields: fields,
+            trusted: [IPPrefix(bytes: [10, 0, 0, 0], length: 8)])
+        forwarded.apply(to: &fields)
+        #expect(fields[fields: name].map { $0.withUnsafeBytesOfValue { Array($0) } } == [said])
+        let lone = try #require(HTTPField.Name("Forwarded"))
+        let bytes = try #require(fields[fields: lone].first).withUnsafeBytesOfValue { Array($0) }
+        #expect(bytes.starts(with: [UInt8]("for=_".utf8) + said + [UInt8](", for=10.0.0.1".utf8)))
+    }
 }

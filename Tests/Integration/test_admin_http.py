@@ -32,6 +32,7 @@ HOSTS = {
     "a page that was rebound and reads": (
         "GET /connections HTTP/1.1", ["Host: rebound.example", "Origin: http://rebound.example"], 403),
     "no page, by another name": ("DELETE /connections/1 HTTP/1.1", ["Host: rebound.example"], 403),
+    "white space around it": ("DELETE /connections/1 HTTP/1.1", ["Host: localhost \t"], 404),
     "localhost": ("DELETE /connections/1 HTTP/1.1", ["Host: localhost"], 404),
     "an address": ("DELETE /connections/1 HTTP/1.1", ["Host: [::1]:9901"], 404),
     "a name of admin.hosts": ("DELETE /connections/1 HTTP/1.1", ["Host: admin.internal"], 404),
@@ -42,7 +43,9 @@ HOSTS = {
 
 @pytest.mark.parametrize("line, fields, status", HOSTS.values(), ids=HOSTS)
 def test_a_request_says_for_which_host_it_is(observed, wire, line, fields, status):
-    assert ask(wire, observed, line, *fields).read_response().status == status
+    response = ask(wire, observed, line, *fields).read_response()
+    assert response.status == status
+    assert len(response.all("date")) == 1
 
 
 NUMBERS = ["/connections?limit=%2B5", "/connections?limit=-5", "/connections?route=%+f", "/connections?route=%f"]

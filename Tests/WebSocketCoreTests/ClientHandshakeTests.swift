@@ -69,16 +69,16 @@ struct ClientHandshakeTests {
             says: "Upgrade is \"h2c\""),
         Violation(
             testDescription: "a list of protocols", without: .upgrade, adding: [(.upgrade, "h2c, websocket")],
-            says: "Upgrade is \"h2c, websocket\""),
+            says: "Upgrade is another value, of 14 bytes, expected websocket"),
         Violation(
             testDescription: "an empty element beside it", without: .upgrade, adding: [(.upgrade, "websocket,")],
-            says: "Upgrade is \"websocket,\""),
+            says: "Upgrade is another value, of 10 bytes, expected websocket"),
         Violation(
             testDescription: "two Upgrade lines", adding: [(.upgrade, "h2c")],
-            says: "Upgrade is \"websocket, h2c\""),
+            says: "Upgrade is there 2 times, expected websocket"),
         Violation(
             testDescription: "websocket twice", adding: [(.upgrade, "websocket")],
-            says: "Upgrade is \"websocket, websocket\""),
+            says: "Upgrade is there 2 times, expected websocket"),
         Violation(testDescription: "no Connection", without: .connection, says: "Connection is missing"),
         Violation(testDescription: "no Accept", without: .secWebSocketAccept, says: "Sec-WebSocket-Accept is missing"),
         Violation(

@@ -1,14 +1,14 @@
-import HTTPTypes
-import NIOCore
+public import HTTPTypes
+public import NIOCore
 
 /// Field values as bytes, through a parser and a serialiser that know only text.
 ///
 /// A field value is bytes, and those above 0x7F need not be UTF-8 (RFC 9110 §5.5). NIO's HTTP/1.1 codec makes strings of
 /// them and would replace what is no UTF-8. So each such byte of a head goes through the codec as the character of that
 /// number, two bytes of UTF-8, and becomes one byte again behind it.
-enum FieldBytes {
+public enum FieldBytes {
     /// The head as the parser is to see it.
-    static func widened(_ head: ByteBuffer) -> ByteBuffer {
+    public static func widened(_ head: ByteBuffer) -> ByteBuffer {
         guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
         var wide = ByteBuffer()
         wide.reserveCapacity(head.readableBytes * 2)
@@ -23,18 +23,18 @@ enum FieldBytes {
     }
 
     /// A head that the serialiser wrote, as it is to be sent.
-    static func narrowed(_ head: ByteBuffer) -> ByteBuffer {
+    public static func narrowed(_ head: ByteBuffer) -> ByteBuffer {
         guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
         return ByteBuffer(bytes: narrowed(String(buffer: head)))
     }
 
     /// What a widened value stands for.
-    static func narrowed(_ value: String) -> [UInt8] {
+    public static func narrowed(_ value: String) -> [UInt8] {
         value.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
     }
 
     /// The value of a field as the serialiser is to see it.
-    static func widened(_ field: HTTPField) -> String {
+    public static func widened(_ field: HTTPField) -> String {
         field.withUnsafeBytesOfValue { bytes in
             guard bytes.contains(where: { $0 >= 0x80 }) else { return String(decoding: bytes, as: UTF8.self) }
             return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
@@ -43,14 +43,14 @@ enum FieldBytes {
 
     /// A field whose value the parser gave, without the optional whitespace around it, which is no part of the value
     /// (RFC 9112 §5.1); nil: it has a byte that no value may have (RFC 9110 §5.5).
-    static func field(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
+    public static func field(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
         let bytes = narrowed(trimmed(value))
         guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
         return HTTPField(name: name, value: bytes)
     }
 
     /// A value without the optional whitespace around it.
-    static func trimmed(_ value: String) -> String {
+    public static func trimmed(_ value: String) -> String {
         func isWhitespace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
         let bytes = value.utf8
         guard let first = bytes.first, let last = bytes.last, isWhitespace(first) || isWhitespace(last) else {

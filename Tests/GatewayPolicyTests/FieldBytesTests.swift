@@ -2,7 +2,7 @@ import HTTPTypes
 import NIOCore
 import Testing
 
-@testable import GatewayNIO
+@testable import GatewayPolicy
 
 @Suite("Bytes of field values (RFC 9110 §5.5)")
 struct FieldBytesTests {
