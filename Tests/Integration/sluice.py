@@ -64,13 +64,13 @@ class Gateway:
 
     # Life
 
-    def start(self, expected=None):
-        """Starts the process and waits until every listener listens."""
+    def start(self, expected=None, under=()):
+        """Starts the process, `under` a program that runs another if given, and waits until every listener listens."""
         if self.config is not None:
             self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
         arguments = self.command or ["run", "--config", str(self.file)]
         self.process = subprocess.Popen(
-            [str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*under, str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self.environment, text=True, errors="replace")
         threading.Thread(target=self._read_output, daemon=True).start()
         if expected is None:
