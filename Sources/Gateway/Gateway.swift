@@ -95,7 +95,13 @@ public final class Gateway: Sendable {
         self.admin = admin
         self.isDraining = isDraining
         let admission = server.runtime.admission
-        memoryReturn = Task { await MemoryReturn.run { (admission.activeConnections, admission.takePeak()) } }
+        let telemetry = server.runtime.telemetry
+        // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
+        memoryReturn = Task {
+            await MemoryReturn.run([
+                { (admission.activeConnections, admission.takePeak()) }, { telemetry.takeTransports() },
+            ])
+        }
     }
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.
