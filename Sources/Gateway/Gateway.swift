@@ -69,6 +69,10 @@ public final class Gateway: Sendable {
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
                     }
+                } bindUnix: { bootstrap, path in
+                    let socket = try await UnixListeningSocket.bind(
+                        bootstrap, path: path, access: settings.access, backlog: 128)
+                    return (socket.channel, { await socket.close() })
                 }
             } catch {
                 throw StartError(description: "admin can't listen on \(settings.address): \(error)")

@@ -11,9 +11,10 @@ struct AdminReader {
             if let address { references.addresses.append(.init(value: address, place: node.place)) }
             return address
         }
+        let access = UnixSocketAccessReader(context: context).read(section, beside: address)
         let token = section.node("token").flatMap(self.token)
         section.finish()
-        return address.map { AdminConfiguration(address: $0, token: token) }
+        return address.map { AdminConfiguration(address: $0, token: token, access: access) }
     }
 
     /// nil when empty. No message shows it.

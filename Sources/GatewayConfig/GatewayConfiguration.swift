@@ -27,11 +27,14 @@ public struct GatewayConfiguration: Equatable, Sendable {
 /// The admin endpoint: stats, metrics and health.
 public struct AdminConfiguration: Equatable, Sendable {
     public var address: Address
+    /// Of the socket's file, where the address is one of a unix socket.
+    public var access: UnixSocketAccess
     /// When set, every path but `/healthz` and `/readyz` wants `Authorization: Bearer` with it. Never empty.
     public var token: String?
 
-    public init(address: Address, token: String? = nil) {
+    public init(address: Address, token: String? = nil, access: UnixSocketAccess = UnixSocketAccess()) {
         self.address = address
+        self.access = access
         self.token = token
     }
 }
