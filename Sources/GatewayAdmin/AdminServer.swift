@@ -43,11 +43,13 @@ public final class AdminServer: Sendable {
         case .unix(let path):
             return AdminServer(socket: try await bindUnix(bootstrap, path), boundAddress: configuration.address)
         case .tcp(let host, let port):
-            let channel = try await bootstrap
+            let channel =
+                try await bootstrap
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .bind(host: host, port: port).get()
             return AdminServer(
-                socket: (channel, { try? await channel.close() }), boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
+                socket: (channel, { try? await channel.close() }),
+                boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
         }
     }
 

@@ -22,7 +22,8 @@ struct UnixSocketAccessReader {
         }
         return UnixSocketAccess(
             mode: section.node("mode").flatMap {
-                context.value($0, expecting: "octal permissions from \"0000\" to \"0777\" such as \"0660\"", parse: mode)
+                context.value(
+                    $0, expecting: "octal permissions from \"0000\" to \"0777\" such as \"0660\"", parse: mode)
             },
             owner: section.node("owner").flatMap {
                 context.value($0, expecting: "the name of a user this system has, or a user's number") { text in

@@ -45,7 +45,8 @@ public struct UnixListeningSocket: Sendable {
         let address = try SocketAddress(unixDomainSocketPath: path)
         if let type = Identity.type(of: path) {
             guard type == S_IFSOCK else {
-                throw UnixSocketError(description: "expected a socket or nothing at \(path), found a file of another kind")
+                throw UnixSocketError(
+                    description: "expected a socket or nothing at \(path), found a file of another kind")
             }
             try check(unlink(path), "the socket that is there can't be removed")
         }

@@ -69,7 +69,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, h2, name, protocols, proxy_protocol, tls, trusted_proxies, via, websocket_over_http2"
+            "4:5: error: unknown key \"ports\"; expected address, group, h2, mode, name, owner, protocols, proxy_protocol, tls, trusted_proxies, via, websocket_over_http2"
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
