@@ -70,6 +70,10 @@ public final class Gateway: Sendable {
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
                     }
+                } bindUnix: { bootstrap, path in
+                    let socket = try await UnixListeningSocket.bind(
+                        bootstrap, path: path, access: settings.access, backlog: 128)
+                    return (socket.channel, { await socket.close() })
                 }
             } catch {
                 throw StartError(description: "admin can't listen on \(settings.address): \(error)")
@@ -96,7 +100,13 @@ public final class Gateway: Sendable {
         self.admin = admin
         self.isDraining = isDraining
         let admission = server.runtime.admission
-        memoryReturn = Task { await MemoryReturn.run { (admission.activeConnections, admission.takePeak()) } }
+        let telemetry = server.runtime.telemetry
+        // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
+        memoryReturn = Task {
+            await MemoryReturn.run([
+                { (admission.activeConnections, admission.takePeak()) }, { telemetry.takeTransports() },
+            ])
+        }
     }
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.

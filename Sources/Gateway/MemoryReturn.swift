@@ -33,11 +33,18 @@ struct MemoryReturn {
     }
 
     /// Looks every ``interval`` until the task is cancelled.
-    static func run(connections: @Sendable () -> (now: Int, peak: Int)) async {
-        var memory = MemoryReturn()
+    ///
+    /// - Parameter counts: of each kind of connection that holds memory, how many there are, and the most there were
+    ///   since it was last asked.
+    static func run(_ counts: [@Sendable () -> (now: Int, peak: Int)]) async {
+        var kinds = counts.map { (memory: MemoryReturn(), count: $0) }
         while (try? await Task.sleep(for: interval)) != nil {
-            let count = connections()
-            guard memory.isDue(connections: count.now, latestPeak: count.peak) else { continue }
+            var isDue = false
+            for index in kinds.indices {
+                let (now, peak) = kinds[index].count()
+                if kinds[index].memory.isDue(connections: now, latestPeak: peak) { isDue = true }
+            }
+            guard isDue else { continue }
             try? await NIOThreadPool.singleton.runIfActive { trim() }
         }
     }

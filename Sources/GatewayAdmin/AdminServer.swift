@@ -2,29 +2,34 @@ public import GatewayConfig
 import GatewayPolicy
 public import NIOCore
 import NIOHTTP1
-import NIOPosix
+public import NIOPosix
 
 /// The admin endpoint: an HTTP/1.1 server of its own, away from the listeners.
 public final class AdminServer: Sendable {
-    private let channel: any Channel
+    /// A listening socket, and how it ends.
+    public typealias Socket = (channel: any Channel, close: @Sendable () async -> Void)
+
+    private let socket: Socket
     /// What the address has become: the port is known where 0 was asked for.
     public let boundAddress: Address
 
-    private init(channel: any Channel, boundAddress: Address) {
-        self.channel = channel
+    private init(socket: Socket, boundAddress: Address) {
+        self.socket = socket
         self.boundAddress = boundAddress
     }
 
-    /// - Parameter listening: sets up the listening socket's own pipeline.
+    /// - Parameters:
+    ///   - listening: sets up the listening socket's own pipeline.
+    ///   - bindUnix: listens on the unix socket with that path, as the listeners do.
     /// - Throws: what the system says of the address.
     public static func start(
         _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
-        listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+        listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
+        bindUnix: (ServerBootstrap, _ path: String) async throws -> Socket
     ) async throws -> AdminServer {
         let access = AdminAccess(token: configuration.token, hosts: KnownHosts(configuration.hosts))
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 128)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer(listening)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
@@ -38,16 +43,19 @@ public final class AdminServer: Sendable {
             }
         switch configuration.address {
         case .unix(let path):
-            let channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-            return AdminServer(channel: channel, boundAddress: configuration.address)
+            return AdminServer(socket: try await bindUnix(bootstrap, path), boundAddress: configuration.address)
         case .tcp(let host, let port):
-            let channel = try await bootstrap.bind(host: host, port: port).get()
+            let channel =
+                try await bootstrap
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: port).get()
             return AdminServer(
-                channel: channel, boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
+                socket: (channel, { try? await channel.close() }),
+                boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
         }
     }
 
     public func stop() async {
-        try? await channel.close()
+        await socket.close()
     }
 }

@@ -12,6 +12,7 @@ struct AdminReader {
             if let address { references.addresses.append(.init(value: address, place: node.place)) }
             return address
         }
+        let access = UnixSocketAccessReader(context: context).read(section, beside: address)
         let token = section.node("token").flatMap(self.token)
         let hosts = section.list("hosts", expecting: "a list of host names such as [metrics.internal]")?
             .compactMap(self.host)
@@ -23,7 +24,7 @@ struct AdminReader {
                     + "listen on 127.0.0.1, [::1] or a unix socket",
                 at: section.node("address")?.place ?? node.place)
         }
-        return AdminConfiguration(address: address, token: token, hosts: hosts ?? [])
+        return AdminConfiguration(address: address, token: token, hosts: hosts ?? [], access: access)
     }
 
     private func host(_ node: YAMLNode) -> String? {

@@ -29,14 +29,19 @@ public struct GatewayConfiguration: Equatable, Sendable {
 /// The admin endpoint: stats, metrics and health.
 public struct AdminConfiguration: Equatable, Sendable {
     public var address: Address
+    /// Of the socket's file, where the address is one of a unix socket.
+    public var access: UnixSocketAccess
     /// When set, every path but `/healthz` and `/readyz` wants `Authorization: Bearer` with it. Never empty.
     public var token: String?
     /// Names, lower case, by which requests that change something, or come from a page, may name the endpoint;
     /// `localhost` and IP addresses always may.
     public var hosts: [String]
 
-    public init(address: Address, token: String? = nil, hosts: [String] = []) {
+    public init(
+        address: Address, token: String? = nil, hosts: [String] = [], access: UnixSocketAccess = UnixSocketAccess()
+    ) {
         self.address = address
+        self.access = access
         self.token = token
         self.hosts = hosts
     }

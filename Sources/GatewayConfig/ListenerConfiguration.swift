@@ -2,6 +2,8 @@
 public struct ListenerConfiguration: Equatable, Sendable {
     public var name: String
     public var address: Address
+    /// Of the socket's file, where the address is one of a unix socket.
+    public var access: UnixSocketAccess
     /// nil: cleartext.
     public var tls: ListenerTLS?
     /// Offered by ALPN in this order, or taken in the clear by how a connection begins.
@@ -22,9 +24,11 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public init(
         name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http2, .http1],
         websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, trustedProxies: [IPPrefix] = [],
-        via: Bool = true, underscores: Underscores = .drop, encodedSlashes: EncodedSlashes = .pass
+        via: Bool = true, underscores: Underscores = .drop, encodedSlashes: EncodedSlashes = .pass,
+        access: UnixSocketAccess = UnixSocketAccess()
     ) {
         self.name = name
+        self.access = access
         self.address = address
         self.tls = tls
         self.protocols = protocols

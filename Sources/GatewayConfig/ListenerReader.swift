@@ -13,6 +13,7 @@ struct ListenerReader {
         if let address, let addressNode {
             references.addresses.append(.init(value: address, place: addressNode.place))
         }
+        let access = UnixSocketAccessReader(context: context).read(section, beside: address)
         let tls = section.node("tls").flatMap(self.tls)
         let protocols = section.node("protocols").flatMap(self.protocols)
         let overHTTP2 = section.flag("websocket_over_http2")
@@ -30,7 +31,8 @@ struct ListenerReader {
         return ListenerConfiguration(
             name: name.text, address: address, tls: tls, protocols: protocols ?? [.http2, .http1],
             websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000, trustedProxies: proxies ?? [],
-            via: via ?? true, underscores: underscores ?? .drop, encodedSlashes: encodedSlashes ?? .pass)
+            via: via ?? true, underscores: underscores ?? .drop, encodedSlashes: encodedSlashes ?? .pass, access: access
+        )
     }
 
     private func protocols(_ node: YAMLNode) -> [ApplicationProtocol]? {

@@ -23,6 +23,7 @@ struct Listener {
     /// nil: cleartext.
     let tls: RenewedTLS?
     private let channels: [any Channel]
+    private let unixSocket: UnixListeningSocket?
 
     /// What the address has become: the port is known where 0 was asked for.
     let boundAddress: Address
@@ -57,16 +58,19 @@ struct Listener {
         }
         switch configuration.address {
         case .unix(let path):
-            let channel = try await bootstrap(
-                ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer
-            ).serverChannelInitializer(pauses).bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            let socket = try await UnixListeningSocket.bind(
+                bootstrap(ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer)
+                    .serverChannelInitializer(pauses),
+                path: path, access: configuration.access, backlog: backlog)
             return Listener(
-                configuration: configuration, tls: tls, channels: [channel], boundAddress: configuration.address)
+                configuration: configuration, tls: tls, channels: [], unixSocket: socket,
+                boundAddress: configuration.address)
         case .tcp(let host, var port):
             var channels: [any Channel] = []
             do {
                 for loop in loops {
                     let channel = try await bootstrap(ServerBootstrap(group: loop.eventLoop), initializer)
+                        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                         .serverChannelOption(.socketOption(reusePort), value: 1)
                         .serverChannelInitializer(pauses)
                         .bind(host: host, port: port).get()
@@ -78,7 +82,8 @@ struct Listener {
                 throw error
             }
             return Listener(
-                configuration: configuration, tls: tls, channels: channels, boundAddress: .tcp(host: host, port: port))
+                configuration: configuration, tls: tls, channels: channels, unixSocket: nil,
+                boundAddress: .tcp(host: host, port: port))
         }
     }
 
@@ -87,13 +92,13 @@ struct Listener {
     ) -> ServerBootstrap {
         bootstrap
             .serverChannelOption(.backlog, value: backlog)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: watermarks)
             .childChannelInitializer(initializer)
     }
 
     func stopAccepting() async {
+        await unixSocket?.close()
         for channel in channels { try? await channel.close() }
     }
 }

@@ -9,7 +9,7 @@ final class TransportCounter: ChannelInboundHandler, RemovableChannelHandler {
     init(_ counters: LoopCounters) { self.counters = counters }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        counters.transportsAccepted.add()
+        counters.transportAccepted()
         let counters = counters
         context.channel.closeFuture.whenComplete { _ in counters.transportsClosed.add() }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)

@@ -90,5 +90,29 @@ public final class LoopCounters: Sendable {
     public let http2Client = HTTP2Counters()
     public let http2Server = HTTP2Counters()
 
+    /// The most transport connections there were at once since it was last taken. Also written by who takes it, who may
+    /// miss one that is accepted at that moment.
+    private let transportsPeak = Atomic<UInt64>(0)
+
     public init() {}
+
+    /// A transport connection was accepted. From the loop alone.
+    public func transportAccepted() {
+        transportsAccepted.add()
+        let active = transportsActive
+        if active > transportsPeak.load(ordering: .relaxed) { transportsPeak.store(active, ordering: .relaxed) }
+    }
+
+    /// Transport connections open now.
+    var transportsActive: UInt64 {
+        // The loop goes on counting between the two readings.
+        let closed = transportsClosed.value
+        let accepted = transportsAccepted.value
+        return accepted >= closed ? accepted - closed : 0
+    }
+
+    /// The most there were at once since this was last asked.
+    func takeTransportsPeak() -> UInt64 {
+        max(transportsPeak.exchange(transportsActive, ordering: .relaxed), transportsActive)
+    }
 }

@@ -49,6 +49,15 @@ public final class Telemetry: Sendable {
         loops[loop]
     }
 
+    /// Transport connections of clients, those that are still in their handshake included: open now, and the most that
+    /// were open since this was last asked. Any thread.
+    public func takeTransports() -> (now: Int, peak: Int) {
+        loops.reduce((0, 0)) { sum, loop in
+            let peak = loop.takeTransportsPeak()
+            return (sum.0 + Int(clamping: loop.transportsActive), sum.1 + Int(clamping: peak))
+        }
+    }
+
     /// A client was refused; `key` is the reason in snake case. Any thread, once a refusal.
     public func rejected(_ key: String) {
         rejected.withLock { $0.add(key) }

@@ -35,6 +35,7 @@ struct Demo: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let configuration: GatewayConfiguration
         do {
+            try FileDescriptorLimit.check(forLoops: System.coreCount)
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             let certificate = try DemoCertificate.make(in: directory, now: Date())

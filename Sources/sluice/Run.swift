@@ -8,7 +8,7 @@ struct Run: AsyncParsableCommand {
         abstract: "Run the gateway in the foreground.",
         discussion: """
             Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
-            the program exits with 0; a second signal exits at once.
+            the program exits with 0; one more signal, half a second later or more, exits at once.
             """)
 
     @OptionGroup var file: ConfigurationOption

@@ -16,6 +16,14 @@ struct Sluice: AsyncParsableCommand {
     /// The main thread only waits. Were this function async, it would become dispatch's signal thread, which valgrind
     /// can't run, and instruction counts come from valgrind.
     static func main() {
+        do {
+            try ProcessFiles.check()
+            FileDescriptorLimit.raise()
+            try FileDescriptorLimit.check(FileDescriptorLimit.neededByAnyCommand)
+        } catch {
+            StandardError.print("error: \(error)")
+            exitProcess(Exit.couldNotStart.rawValue)
+        }
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             await runCommand()

@@ -75,7 +75,7 @@ import Testing
         ),
         (
             "ports: 1",
-            "4:5: error: unknown key \"ports\"; expected address, encoded_slashes, h2, name, protocols, proxy_protocol, tls, trusted_proxies, underscores, via, websocket_over_http2"
+            "4:5: error: unknown key \"ports\""
         ),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {

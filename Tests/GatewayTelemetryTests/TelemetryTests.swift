@@ -43,6 +43,20 @@ struct TelemetryTests {
         #expect(snapshot.connections.closedTotal == 4)
     }
 
+    @Test("the peak of transports is that since it was last asked, and starts from those that are open")
+    func thePeakOfTransports() {
+        let telemetry = Self.telemetry()
+        func accept(_ count: Int) { for _ in 0..<count { telemetry.counters(loop: 0).transportAccepted() } }
+        accept(5)
+        telemetry.counters(loop: 1).transportAccepted()
+        telemetry.counters(loop: 0).transportsClosed.add(4)
+        #expect(telemetry.takeTransports() == (now: 2, peak: 6))
+        #expect(telemetry.takeTransports() == (now: 2, peak: 2))
+        accept(1)
+        telemetry.counters(loop: 0).transportsClosed.add(2)
+        #expect(telemetry.takeTransports() == (now: 1, peak: 3))
+    }
+
     @Test func transportsAreCountedByLoop() {
         let telemetry = Self.telemetry()
         for loop in 0..<2 {

@@ -71,7 +71,8 @@ class Gateway:
             self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
         arguments = self.command or ["run", "--config", str(self.file)]
         self.process = subprocess.Popen(
-            [*self.prefix, str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self.prefix, str(BINARY), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env=self.environment, text=True, errors="replace")
         threading.Thread(target=self._read_output, daemon=True).start()
         if expected is None:

@@ -3,6 +3,7 @@
 import select
 import signal
 import time
+from datetime import datetime, timedelta
 
 import pytest
 import websockets.sync.client
@@ -92,16 +93,48 @@ def test_who_does_not_answer_is_cut_at_the_timeout(gateway, wire):
     assert peer.expect_close()[0] == 1012
 
 
-def test_a_second_signal_ends_at_once(gateway, wire):
+def stuck(gateway, wire):
+    """A gateway and the client of a WebSocket that ends only when both sides have answered the Close."""
     server = wire.server()
     config = draining(server.address, timeout="60s")
     config["routes"][0]["close_timeout"] = "60s"
     running = gateway(config)
-    client, _ = wire.pair(running, server)
+    return running, *wire.pair(running, server)
+
+
+def test_a_second_signal_ends_at_once_when_half_a_second_has_passed(gateway, wire):
+    running, client, _ = stuck(gateway, wire)
     running.signal(signal.SIGTERM)
     assert client.expect_close()[0] == 1012
-    running.signal(signal.SIGTERM)
-    running.wait(5)
+    began = next(entry for entry in running.log() if entry["message"] == "draining")
+
+    def ended():
+        running.signal(signal.SIGTERM)
+        return running.process.poll() is not None
+
+    eventually(ended, "the end", timeout=5)
+    assert running.wait() == 0
+    ending = next(entry for entry in running.log() if entry["message"] == "second signal: exiting at once")
+    between = datetime.fromisoformat(ending["time"]) - datetime.fromisoformat(began["time"])
+    assert between >= timedelta(seconds=0.49), f"expected half a second between the signals at least, got {between}"
+
+
+@pytest.mark.parametrize("first", ["signal", "admin"])
+def test_a_signal_that_comes_twice_drains_all_the_same(gateway, wire, first):
+    # A terminal and npm both deliver the SIGINT of one Ctrl-C; a service manager may ask the admin endpoint first.
+    running, client, peer = stuck(gateway, wire)
+    if first == "admin":
+        assert running.admin("/drain", method="POST")[0] == 202
+    else:
+        running.signal(signal.SIGINT)
+    running.wait_for_output(lambda line: "draining" in line, "the drain to begin")
+    running.signal(signal.SIGINT)
+    assert client.expect_close()[0] == 1012
+    assert peer.expect_close()[0] == 1012
+    client.send_close(1012)
+    answer_and_close(peer)
+    assert running.wait() == 0
+    assert "stopped" in [entry["message"] for entry in running.log()], f"the drain was cut short\n{running.tail()}"
 
 
 def test_the_closes_are_spread(gateway, wire):

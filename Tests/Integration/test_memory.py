@@ -7,10 +7,12 @@ import pytest
 
 from raw import BINARY, CONTINUATION, Deflate, Ended
 from sluice import PeakMemory, proxied
+from waiting import eventually
 
 MIB = 1024 * 1024
 LARGE = 100 * MIB
 GROWTH = 16 * MIB
+GIVEN_UP = 800
 EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
@@ -170,3 +172,21 @@ def test_memory_comes_back_when_connections_end(gateway, backend, wire):
         round_of_connections()
     assert running.resident_bytes() - before < 8 * MIB
     assert running.route()["compression"]["memory_bytes"] < MIB
+
+
+def test_memory_comes_back_when_handshakes_are_given_up(gateway, backend, wire):
+    running = gateway(proxied(backend().address))
+    wire.open(running)
+    before = running.resident_bytes()
+    # Each has sent a part of a request.
+    clients = [wire.connect(running) for _ in range(GIVEN_UP)]
+    for client in clients:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Padding: " + b"a" * 8000)
+    running.eventually(lambda stats: stats["transports"]["handshaking"] >= GIVEN_UP, "all handshakes under way")
+    grown = running.resident_bytes() - before
+    for client in clients:
+        client.close()
+    # Nothing else happens: the admin endpoint is not asked either.
+    eventually(
+        lambda: running.resident_bytes() - before < max(grown / 2, 2 * MIB),
+        f"half of {grown / MIB:.1f} MiB back", timeout=15)
