@@ -61,8 +61,6 @@ public enum PathFault: Error, Equatable, Sendable, CustomStringConvertible {
     case aboveRoot
     /// `..` behind an empty segment: servers that merge slashes see another path than those that don't.
     case ambiguous
-    /// A dot segment between encoded slashes, for servers that decode before they resolve.
-    case encodedDotSegment
 
     /// One line.
     public var description: String {
@@ -73,7 +71,6 @@ public enum PathFault: Error, Equatable, Sendable, CustomStringConvertible {
         case .nul: "path has %00"
         case .aboveRoot: "path has more .. than segments before them"
         case .ambiguous: "path has .. behind //, which servers read in two ways"
-        case .encodedDotSegment: "path has a dot segment beside an encoded slash"
         }
     }
 }
@@ -140,10 +137,7 @@ private struct PathReader {
 
     private mutating func end(isLast: Bool) throws(PathFault) {
         guard let start = segments.last else { return }
-        if segmentHasEncodedSlash {
-            hasEncodedSlash = true
-            guard !PathSyntax.hidesDotSegment(text[(start + 1)...]) else { throw .encodedDotSegment }
-        }
+        if segmentHasEncodedSlash { hasEncodedSlash = true }
         // No slice is kept: changing `text` beside one would copy it.
         let kind = PathSyntax.kind(ofSegment: text[(start + 1)...])
         guard kind != .name else { return }
@@ -220,25 +214,5 @@ private enum PathSyntax {
         for value in [byte >> 4, byte & 0xF] {
             text.append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + (value - 10))
         }
-    }
-
-    /// Whether a server that decodes slashes first would find a dot segment in this one, which is in normal form.
-    static func hidesDotSegment(_ segment: ArraySlice<UInt8>) -> Bool {
-        var part: [UInt8] = []
-        var index = segment.startIndex
-        func isDots(_ part: [UInt8]) -> Bool { [.current, .parent].contains(kind(ofSegment: part[...])) }
-        while index < segment.endIndex {
-            let escape = segment[index...].prefix(3)
-            if escape.elementsEqual("%2F".utf8) || escape.elementsEqual("%5C".utf8) {
-                if isDots(part) { return true }
-                part = []
-                index += 3
-            } else {
-                // A longer part can be no dot segment.
-                if part.count < 3 { part.append(segment[index]) }
-                index += 1
-            }
-        }
-        return isDots(part)
     }
 }

@@ -18,8 +18,6 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     /// What came and the session does not want yet; its sender's window is held back meanwhile.
     private var held: ByteBuffer?
     private var hasUnreadEnd = false
-    /// The stream is gone, in order or not, and what it brought before is still held.
-    private var unreadClosure: Bool?
     private var isTouched = false
     private var isBlocked = false
 
@@ -76,18 +74,17 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
             hasUnreadEnd = false
             driver.ended(leg)
         }
-        if let isOrderly = unreadClosure {
-            detach()?.closed(leg, inOrder: isOrderly)
-        } else if stream.isClosed, stream.remoteEnded {
-            detach()?.closed(leg, inOrder: true)
-        }
+        if stream.isClosed, stream.remoteEnded { detach()?.closed(leg, inOrder: true) }
     }
 
     func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
-        unreadClosure = stream.remoteEnded && (held != nil || reason != .connectionLost)
-        // What is meant for the stream goes nowhere, and stops nobody.
-        if held != nil, isBlocked { streamIsWritable(stream) }
-        passEnd()
+        guard stream.remoteEnded, held != nil else {
+            detach()?.closed(leg, inOrder: stream.remoteEnded && reason != .connectionLost)
+            return
+        }
+        // Its peer had said all that it had to say: that is handed on first. What is meant for the stream goes nowhere
+        // meanwhile, and stops nobody.
+        if isBlocked { streamIsWritable(stream) }
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {
@@ -100,7 +97,6 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     private func detach() -> SessionDriver? {
         held = nil
-        unreadClosure = nil
         stream.delegate = nil
         return driver.take()
     }

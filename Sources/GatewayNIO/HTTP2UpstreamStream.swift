@@ -31,8 +31,6 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     private var held: ByteBuffer?
     private var mayRead = true
     private var hasUnreadEnd = false
-    /// The stream was cut, and what it brought before is still held.
-    private var hasUnreadCut = false
 
     init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamHandshakeDelegate) {
         self.request = request
@@ -126,10 +124,10 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     }
 
     private func passEnd() {
-        guard hasUnreadEnd || hasUnreadCut, held == nil else { return }
+        guard hasUnreadEnd, held == nil else { return }
         switch state {
         case .waiting: brokeOff("ended")
-        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: hasUnreadEnd) }
+        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: true) }
         case .over: break
         }
         reset()
@@ -154,10 +152,9 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
                 brokeOff("was lost with its connection")
             }
         case .refusing:
-            // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1). What it sent before
-            // is handed on first.
-            hasUnreadCut = true
-            passEnd()
+            // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1): that is handed on first.
+            if stream.remoteEnded, held != nil { break }
+            finish { $0.handshakeEndedResponse(self, isWhole: stream.remoteEnded) }
         case .over:
             break
         }

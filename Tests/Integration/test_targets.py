@@ -79,6 +79,7 @@ TARGETS = [
     # What goes on untouched, as no rule is for it.
     kept(b"/"), kept(b"/chat?room=%61&x=//y/../z"), kept(b"/ch%61t"), kept(b"/x/../y"), kept(b"//x//y/"),
     kept(b"/Admin"), kept(b"/admin;v=1"), kept(b"/api/vhosts/%2F"), kept(b"/files/a%2fb%5Cc"), kept(b"/admin%2Fx"),
+    kept(b"/x/..%2Fadmin"), kept(b"/x%2f..%2Fadmin"), kept(b"/x/..%5cadmin"),
     kept(b"/%2561dmin"), kept(b"/caf%c3%a9"), kept(b"/%ff"), kept(b"/a{b}|c"), kept(b"/?/../admin"), kept(b"/a?%zz%00"),
     # Prefixes are taken off the normal form.
     (b"/app/x?q=/app", (OPEN, "app", "/x?q=/app")), (b"/%61pp/%7ex", (OPEN, "app", "/~x")),
@@ -93,7 +94,7 @@ TARGETS = [
     # What has no normal form, or two.
     *((target, 400) for target in (
         b"/%zz", b"/%", b"/a%4", b"/%00", b"/admin%00", b"/../admin", b"/a/../../b", b"/%2e%2e/b", b"/x//../admin",
-        b"/x/..%2Fadmin", b"/x%2f..%2Fadmin", b"/x/..%5cadmin", b"/a\\b", "/é".encode(), b"/\xe9", b"/\xff\xfe",
+        b"/a\\b", "/é".encode(), b"/\xe9", b"/\xff\xfe",
         b"/a b", b"/a\x7f", b"/a#b", b"*", b"admin", "/a?é".encode())),
 ]
 
@@ -210,7 +211,7 @@ def test_the_kept_id_is_in_answers_and_in_the_log(asking):
     ask = asking(**TRUSTING)
     assert ask.wire.request(ask.gateway, "/admin", [("X-Request-Id", "kept-1")]).get("x-request-id") == "kept-1"
     assert ask.wire.request(ask.gateway, "/%zz", [("X-Request-Id", "kept-2")]).get("x-request-id") == "kept-2"
-    assert any(entry.get("request_id") == "kept-2" for entry in ask.gateway.log()), ask.gateway.tail()
+    ask.gateway.wait_for_output(lambda line: '"kept-2"' in line, "the refusal in the log")
     for bad in ("a b", "x" * 129, "\xe9"):
         answer = ask.wire.request(ask.gateway, "/admin", [("X-Request-Id", bad)])
         assert answer.get("x-request-id") not in (None, bad)
