@@ -1,6 +1,7 @@
 """Field values are bytes (RFC 9110 §5.5): over HTTP/2 on both sides they arrive as they were sent, UTF-8 or not, and
 the tables of HPACK stay in step. The peers' HPACK is the `hpack` library."""
 
+import contextlib
 import random
 
 import hpack
@@ -10,7 +11,7 @@ from http2_peer import connect
 from http2_raw import END_HEADERS, END_STREAM, HEADERS, RawHTTP2, frame, literal, literals
 from http2_server import HTTP2Server
 from raw import Response
-from sluice import Gateway, configuration
+from sluice import Gateway, configuration, proxied
 
 VALUES = {
     "Latin-1": b"caf\xe9", "UTF-8": "caf\u00e9".encode(), "half a character": b"\xc3",
@@ -69,6 +70,31 @@ def test_values_of_a_request_and_its_answer_arrive_as_they_were_sent(bridge, cli
     assert in_bytes(answer, "x-answer") == [value, b"text"]
     assert in_bytes(answer, "set-cookie") == [b"a=" + value]
     stream.close()
+    server.close()
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values_pass_from_http2_to_http1_and_back(gateway, wire, stage, value):
+    server = wire.server()
+    link = connect(stage, gateway(proxied(server.address)).addresses["plain"], header_encoding="latin-1")
+    with contextlib.closing(link):
+        stream = link.stream().send_upgrade("/", [(b"x-value", value), (b"cookie", b"a=" + value), (b"cookie", b"b")])
+        peer = wire.accept(server)
+        peer.read_upgrade()
+        assert in_bytes(peer.request, "x-value") == [value]
+        assert in_bytes(peer.request, "cookie") == [b"a=" + value + b"; b"]
+        peer.accept_upgrade([("X-Answer", value.decode("latin-1"))])
+        assert in_bytes(stream.read_response(), "x-answer") == [value]
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values_pass_from_http1_to_http2_and_back(bridge, wire, value):
+    client = wire.connect(bridge[0]).send_upgrade("/ws", [("X-Value", value.decode("latin-1"))])
+    server = bridge[1].accept()
+    assert in_bytes(server.request, "x-value") == [value]
+    server.accept_upgrade([(b"x-answer", value)])
+    assert in_bytes(client.read_response(), "x-answer") == [value]
+    client.close()
     server.close()
 
 
