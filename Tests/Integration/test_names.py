@@ -3,6 +3,9 @@
 import contextlib
 import random
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,8 @@ from raw import TEXT
 from sluice import configuration, proxied
 from test_refusals import check_refusal
 from waiting import eventually
+
+ONE_PORT = str(Path(__file__).parent / "one_port.py")
 
 
 @pytest.fixture
@@ -72,6 +77,23 @@ def test_an_address_that_refuses_is_passed_by(gateway, backend, wire, names, add
     for _ in range(3):
         echoes(wire.open(running))
     assert list(running.stats()["upstreams"]["backend"]["servers"].values())[0]["failures_total"] == 0
+
+
+def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire, names, addresses, tmp_path):
+    if subprocess.run([*names.prefix, "unshare", "--net", "true"], capture_output=True).returncode != 0:
+        pytest.skip("only root can give a process a network of its own (unshare --net)")
+    names.set({"server.test": addresses[:2]})
+    running = gateway(
+        configuration(
+            {"name": "all", "upstream": "backend"},
+            upstreams=[{"name": "backend", "servers": [{"address": "server.test:9001"}]}],
+            listeners=[{"name": "plain", "address": f"unix:{tmp_path}/gateway.sock"}],
+            admin={"address": f"unix:{tmp_path}/admin.sock"}),
+        prefix=[*names.prefix, "unshare", "--net", sys.executable, ONE_PORT, "9001"])
+    assert [wire.request(running).status for _ in range(2)] == [101, 101]
+    # A port each, and there is no third.
+    check_refusal(wire.request(running), 503, retry_after=True)
+    assert running.log()[-1]["refusal"] == "out_of_resources"
 
 
 def test_connect_timeout_bounds_all_addresses_together(gateway, backend, wire, names, addresses):
