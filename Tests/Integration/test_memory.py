@@ -170,7 +170,8 @@ def test_memory_comes_back_when_connections_end(gateway, backend, wire):
     before = running.resident_bytes()
     for _ in range(3):
         round_of_connections()
-    assert running.resident_bytes() - before < 8 * MIB
+    # It is given back every two seconds, which may just have happened before, and not yet after.
+    eventually(lambda: running.resident_bytes() - before < 8 * MIB, "no more than 8 MiB over what it was")
     assert running.route()["compression"]["memory_bytes"] < MIB
 
 
