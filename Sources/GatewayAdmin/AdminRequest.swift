@@ -156,23 +156,14 @@ struct AdminRequest {
             switch byte {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                guard let high = rest.popFirst().flatMap(Self.hexadecimal),
-                    let low = rest.popFirst().flatMap(Self.hexadecimal)
+                guard let high = rest.popFirst().flatMap(UInt8.init(hexadecimalDigit:)),
+                    let low = rest.popFirst().flatMap(UInt8.init(hexadecimalDigit:))
                 else { return nil }
                 bytes.append(high << 4 | low)
             default: bytes.append(byte)
             }
         }
         return String(validating: bytes, as: UTF8.self)
-    }
-
-    private static func hexadecimal(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     private func answer(from source: AdminSource, isAuthorized: Bool) -> AdminAnswer {

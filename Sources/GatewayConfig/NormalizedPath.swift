@@ -190,7 +190,7 @@ private enum PathSyntax {
     static func byte(ofDigits digits: some Collection<UInt8>) -> UInt8? {
         var byte: UInt8 = 0
         for digit in digits {
-            guard let value = value(of: digit) else { return nil }
+            guard let value = UInt8(hexadecimalDigit: digit) else { return nil }
             byte = byte << 4 | value
         }
         return byte
@@ -198,15 +198,6 @@ private enum PathSyntax {
 
     static func encodedByte(in text: [UInt8], at index: Int) -> UInt8? {
         index + 3 <= text.count ? byte(ofDigits: text[(index + 1)..<(index + 3)]) : nil
-    }
-
-    private static func value(of digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     static func encode(_ byte: UInt8, to text: inout [UInt8]) {

@@ -45,8 +45,7 @@ struct UnixSocketAccessReader {
 
     /// A number need not have a name: in a container few do. The highest stands for "as it is" (chown(2)).
     private func number(_ text: String) -> UInt32? {
-        guard text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
-        return UInt32(text).flatMap { $0 < UInt32.max ? $0 : nil }
+        UInt32(decimalDigits: text).flatMap { $0 < UInt32.max ? $0 : nil }
     }
 
     /// Enough for an entry of passwd; one of a group with thousands of members needs more.

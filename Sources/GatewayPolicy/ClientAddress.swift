@@ -1,3 +1,5 @@
+import GatewayConfig
+
 /// The network address of a client, in the form that caps are counted by and fields are written with.
 ///
 /// IPv4-mapped IPv6 addresses (RFC 4291 §2.5.5.2) are normalised to IPv4, so that a client is the same one on a
@@ -126,7 +128,7 @@ public enum ClientAddress: Hashable, Sendable {
             guard (1...4).contains(part.count) else { return nil }
             var group: UInt16 = 0
             for digit in part {
-                guard let value = hexadecimalValue(digit) else { return nil }
+                guard let value = UInt8(hexadecimalDigit: digit) else { return nil }
                 group = group << 4 | UInt16(value)
             }
             groups.append(group)

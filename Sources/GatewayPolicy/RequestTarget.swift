@@ -50,8 +50,8 @@ public struct RequestTarget: Sendable {
             case UInt8(ascii: "+"):
                 decoded.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                if index + 2 < encoded.count, let high = hexadecimalValue(encoded[index + 1]),
-                    let low = hexadecimalValue(encoded[index + 2])
+                if index + 2 < encoded.count, let high = UInt8(hexadecimalDigit: encoded[index + 1]),
+                    let low = UInt8(hexadecimalDigit: encoded[index + 2])
                 {
                     decoded.append(high << 4 | low)
                     index += 2
@@ -92,15 +92,5 @@ extension StringProtocol {
         let rest = self[utf8.index(utf8.startIndex, offsetBy: prefix.utf8.count)...]
         let endsSegment = rest.isEmpty || prefix.utf8.last == UInt8(ascii: "/") || rest.utf8.first == UInt8(ascii: "/")
         return endsSegment ? rest : nil
-    }
-}
-
-/// The value of one hexadecimal digit, either case.
-func hexadecimalValue(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-    default: nil
     }
 }
