@@ -8,27 +8,45 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A running gateway: what a configuration has become.
+/// A running gateway: what a configuration has become, and becomes when another one follows it.
 public final class Gateway: Sendable {
     /// Of the program, as `sluice version` and `/stats` tell it.
     public static let version = "0.1.0"
 
     private let group: MultiThreadedEventLoopGroup
-    private let server: GatewayServer
-    private let admin: AdminServer?
+    let server: GatewayServer
+    let admin: AdminEndpoint
+    let settings: Settings
+    let logger: Logger
     private let isDraining: DrainSwitch
     private let memoryReturn: Task<Void, Never>
+    /// One reload after the other.
+    let reloads = TaskLine()
+
+    /// What a gateway is started with beside its configuration.
+    public struct Settings: Sendable {
+        /// Where the configuration is read again; nil: it came from no file.
+        public var file: ReloadableFile?
+        public var log: LogSettings
+        /// Called when the admin endpoint is asked for a drain.
+        public var onDrainRequest: @Sendable () -> Void
+
+        public init(
+            file: ReloadableFile? = nil, log: LogSettings, onDrainRequest: @escaping @Sendable () -> Void = {}
+        ) {
+            self.file = file
+            self.log = log
+            self.onDrainRequest = onDrainRequest
+        }
+    }
 
     /// Opens the listeners and the admin endpoint.
     ///
-    /// - Parameter onDrainRequest: called when the admin endpoint is asked for a drain.
     /// - Throws: `StartError` for an address that can't be opened or TLS material that can't be used; nothing stays open.
-    public static func start(
-        _ configuration: GatewayConfiguration, logger: Logger, onDrainRequest: @escaping @Sendable () -> Void = {}
-    ) async throws -> Gateway {
+    public static func start(_ configuration: GatewayConfiguration, settings: Settings) async throws -> Gateway {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
-            return try await start(configuration, logger: logger, group: group, onDrainRequest: onDrainRequest)
+            return try await start(configuration, settings: settings, group: group)
         } catch {
             try? await group.shutdownGracefully()
             throw StartError(description: "\(error)")
@@ -36,71 +54,45 @@ public final class Gateway: Sendable {
     }
 
     private static func start(
-        _ configuration: GatewayConfiguration, logger: Logger, group: MultiThreadedEventLoopGroup,
-        onDrainRequest: @escaping @Sendable () -> Void
+        _ configuration: GatewayConfiguration, settings: Settings, group: MultiThreadedEventLoopGroup
     ) async throws -> Gateway {
-        let startedAt = NIODeadline.now()
-        let telemetry = Telemetry(
-            loops: System.coreCount,
-            routes: configuration.routes.map { .init(name: $0.name, maxConnections: $0.maxConnections) },
-            version: version)
-        let runtime = try GatewayRuntime(configuration: configuration, telemetry: telemetry, logger: logger)
+        let logger = StandardErrorLog.logger(settings.log)
+        let telemetry = Telemetry(loops: System.coreCount, version: version)
+        let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
+        let generation = try Generation(configuration, process: process)
         let isDraining = DrainSwitch()
         // The admin endpoint is there first.
-        let running = RunningServer()
-        let source = AdminSource(
-            snapshot: {
-                telemetry.snapshot(
-                    uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
-                    draining: isDraining.isOn, upstreams: runtime.upstreamSnapshots(),
-                    residentMemoryBytes: ResidentMemory.bytes())
-            },
-            readiness: {
-                if isDraining.isOn { return .draining }
-                if running.value == nil { return .starting }
-                return runtime.hasServerUp ? .ready : .noServerUp
-            },
-            connections: { await running.value?.connections($0) ?? [] },
-            close: { await running.value?.close($0, code: $1, reason: $2) ?? false },
-            drain: onDrainRequest)
-        var admin: AdminServer?
-        if let settings = configuration.admin {
-            do {
-                admin = try await AdminServer.start(settings, source: source, group: group) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
-                    }
-                } bindUnix: { bootstrap, path in
-                    let socket = try await UnixListeningSocket.bind(
-                        bootstrap, path: path, access: settings.access, backlog: 128)
-                    return (socket.channel, { await socket.close() })
-                }
-            } catch {
-                throw StartError(description: "admin can't listen on \(settings.address): \(error)")
-            }
-        }
+        let running = RunningGateway()
+        let admin = AdminEndpoint(
+            source: AdminSource(
+                of: running, process: process, isDraining: isDraining, startedAt: .now(), settings: settings),
+            group: group, logger: logger)
+        await admin.apply(try await admin.prepare(configuration.admin), isTold: false)
         do {
-            let server = try await GatewayServer.start(runtime, group: group)
-            running.set(server)
-            if let admin {
-                logger.info("listening", metadata: ["listener": "admin", "address": "\(admin.boundAddress)"])
-            }
-            return Gateway(group: group, server: server, admin: admin, isDraining: isDraining)
+            let server = try await GatewayServer.start(generation, process: process, group: group)
+            let gateway = Gateway(
+                group: group, server: server, admin: admin, isDraining: isDraining, settings: settings, logger: logger)
+            running.set(gateway)
+            admin.tellAddress()
+            return gateway
         } catch {
-            await admin?.stop()
+            await admin.stop()
             throw error
         }
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, server: GatewayServer, admin: AdminServer?, isDraining: DrainSwitch
+        group: MultiThreadedEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, isDraining: DrainSwitch,
+        settings: Settings, logger: Logger
     ) {
         self.group = group
         self.server = server
         self.admin = admin
         self.isDraining = isDraining
-        let admission = server.runtime.admission
-        let telemetry = server.runtime.telemetry
+        self.settings = settings
+        self.logger = logger
+        let admission = server.process.admission
+        let telemetry = server.process.telemetry
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
         memoryReturn = Task {
             await MemoryReturn.run([
@@ -111,15 +103,24 @@ public final class Gateway: Sendable {
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.
     public var addresses: [(name: String, address: Address)] {
-        server.addresses + (admin.map { [("admin", $0.boundAddress)] } ?? [])
+        server.addresses + (admin.boundAddress.map { [("admin", $0)] } ?? [])
     }
 
+    /// WebSockets that are open or on their way.
+    public var socketCount: Int { server.process.admission.activeConnections }
+
+    var isInDrain: Bool { isDraining.isOn }
+
     /// Ends every connection as `drain` in the configuration says, then stops. Returns when all is closed.
+    ///
+    /// For `drain.delay` nothing changes but the answer of `/readyz`, so that balancers send their clients elsewhere.
     public func drain() async {
         isDraining.turnOn()
         memoryReturn.cancel()
+        let delay = server.generation.configuration.drain.delay
+        if delay > .zero { try? await Task.sleep(for: delay) }
         await server.drain()
-        await admin?.stop()
+        await admin.stop()
         try? await group.shutdownGracefully()
     }
 }
@@ -129,36 +130,15 @@ public struct StartError: Error, CustomStringConvertible {
     public let description: String
 }
 
-private final class RunningServer: Sendable {
-    private let server = Mutex<GatewayServer?>(nil)
-    var value: GatewayServer? { server.withLock { $0 } }
-    func set(_ server: GatewayServer) { self.server.withLock { $0 = server } }
+/// The gateway, for the admin endpoint, which is there before it.
+final class RunningGateway: Sendable {
+    private let gateway = Mutex<Gateway?>(nil)
+    var value: Gateway? { gateway.withLock { $0 } }
+    func set(_ gateway: Gateway) { self.gateway.withLock { $0 = gateway } }
 }
 
-private final class DrainSwitch: Sendable {
+final class DrainSwitch: Sendable {
     private let value = Atomic<Bool>(false)
     var isOn: Bool { value.load(ordering: .relaxed) }
     func turnOn() { value.store(true, ordering: .relaxed) }
-}
-
-extension GatewayRuntime {
-    fileprivate func upstreamSnapshots() -> [UpstreamSnapshot] {
-        upstreams.values.map { upstream in
-            UpstreamSnapshot(
-                name: upstream.configuration.name,
-                servers: zip(upstream.selector.snapshot(), upstream.gauges).map { state, gauge in
-                    (
-                        state.address,
-                        .init(
-                            healthy: state.healthy, active: state.active, connections: gauge.connections.value,
-                            streams: gauge.streams.value, failuresTotal: state.failuresTotal)
-                    )
-                })
-        }
-    }
-
-    /// Whether any server of any upstream takes connections; so it is where there is no upstream at all.
-    fileprivate var hasServerUp: Bool {
-        upstreams.isEmpty || upstreams.values.contains { $0.selector.snapshot().contains(where: \.healthy) }
-    }
 }

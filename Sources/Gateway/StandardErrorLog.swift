@@ -16,17 +16,22 @@ public import Logging
 /// Log lines on standard error: as JSON objects, or as text for people.
 public struct StandardErrorLog: LogHandler {
     public var metadata: Logger.Metadata = [:]
-    public var logLevel: Logger.Level
-    private let format: LogConfiguration.Format
+    private let settings: LogSettings
+    private var ownLevel: Logger.Level?
 
-    public init(_ configuration: LogConfiguration) {
-        logLevel = Logger.Level(rawValue: configuration.level.rawValue) ?? .info
-        format = configuration.format
+    public init(_ settings: LogSettings) {
+        self.settings = settings
     }
 
-    /// A logger that writes as the configuration says.
-    public static func logger(_ configuration: LogConfiguration) -> Logger {
-        Logger(label: "sluice") { _ in StandardErrorLog(configuration) }
+    /// A logger that writes as the settings say, whenever they change.
+    public static func logger(_ settings: LogSettings) -> Logger {
+        Logger(label: "sluice") { _ in StandardErrorLog(settings) }
+    }
+
+    /// That of the settings, until this logger is given its own.
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? settings.level }
+        set { ownLevel = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -48,7 +53,7 @@ public struct StandardErrorLog: LogHandler {
     func line(of event: LogEvent, at time: String) -> String {
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
         var line: String
-        switch format {
+        switch settings.format {
         case .json:
             line = "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"message\":\(Self.quoted("\(event.message)"))"
             for (key, value) in fields { line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))" }

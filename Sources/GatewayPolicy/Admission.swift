@@ -5,16 +5,17 @@ import Synchronization
 /// The caps on connections: of the process, of each client address, of each route, and of each client address on a
 /// route; and the rate of handshakes.
 ///
-/// One instance for the process, called from every event loop, once a handshake. It remembers only addresses that have
-/// connections now, so its memory is bounded by the number of those. An IPv6 client is counted by its /64, a unix peer
-/// by no address at all.
+/// One instance for the process, called from every event loop, once a handshake. What is in use outlives the
+/// configuration that says how much may be: a route is found again by its name. It remembers only routes and addresses
+/// that have connections now, so its memory is bounded by the number of those. An IPv6 client is counted by its /64, a
+/// unix peer by no address at all.
 public final class Admission: Sendable {
     private struct State {
         var total = 0
         /// The largest total since it was last asked for.
         var peak = 0
         var byAddress: [ClientAddress.CapKey: Int] = [:]
-        var routes: [RouteState]
+        var routes: [String: RouteState] = [:]
         var handshakes: TokenBucket?
         var isDraining = false
     }
@@ -24,43 +25,31 @@ public final class Admission: Sendable {
         var byAddress: [ClientAddress.CapKey: Int] = [:]
     }
 
-    private struct RouteCaps {
-        let connections: Int
-        let connectionsPerIP: Int
-    }
+    private let state = Mutex(State())
 
-    private let limits: ProcessLimits
-    private let caps: [RouteCaps]
-    private let state: Mutex<State>
-
-    /// - Parameter routes: in the order that the route numbers of ``admit(route:clientAddress:now:)`` count.
-    public init(limits: ProcessLimits, routes: [RouteConfiguration]) {
-        self.limits = limits
-        caps = routes.map { RouteCaps(connections: $0.maxConnections, connectionsPerIP: $0.maxConnectionsPerIP) }
-        state = Mutex(State(routes: routes.map { _ in RouteState() }))
-    }
+    public init() {}
 
     /// A place for one more connection, or the first of these that stands against it: draining, the rate of
     /// handshakes, the caps of the process, of the client address, of the route, of the client address on the route.
     ///
     /// - Parameters:
-    ///   - route: index of the route; one that does not exist is refused with ``Refusal/noRoute``.
+    ///   - route: its name and caps.
+    ///   - limits: those of the process that hold for this handshake.
     ///   - clientAddress: the address that counts (``ForwardedFields/clientAddress``).
     ///   - now: the time, for the rate alone.
-    public func admit(route: Int, clientAddress: ClientAddress, now: NIODeadline) -> Result<Permit, Refusal> {
-        guard caps.indices.contains(route) else { return .failure(.noRoute) }
+    public func admit(
+        route: RouteConfiguration, limits: ProcessLimits, clientAddress: ClientAddress, now: NIODeadline
+    ) -> Result<Permit, Refusal> {
         let address = clientAddress.capKey
         let refusal = state.withLock { state in
-            let refusal = Self.refusal(state: &state, limits, caps[route], route: route, address: address, now: now)
-            if refusal == nil {
-                Self.count(state: &state, route: route, address: address, by: 1)
-            }
+            let refusal = Self.refusal(state: &state, limits, route, address: address, now: now)
+            if refusal == nil { Self.count(state: &state, route: route.name, address: address, by: 1) }
             return refusal
         }
         if let refusal { return .failure(refusal) }
         return .success(
-            Permit { [self] in
-                state.withLock { Self.count(state: &$0, route: route, address: address, by: -1) }
+            Permit { [self, name = route.name] in
+                state.withLock { Self.count(state: &$0, route: name, address: address, by: -1) }
             })
     }
 
@@ -87,7 +76,7 @@ public final class Admission: Sendable {
     }
 
     private static func refusal(
-        state: inout State, _ limits: ProcessLimits, _ caps: RouteCaps, route: Int, address: ClientAddress.CapKey?,
+        state: inout State, _ limits: ProcessLimits, _ route: RouteConfiguration, address: ClientAddress.CapKey?,
         now: NIODeadline
     ) -> Refusal? {
         if state.isDraining { return .draining }
@@ -96,17 +85,20 @@ public final class Admission: Sendable {
         if let address, isReached(limits.maxConnectionsPerIP, by: state.byAddress[address] ?? 0) {
             return .maxConnectionsPerIP
         }
-        if isReached(caps.connections, by: state.routes[route].total) { return .routeMaxConnections }
-        if let address, isReached(caps.connectionsPerIP, by: state.routes[route].byAddress[address] ?? 0) {
+        let used = state.routes[route.name]
+        if isReached(route.maxConnections, by: used?.total ?? 0) { return .routeMaxConnections }
+        if let address, isReached(route.maxConnectionsPerIP, by: used?.byAddress[address] ?? 0) {
             return .routeMaxConnectionsPerIP
         }
         return nil
     }
 
-    /// The bucket holds a second's worth, and starts with the first handshake as there is no time before it.
+    /// The bucket holds a second's worth, and starts with the first handshake as there is no time before it. Another
+    /// rate is another bucket.
     private static func takeHandshake(state: inout State, _ limits: ProcessLimits, now: NIODeadline) -> Bool {
         let rate = Double(limits.maxHandshakesPerSecond)
-        var bucket = state.handshakes ?? TokenBucket(rate: rate, burst: rate, now: now)
+        let known = state.handshakes.flatMap { $0.rate == rate ? $0 : nil }
+        var bucket = known ?? TokenBucket(rate: rate, burst: rate, now: now)
         defer { state.handshakes = bucket }
         return bucket.take(now: now)
     }
@@ -116,13 +108,15 @@ public final class Admission: Sendable {
         cap > 0 && count >= cap
     }
 
-    private static func count(state: inout State, route: Int, address: ClientAddress.CapKey?, by change: Int) {
+    private static func count(state: inout State, route: String, address: ClientAddress.CapKey?, by change: Int) {
         state.total += change
         state.peak = max(state.peak, state.total)
-        state.routes[route].total += change
-        guard let address else { return }
-        count(&state.byAddress, address, by: change)
-        count(&state.routes[route].byAddress, address, by: change)
+        state.routes[route, default: RouteState()].total += change
+        if let address {
+            count(&state.byAddress, address, by: change)
+            count(&state.routes[route, default: RouteState()].byAddress, address, by: change)
+        }
+        if state.routes[route]?.total == 0 { state.routes[route] = nil }
     }
 
     private static func count(_ counts: inout [ClientAddress.CapKey: Int], _ key: ClientAddress.CapKey, by change: Int)

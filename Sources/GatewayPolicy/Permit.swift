@@ -21,11 +21,10 @@ public final class Permit: Sendable {
 
 /// One connection's place on a server. Given back once, like ``Permit``.
 public final class ServerPermit: Sendable {
-    /// Index into the upstream's servers.
-    public let server: Int
+    public let server: ServerRecord
     private let permit: Permit
 
-    init(server: Int, giveBack: @escaping @Sendable () -> Void) {
+    init(server: ServerRecord, giveBack: @escaping @Sendable () -> Void) {
         self.server = server
         permit = Permit(giveBack: giveBack)
     }

@@ -2,159 +2,102 @@ public import GatewayConfig
 public import NIOCore
 import Synchronization
 
-/// Chooses which server of an upstream gets the next connection, and keeps away from those that fail.
+/// Chooses which server of an upstream gets the next connection, as one configuration says, and keeps away from those
+/// that fail. What is known of the servers (``ServerRecord``) outlives it.
 ///
-/// A server that failed rests (``Backoff``); when the rest is over, one connection a second tries it until one
-/// succeeds. Shared by all event loops, called once a handshake.
+/// Shared by all event loops, called once a handshake.
 public final class ServerSelector: Sendable {
-    private struct Server {
-        var active = 0
-        var consecutiveFailures = 0
-        var failuresTotal = 0
-        /// The end of the rest after the latest failure.
-        var restsUntil = NIODeadline.distantPast
-        /// The time of the next try after a rest, when one is under way.
-        var nextProbe = NIODeadline.distantPast
-        /// Smooth weighted round robin: grows by the weight each time, the winner pays what all got.
-        var credit = 0
+    private let balance: UpstreamConfiguration.Balance
+    private let servers: [ServerConfiguration]
+    private let records: [ServerRecord]
+    /// Where the search for the least connected begins, so that equals take turns.
+    private let next = Mutex(0)
 
-        var availableFrom: NIODeadline { max(restsUntil, nextProbe) }
-    }
-
-    private struct State {
-        var servers: [Server]
-        /// Where the search begins, so that equals take turns.
-        var next = 0
-    }
-
-    private static let backoff = Backoff()
-    private static let probeInterval = TimeAmount.seconds(1)
-
-    public let upstream: UpstreamConfiguration
-    private let state: Mutex<State>
-
-    public init(upstream: UpstreamConfiguration) {
-        self.upstream = upstream
-        state = Mutex(State(servers: upstream.servers.map { _ in Server() }))
+    /// - Parameter record: finds what is known of a server.
+    public init(upstream: UpstreamConfiguration, record: (Address) -> ServerRecord) {
+        balance = upstream.balance
+        servers = upstream.servers
+        records = upstream.servers.map { record($0.address) }
     }
 
     /// The server for the next connection; its place is taken until the permit is released.
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
-    /// weight, equals take turns. Servers at their `max_connections` are left out, and so are those that rest, unless
-    /// there is no other: then it is the one whose rest ends first.
+    /// weight, equals take turns. Servers that are drained or down are left out, and so are those at their
+    /// `max_connections` and those that rest, unless there is no other: then it is the one whose rest ends first.
     ///
-    /// - Parameter excluding: indices of servers that this request has tried.
-    public func pick(excluding: Set<Int> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
-        let choice: Result<Int, SelectionFailure> = state.withLock { state in
-            let left = state.servers.indices.filter { !excluding.contains($0) }
-            let open = left.filter { !isFull($0, state) }
-            guard !open.isEmpty else { return .failure(left.isEmpty ? .noneLeft : .allAtCapacity) }
-            let awake = open.filter { state.servers[$0].availableFrom <= now }
-            let choice = awake.isEmpty ? firstToWake(among: open, state) : balanced(awake, &state)
-            guard let server = choice else { return .failure(.noneLeft) }
-            state.servers[server].active += 1
-            if state.servers[server].consecutiveFailures > 0 {
-                state.servers[server].nextProbe = now + Self.probeInterval
+    /// - Parameter excluding: servers that this request has tried.
+    public func pick(excluding: Set<Address> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
+        // One pick at a time, so that no two see the same place free.
+        next.withLock { next in
+            let candidates = servers.indices.compactMap { index -> Candidate? in
+                let server = servers[index]
+                guard server.state == .active, !excluding.contains(server.address) else { return nil }
+                let state = records[index].read()
+                return state.isDrained ? nil : Candidate(index: index, server: server, state: state)
             }
-            return .success(server)
-        }
-        return choice.map { server in
-            ServerPermit(server: server) { [self] in
-                state.withLock { $0.servers[server].active -= 1 }
+            guard !candidates.isEmpty else { return .failure(.noneLeft) }
+            var open = candidates.filter { !$0.isFull }
+            while !open.isEmpty {
+                let awake = open.filter { $0.state.availableFrom <= now }
+                let winner =
+                    awake.isEmpty
+                    ? open.min { $0.state.availableFrom < $1.state.availableFrom } : balanced(awake, next: &next)
+                guard let winner else { break }
+                // Another configuration's selector may have taken the last place meanwhile.
+                if let permit = records[winner.index].take(cap: winner.server.maxConnections, now: now) {
+                    return .success(permit)
+                }
+                open.removeAll { $0.index == winner.index }
             }
+            return .failure(.allAtCapacity)
         }
     }
 
-    /// A connection to the server, or its handshake, failed: the server rests.
-    ///
-    /// Failures of connections that were under way together count as one step of the backoff.
-    ///
-    /// - Parameters:
-    ///   - server: its index.
-    ///   - jitter: a random number of 0 up to 1.
-    public func failed(server: Int, now: NIODeadline, jitter: Double) {
-        state.withLock { state in
-            guard state.servers.indices.contains(server) else { return }
-            state.servers[server].failuresTotal += 1
-            guard state.servers[server].restsUntil <= now else { return }
-            state.servers[server].consecutiveFailures += 1
-            let failures = state.servers[server].consecutiveFailures
-            state.servers[server].restsUntil = now + Self.backoff.delay(after: failures, jitter: jitter)
+    private struct Candidate {
+        let index: Int
+        let server: ServerConfiguration
+        let state: ServerRecord.State
+
+        var weight: Int { max(1, server.weight) }
+        var isFull: Bool { server.maxConnections > 0 && state.active >= server.maxConnections }
+    }
+
+    private func balanced(_ candidates: [Candidate], next: inout Int) -> Candidate? {
+        switch balance {
+        case .roundRobin: nextInRotation(candidates)
+        case .leastConnections: leastConnected(candidates, next: &next)
         }
     }
 
-    /// The server answered the handshake, whatever it said: its rest is over.
-    public func succeeded(server: Int) {
-        state.withLock { state in
-            guard state.servers.indices.contains(server) else { return }
-            state.servers[server].consecutiveFailures = 0
-            state.servers[server].restsUntil = .distantPast
-            state.servers[server].nextProbe = .distantPast
-        }
-    }
-
-    /// How the servers stand, in the order of the configuration.
-    public func snapshot() -> [ServerState] {
-        state.withLock { state in
-            zip(upstream.servers, state.servers).map { configuration, server in
-                ServerState(
-                    address: configuration.address.description, healthy: server.consecutiveFailures == 0,
-                    active: server.active, failuresTotal: server.failuresTotal)
-            }
-        }
-    }
-
-    private func isFull(_ server: Int, _ state: State) -> Bool {
-        let cap = upstream.servers[server].maxConnections
-        return cap > 0 && state.servers[server].active >= cap
-    }
-
-    private func firstToWake(among servers: [Int], _ state: State) -> Int? {
-        servers.min { state.servers[$0].availableFrom < state.servers[$1].availableFrom }
-    }
-
-    private func balanced(_ servers: [Int], _ state: inout State) -> Int? {
-        switch upstream.balance {
-        case .roundRobin: nextInRotation(servers, &state)
-        case .leastConnections: leastConnected(servers, &state)
-        }
-    }
-
-    private func nextInRotation(_ servers: [Int], _ state: inout State) -> Int? {
+    private func nextInRotation(_ candidates: [Candidate]) -> Candidate? {
         var total = 0
-        var winner: Int?
-        for server in servers {
-            let weight = weight(of: server)
-            total += weight
-            state.servers[server].credit += weight
-            if winner.map({ state.servers[server].credit > state.servers[$0].credit }) ?? true { winner = server }
+        var best: (candidate: Candidate, credit: Int)?
+        for candidate in candidates {
+            total += candidate.weight
+            let credit = records[candidate.index].addCredit(candidate.weight)
+            if best.map({ credit > $0.credit }) ?? true { best = (candidate, credit) }
         }
-        if let winner { state.servers[winner].credit -= total }
-        return winner
+        if let best { _ = records[best.candidate.index].addCredit(-total) }
+        return best?.candidate
     }
 
-    private func leastConnected(_ servers: [Int], _ state: inout State) -> Int? {
+    private func leastConnected(_ candidates: [Candidate], next: inout Int) -> Candidate? {
         // Those at and after `next` first, as `min` takes the first of equals.
-        let turned = servers.filter { $0 >= state.next } + servers.filter { $0 < state.next }
-        let winner = turned.min { first, second in
-            // active / weight, multiplied out; connections times 1000 stay far from overflowing.
-            let load = state.servers[first].active * weight(of: second)
-            let other = state.servers[second].active * weight(of: first)
-            return load < other
-        }
-        if let winner { state.next = winner + 1 }
+        let first = next
+        let turned = candidates.filter { $0.index >= first } + candidates.filter { $0.index < first }
+        // active / weight, multiplied out; connections times 1000 stay far from overflowing.
+        let winner = turned.min { $0.state.active * $1.weight < $1.state.active * $0.weight }
+        if let winner { next = winner.index + 1 }
         return winner
     }
-
-    private func weight(of server: Int) -> Int { max(1, upstream.servers[server].weight) }
 }
 
 /// Why no server could be chosen.
 public enum SelectionFailure: Error, Equatable, Sendable {
     /// Each server left has its `max_connections`.
     case allAtCapacity
-    /// Each server was tried already.
+    /// Each server was tried already, or takes no connections.
     case noneLeft
 
     /// How the client is refused: with 503 or 502.
@@ -163,23 +106,5 @@ public enum SelectionFailure: Error, Equatable, Sendable {
         case .allAtCapacity: .serverMaxConnections
         case .noneLeft: .noServer
         }
-    }
-}
-
-/// How one server of an upstream stands at one moment.
-public struct ServerState: Equatable, Sendable {
-    /// As it is written in the configuration.
-    public var address: String
-    /// Whether it did not fail since it last answered.
-    public var healthy: Bool
-    /// Connections that hold a place, those on their way included.
-    public var active: Int
-    public var failuresTotal: Int
-
-    public init(address: String, healthy: Bool, active: Int, failuresTotal: Int) {
-        self.address = address
-        self.healthy = healthy
-        self.active = active
-        self.failuresTotal = failuresTotal
     }
 }

@@ -126,6 +126,9 @@ public struct GatewaySession: ~Copyable {
         }
     }
 
+    /// Whether its end has begun: what that is has been decided.
+    public var isEnding: Bool { outcome != nil }
+
     // MARK: Outputs
 
     /// The next thing to do; nil when there is nothing until the next input.

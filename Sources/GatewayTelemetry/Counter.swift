@@ -39,3 +39,14 @@ public struct Gauge: ~Copyable, Sendable {
     @inlinable
     public var value: Int { storage.load(ordering: .relaxed) }
 }
+
+/// A number that goes up and down, written and read by any thread.
+public struct SharedGauge: ~Copyable, Sendable {
+    private let storage = Atomic<Int>(0)
+
+    public init() {}
+
+    public func add(_ amount: Int) { storage.wrappingAdd(amount, ordering: .relaxed) }
+    public func set(_ value: Int) { storage.store(value, ordering: .relaxed) }
+    public var value: Int { storage.load(ordering: .relaxed) }
+}

@@ -70,6 +70,8 @@ public struct ConnectionsSnapshot: Encodable, Equatable, Sendable {
 /// How the servers of one upstream stand.
 public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
     public struct Server: Encodable, Equatable, Sendable {
+        /// `active`, `draining`, `down`, or `removed`: no configuration in force names it, and it still has connections.
+        public var state: String
         public var healthy: Bool
         /// WebSockets to this server, those on their way included.
         public var active: Int
@@ -79,7 +81,10 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         public var streams: Int
         public var failuresTotal: Int
 
-        public init(healthy: Bool, active: Int, connections: Int, streams: Int = 0, failuresTotal: Int) {
+        public init(
+            state: String = "active", healthy: Bool, active: Int, connections: Int, streams: Int = 0, failuresTotal: Int
+        ) {
+            self.state = state
             self.healthy = healthy
             self.active = active
             self.connections = connections
@@ -88,7 +93,7 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         }
 
         enum CodingKeys: String, CodingKey {
-            case healthy, active, connections, streams
+            case state, healthy, active, connections, streams
             case failuresTotal = "failures_total"
         }
     }
@@ -102,7 +107,7 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         self.name = name
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
             Server(
-                healthy: first.healthy || second.healthy, active: first.active &+ second.active,
+                state: first.state, healthy: first.healthy || second.healthy, active: first.active &+ second.active,
                 connections: first.connections &+ second.connections, streams: first.streams &+ second.streams,
                 failuresTotal: first.failuresTotal &+ second.failuresTotal)
         }

@@ -3,44 +3,53 @@ import Synchronization
 /// Every counter of the process: one set for each event loop and route, so that counting costs no more than adding, and
 /// a snapshot that adds them up.
 public final class Telemetry: Sendable {
-    /// A route as the counters know it.
-    public struct Route: Equatable, Sendable {
-        public var name: String
-        /// 0: no cap.
-        public var maxConnections: Int
-
-        public init(name: String, maxConnections: Int) {
-            self.name = name
-            self.maxConnections = maxConnections
-        }
-    }
-
     static let maximumRejectionKeys = 64
 
+    private struct Routes {
+        var byName: [String: (route: RouteTelemetry, uses: Int)] = [:]
+        /// What routes have counted that are gone: the totals of the process never go back.
+        var goneAccepted: UInt64 = 0
+        var goneClosed: UInt64 = 0
+    }
+
     public let version: String
-    public let routes: [Route]
     /// HTTP/2 connections that ended because a rule was broken.
     public let http2Client = HTTP2Failures()
     public let http2Server = HTTP2Failures()
     private let loops: [LoopCounters]
-    /// By loop, then by route.
-    private let counters: [[RouteCounters]]
+    private let routes = Mutex(Routes())
     private let rejected = Mutex(BoundedTally(maximumNames: Telemetry.maximumRejectionKeys))
 
     /// - Parameters:
     ///   - loops: number of event loops, at least 1.
-    ///   - routes: in the order that route numbers count.
     ///   - version: of the program.
-    public init(loops: Int, routes: [Route], version: String) {
+    public init(loops: Int, version: String) {
         self.version = version
-        self.routes = routes
         self.loops = (0..<max(1, loops)).map { _ in LoopCounters() }
-        counters = self.loops.map { _ in routes.map { _ in RouteCounters() } }
     }
 
-    /// The counters of one loop. Both numbers count from 0 and must exist.
-    public func counters(loop: Int, route: Int) -> RouteCounters {
-        counters[loop][route]
+    /// The counters of a route, found again by its name, or new ones. They stay until ``release(_:)`` was called as often
+    /// as this. Any thread.
+    public func acquire(route name: String) -> RouteTelemetry {
+        routes.withLock { routes in
+            let route = routes.byName[name]?.route ?? RouteTelemetry(name: name, loops: loops.count)
+            routes.byName[name] = (route, (routes.byName[name]?.uses ?? 0) + 1)
+            return route
+        }
+    }
+
+    /// Nothing counts there any more, as far as this user goes. Any thread.
+    public func release(_ route: RouteTelemetry) {
+        routes.withLock { routes in
+            guard let known = routes.byName[route.name], known.route === route else { return }
+            guard known.uses <= 1 else {
+                routes.byName[route.name] = (route, known.uses - 1)
+                return
+            }
+            routes.byName[route.name] = nil
+            routes.goneAccepted &+= route.loops.reduce(0) { $0 &+ $1.accepted.value }
+            routes.goneClosed &+= route.loops.reduce(0) { $0 &+ $1.closed.value }
+        }
     }
 
     public var loopCount: Int { loops.count }
@@ -73,9 +82,10 @@ public final class Telemetry: Sendable {
     public func snapshot(
         uptimeSeconds: Double, draining: Bool, upstreams: [UpstreamSnapshot] = [], residentMemoryBytes: UInt64? = nil
     ) -> StatsSnapshot {
-        let routeSnapshots = routes.indices.map { route in
-            RouteSnapshot(route: routes[route], loops: counters.map { $0[route] })
+        let (routes, goneAccepted, goneClosed) = routes.withLock {
+            ($0.byName.values.map(\.route), $0.goneAccepted, $0.goneClosed)
         }
+        let snapshots = Dictionary(uniqueKeysWithValues: routes.map { ($0.name, RouteSnapshot($0)) })
         return StatsSnapshot(
             version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
             residentMemoryBytes: residentMemoryBytes,
@@ -84,17 +94,18 @@ public final class Telemetry: Sendable {
                 client: .init(loops.map(\.http2Client), http2Client),
                 server: .init(loops.map(\.http2Server), http2Server)),
             connections: ConnectionsSnapshot(
-                active: routeSnapshots.reduce(0) { $0 &+ $1.active },
-                acceptedTotal: routeSnapshots.reduce(0) { $0 &+ $1.acceptedTotal },
-                closedTotal: routeSnapshots.reduce(0) { $0 &+ $1.closedTotal },
+                active: snapshots.values.reduce(0) { $0 &+ $1.active },
+                acceptedTotal: snapshots.values.reduce(goneAccepted) { $0 &+ $1.acceptedTotal },
+                closedTotal: snapshots.values.reduce(goneClosed) { $0 &+ $1.closedTotal },
                 rejectedTotal: rejected.withLock { $0.counts }),
-            routes: Dictionary(zip(routes.map(\.name), routeSnapshots)) { first, _ in first },
+            routes: snapshots,
             upstreams: Dictionary(upstreams.map { ($0.name, $0) }) { first, _ in first })
     }
 }
 
 extension RouteSnapshot {
-    init(route: Telemetry.Route, loops: [RouteCounters]) {
+    init(_ route: RouteTelemetry) {
+        let loops = route.loops
         func sum(_ counter: (RouteCounters) -> UInt64) -> UInt64 { loops.reduce(0) { $0 &+ counter($1) } }
         func sum(_ gauge: (RouteCounters) -> Int) -> Int { loops.reduce(0) { $0 &+ gauge($1) } }
         var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
@@ -106,7 +117,7 @@ extension RouteSnapshot {
             handshakes.add(rare.handshakes)
         }
         self.init(
-            active: sum { $0.active.value }, maxConnections: route.maxConnections,
+            active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
             acceptedTotal: sum { $0.accepted.value }, closedTotal: sum { $0.closed.value },
             protocols: .init(
                 client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),

@@ -2,12 +2,17 @@ import Synchronization
 
 /// The process-wide account of zlib memory, in bytes.
 public final class CompressionMemory: Sendable {
-    /// What ``reserve(_:)`` does not go past.
-    public let limit: Int
+    private let mostTaken: Atomic<Int>
     private let taken = Atomic<Int>(0)
 
     public init(limit: Int) {
-        self.limit = limit
+        mostTaken = Atomic(limit)
+    }
+
+    /// What ``reserve(_:)`` does not go past. Lowered below what is taken, it takes nothing away from anyone.
+    public var limit: Int {
+        get { mostTaken.load(ordering: .relaxed) }
+        set { mostTaken.store(newValue, ordering: .relaxed) }
     }
 
     /// May be over the limit, by what was taken without asking.

@@ -13,7 +13,7 @@ struct StandardErrorLogTests {
         var configuration = LogConfiguration()
         configuration.format = format
         configuration.level = level
-        return StandardErrorLog(configuration)
+        return StandardErrorLog(LogSettings(configuration))
     }
 
     private func line(

@@ -47,6 +47,8 @@ final class ClientExchange {
     private let peer: () -> ClientAddress
     private weak var responder: (any ClientResponder)?
     private var state = State.reading
+    /// The one that the request is decided on by, and stays with.
+    private var generation: Generation
     private var isHead = false
 
     /// - Parameter peer: whoever is at the other end of the client's connection, once it is known.
@@ -59,6 +61,7 @@ final class ClientExchange {
         self.loop = loop
         self.responder = responder
         self.peer = peer
+        generation = loop.generation
     }
 
     /// Whether a head is waited for.
@@ -81,12 +84,15 @@ final class ClientExchange {
     func decide(_ request: HTTPRequest) {
         guard case .reading = state else { return }
         isHead = request.method == .head
+        generation = loop.generation
+        // A connection may be older than the generation; what the listener says of requests is not.
+        let listener = generation.listener(listener.name)?.configuration ?? listener
         let sentID = SentRequestID.kept(request.headerFields, from: peer(), trusted: listener.trustedProxies)
         if let sentID { requestID = sentID }
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener)
-        switch RequestDecision.make(request, loop.runtime, now: .now()) {
+        switch RequestDecision.make(request, generation, loop.process, now: .now()) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
         case .redirect(let status, let location):
@@ -108,13 +114,13 @@ final class ClientExchange {
         attempt.start()
     }
 
-    func refuse(_ refusal: Refusal, route: Int? = nil) {
-        loop.runtime.telemetry.rejected(refusal.key)
+    func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
+        loop.process.telemetry.rejected(refusal.key)
         var metadata: Logger.Metadata = [
             "status": "\(refusal.status)", "refusal": "\(refusal.key)", "client": "\(peer())",
             "listener": "\(listener.name)", "client_protocol": "\(version)",
         ]
-        if let route { metadata["route"] = "\(loop.runtime.routes.routes[route].name)" }
+        if let route { metadata["route"] = "\(route.name)" }
         if case .badAnswer(let reason) = refusal { metadata["reason"] = "\(reason)" }
         if case .badRequest(let reason) = refusal { metadata["reason"] = "\(reason)" }
         logger.info("request refused", metadata: metadata)
@@ -125,7 +131,7 @@ final class ClientExchange {
     func timedOut() -> Bool {
         switch state {
         case .reading, .admitted: refuse(.handshakeTimeout)
-        case .connecting(let decision, _): refuse(.responseTimeout, route: decision.routeIndex)
+        case .connecting(let decision, _): refuse(.responseTimeout, route: decision.route)
         case .relayingRefusal: return false
         case .answered, .relaying: break
         }
@@ -145,7 +151,7 @@ final class ClientExchange {
     }
 
     private var logger: Logger {
-        var logger = loop.runtime.logger
+        var logger = loop.process.logger
         logger[metadataKey: "request_id"] = "\(requestID)"
         return logger
     }
@@ -175,7 +181,7 @@ final class ClientExchange {
 extension ClientExchange: UpstreamAttemptDelegate {
     func failed(_ refusal: Refusal) {
         guard case .connecting(let decision, _) = state else { return }
-        refuse(refusal, route: decision.routeIndex)
+        refuse(refusal, route: decision.route)
     }
 
     func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address) {
@@ -183,10 +189,10 @@ extension ClientExchange: UpstreamAttemptDelegate {
         if version == .http2, response.status.kind == .successful {
             // Success is what tells this client that its WebSocket is open (RFC 8441 §5).
             return refuse(
-                .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.routeIndex)
+                .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.route)
         }
         state = .relayingRefusal(decision, attempt, leg)
-        loop.runtime.telemetry.rejected("upstream_refused")
+        loop.process.telemetry.rejected("upstream_refused")
         logger.info(
             "server refused",
             metadata: [
@@ -234,7 +240,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         } catch {
             server.permit.release()
             server.leg.giveUp()
-            refuse(.badAnswer("\(error)"), route: decision.routeIndex)
+            refuse(.badAnswer("\(error)"), route: decision.route)
         }
     }
 
@@ -247,7 +253,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         let info = SessionInfo(
             decision, server, extensions, listener: listener.name, clientVersion: version, startedAt: startedAt,
             loop: loop)
-        let driver = loop.add { id in
+        let driver = loop.add(from: generation) { id in
             SessionDriver(
                 id: id, info: info,
                 session: GatewaySession(

@@ -22,7 +22,8 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     /// What a head may have beside what `limits.max_header_size` counts: method, version, white space around values.
     private static let unmeasured = 1024
 
-    private let listener: ListenerConfiguration
+    private let listener: CompiledListener
+    private let limits: ProcessLimits
     private let loop: LoopContext
     private let gate: HTTP1HeadGate
     private let encoder: HTTPResponseEncoder
@@ -34,22 +35,23 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasCodec = false
     /// Made with the first use, as it refers to this handler.
     private lazy var exchange = ClientExchange(
-        listener: listener, version: .http1, loop: loop, responder: self,
+        listener: listener.configuration, version: .http1, loop: loop, responder: self,
         peer: { [weak self] in ClientAddress(of: self?.context?.channel) })
 
-    init(listener: ListenerConfiguration, loop: LoopContext) {
+    init(listener: CompiledListener, loop: LoopContext) {
         self.listener = listener
         self.loop = loop
+        limits = loop.generation.configuration.limits
         isTLSReady = listener.tls == nil
-        let maxHeaderSize = loop.runtime.configuration.limits.maxHeaderSize
+        let maxHeaderSize = limits.maxHeaderSize
         gate = HTTP1HeadGate(maxLength: maxHeaderSize + Self.unmeasured)
-        var limits = NIOHTTPDecoderLimitConfiguration()
+        var decoding = NIOHTTPDecoderLimitConfiguration()
         // A byte that is no ASCII counts twice there.
-        limits.maxHeaderFieldSize = 2 * maxHeaderSize
-        limits.maxHeaderListSize = 2 * maxHeaderSize
+        decoding.maxHeaderFieldSize = 2 * maxHeaderSize
+        decoding.maxHeaderListSize = 2 * maxHeaderSize
         encoder = HTTPResponseEncoder()
         decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits))
+            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding))
     }
 
     /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
@@ -71,7 +73,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private func startTimer(_ context: ChannelHandlerContext) {
         timer?.cancel()
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let timeout = TimeAmount(loop.runtime.configuration.limits.handshakeTimeout)
+        let timeout = TimeAmount(limits.handshakeTimeout)
         timer = context.eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
     }
 
@@ -103,7 +105,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
             let size = head.headers.reduce(head.uri.utf8.count) {
                 $0 + $1.name.utf8.count + $1.value.unicodeScalars.count + 4
             }
-            guard size <= loop.runtime.configuration.limits.maxHeaderSize else { throw Refusal.headerTooLarge }
+            guard size <= limits.maxHeaderSize else { throw Refusal.headerTooLarge }
             exchange.decide(try HTTP1Head.request(from: head, scheme: listener.tls == nil ? "http" : "https"))
             if exchange.isBusy { gate.hold() }
         } catch {
@@ -127,7 +129,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private func timedOut() {
         guard isTLSReady || !exchange.isReading else {
             // There is no way to answer inside a TLS handshake that is not done.
-            loop.runtime.telemetry.rejected(Refusal.handshakeTimeout.key)
+            loop.process.telemetry.rejected(Refusal.handshakeTimeout.key)
             context?.close(promise: nil)
             return
         }
@@ -155,7 +157,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if exchange.isAnswered { return }
         if !(error is NIOSSLError), !(error is IOError), !(error is BoringSSLError) {
-            loop.runtime.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
+            loop.process.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
         }
         context.close(promise: nil)
     }

@@ -11,7 +11,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
     /// How long a connection without a stream is kept for the next one.
     static let idleTimeout = TimeAmount.seconds(60)
 
-    let listener: ListenerConfiguration
+    /// As it was when the connection came.
+    private let accepted: CompiledListener
     let loop: LoopContext
     let handler: HTTP2Handler
     private let peer: ClientAddress
@@ -21,19 +22,25 @@ final class HTTP2Front: HTTP2HandlerOwner {
     private var isDraining = false
     private var knownStreams = 0
 
-    init(id: UInt64, listener: ListenerConfiguration, loop: LoopContext, peer: ClientAddress) {
-        self.listener = listener
+    init(id: UInt64, listener accepted: CompiledListener, loop: LoopContext, peer: ClientAddress) {
+        self.accepted = accepted
         self.loop = loop
         self.peer = peer
         let limits = HTTP2Limits(
-            maxStreams: listener.maxStreams, maxHeaderListSize: loop.runtime.configuration.limits.maxHeaderSize,
-            offersConnectProtocol: listener.websocketOverHTTP2)
+            maxStreams: accepted.configuration.maxStreams,
+            maxHeaderListSize: loop.generation.configuration.limits.maxHeaderSize,
+            offersConnectProtocol: accepted.configuration.websocketOverHTTP2)
         handler = HTTP2Handler(id: id, connection: HTTP2Connection(role: .server, limits: limits))
+    }
+
+    /// As it is now, for the next stream.
+    var listener: ListenerConfiguration {
+        loop.generation.listener(accepted.configuration.name)?.configuration ?? accepted.configuration
     }
 
     private var connection: HTTP2Connection { handler.connection }
     var streamCount: Int { connection.streamCount }
-    private var handshakeTimeout: TimeAmount { TimeAmount(loop.runtime.configuration.limits.handshakeTimeout) }
+    private var handshakeTimeout: TimeAmount { TimeAmount(loop.generation.configuration.limits.handshakeTimeout) }
 
     /// Adds the connection to a pipeline whose bytes it is to read.
     func start(in pipeline: ChannelPipeline.SynchronousOperations) throws {
@@ -71,8 +78,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
     func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {}
 
     func failed(_ failure: HTTP2Failure) {
-        loop.runtime.telemetry.http2Client.failed("\(failure.code.name)")
-        loop.runtime.logger.info(
+        loop.process.telemetry.http2Client.failed("\(failure.code.name)")
+        loop.process.logger.info(
             "HTTP/2 connection failed",
             metadata: [
                 "client": "\(peer)", "listener": "\(listener.name)", "error": "\(failure.code.name)",
@@ -102,8 +109,21 @@ final class HTTP2Front: HTTP2HandlerOwner {
 
     // MARK: Ends
 
+    /// The listener is another, or gone: clients have to come again for what it offers now.
+    func followListener() {
+        let now = loop.generation.listener(accepted.configuration.name)?.configuration
+        let was = accepted.configuration
+        let isSame =
+            now.map {
+                $0.tls == was.tls && $0.protocols == was.protocols && $0.maxStreams == was.maxStreams
+                    && $0.websocketOverHTTP2 == was.websocketOverHTTP2
+            } ?? false
+        if !isSame { drain() }
+    }
+
     /// No more streams: those that are open are ended by their sessions.
     func drain() {
+        guard !isDraining else { return }
         isDraining = true
         connection.sendGoAway(.noError, "restarting")
         handler.scheduleFlush()

@@ -32,7 +32,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         stream.delegate = self
         front.loop.counters.handshaking.add()
         front.loop.counters.http2Client.streamsOpened.add()
-        startTimer(TimeAmount(front.loop.runtime.configuration.limits.handshakeTimeout))
+        startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout))
         do throws(Refusal) {
             let request = try Self.checked(request, endsStream: endsStream)
             exchange.decide(request)
@@ -139,7 +139,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
 
     func beginAnswer(_ response: HTTPResponse) {
         // A server that never ends its response, or a client that never reads it, may not hold both streams.
-        startTimer(TimeAmount(front.loop.runtime.configuration.limits.handshakeTimeout))
+        startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout))
         var response = response
         response.headerFields[.upgrade] = nil
         connection.respond(response, on: stream)

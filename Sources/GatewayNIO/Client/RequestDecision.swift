@@ -19,12 +19,14 @@ struct GatewayRequest {
 
 /// What becomes of a request: the way through routes, handshake rules, origins and caps, in that order.
 enum RequestDecision {
-    case refuse(Refusal, route: Int?)
+    case refuse(Refusal, route: RouteConfiguration?)
     case redirect(status: Int, location: String)
     case respond(FixedResponse, body: ByteBuffer, edits: HeaderEdits)
     case proxy(ProxyDecision)
 
-    static func make(_ request: GatewayRequest, _ runtime: GatewayRuntime, now: NIODeadline) -> RequestDecision {
+    static func make(
+        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState, now: NIODeadline
+    ) -> RequestDecision {
         let checked: CheckedRequest
         do throws(Refusal) {
             checked = try CheckedRequest(request.request, on: request.listener)
@@ -42,54 +44,54 @@ enum RequestDecision {
         let routed = RoutedRequest(
             host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols,
             listener: request.listener.name)
-        let index: Int
+        let match: Generation.Route
         do throws(Refusal) {
-            guard let match = try runtime.routes.match(routed) else { return .refuse(.noRoute, route: nil) }
-            index = match
+            guard let found = try generation.route(for: routed) else { return .refuse(.noRoute, route: nil) }
+            match = found
         } catch {
             return .refuse(error, route: nil)
         }
-        let route = runtime.routes.routes[index]
-        let upstreamName: String
+        let route = match.configuration
         switch route.action {
         case .redirect(let status, let location): return .redirect(status: status, location: location)
         case .respond(let response):
             // Success would open the tunnel that a CONNECT asks for (RFC 9113 §8.5, RFC 8441 §5).
             if http.method == .connect, (200...299).contains(response.status) {
-                return .refuse(.noWebSocket, route: index)
+                return .refuse(.noWebSocket, route: route)
             }
-            let body = runtime.fixedBodies[index] ?? ByteBuffer()
-            return .respond(response, body: body, edits: route.responseHeaders)
-        case .upstream(let name): upstreamName = name
+            return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
+        case .upstream: break
         }
 
         let upgrade: UpgradeRequest
         switch outcome {
         case .upgrade(let request): upgrade = request
-        case .notWebSocket: return .refuse(.notWebSocket, route: index)
-        case .refused(let refusal): return .refuse(Refusal(refusal), route: index)
+        case .notWebSocket: return .refuse(.notWebSocket, route: route)
+        case .refused(let refusal): return .refuse(Refusal(refusal), route: route)
         }
-        guard OriginCheck.allows(upgrade.origin, policy: route.origins) else { return .refuse(.origin, route: index) }
+        guard OriginCheck.allows(upgrade.origin, policy: route.origins) else { return .refuse(.origin, route: route) }
         let forwarded = ForwardedFields(
             peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
             trusted: request.listener.trustedProxies)
-        if request.listener.via, ViaField.names(runtime.pseudonym, in: http.headerFields) {
-            return .refuse(.loop, route: index)
+        if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
+            return .refuse(.loop, route: route)
         }
-        guard let upstream = runtime.upstreams[upstreamName] else { return .refuse(.noServer, route: index) }
-        switch runtime.admission.admit(route: index, clientAddress: forwarded.clientAddress, now: now) {
+        guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
+        let admission = process.admission.admit(
+            route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
+        switch admission {
         case .failure(let refusal):
-            return .refuse(refusal, route: index)
+            return .refuse(refusal, route: route)
         case .success(let permit):
             let negotiation = NegotiationPlan(
                 settings: route.session.compression, clientOffers: upgrade.extensionOffers,
-                allowance: CompressionAllowance(runtime.compressionMemory, settings: route.session.compression))
+                allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
             return .proxy(
                 ProxyDecision(
-                    upgrade: upgrade, target: checked.target, route: route, routeIndex: index, upstream: upstream,
+                    upgrade: upgrade, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
                     permit: permit, forwarded: forwarded, negotiation: negotiation, requestID: request.id,
                     via: request.listener.via
-                        ? ViaField.element(version: request.version.number, pseudonym: runtime.pseudonym) : nil))
+                        ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil))
         }
     }
 }
@@ -99,7 +101,7 @@ struct ProxyDecision {
     let upgrade: UpgradeRequest
     let target: RequestTarget
     let route: RouteConfiguration
-    let routeIndex: Int
+    let liveRoute: LiveRoute
     let upstream: Upstream
     let permit: Permit
     let forwarded: ForwardedFields

@@ -5,152 +5,175 @@ public import GatewayTelemetry
 import Logging
 public import NIOCore
 import NIOPosix
+import Synchronization
 import WebSocketCore
 
-/// The data path of a running gateway: its event loops, listeners and upstreams.
+/// The data path of a running gateway: its event loops, and the generation, the listeners and the sessions on them.
 public final class GatewayServer: Sendable {
-    public let runtime: GatewayRuntime
-    private let loops: [LoopHandle]
-    private let listeners: [Listener]
-    private let refreshes: [Task<Void, Never>]
+    public let process: ProcessState
+    let loops: [LoopHandle]
+    private let state: Mutex<State>
+    private let upkeep: Task<Void, Never>
+
+    private struct State {
+        var generation: Generation
+        var listeners: Listeners
+    }
 
     /// Opens every listener.
     ///
     /// - Throws: `ListenerError` for the first one that can't be opened; those before it are closed again.
-    public static func start(_ runtime: GatewayRuntime, group: any EventLoopGroup) async throws -> GatewayServer {
+    public static func start(
+        _ generation: Generation, process: ProcessState, group: any EventLoopGroup
+    ) async throws -> GatewayServer {
         var loops: [LoopHandle] = []
         for (index, eventLoop) in group.makeIterator().enumerated() {
             let context = try await eventLoop.submit {
                 NIOLoopBound(
-                    LoopContext(runtime: runtime, eventLoop: eventLoop, index: index), eventLoop: eventLoop)
+                    LoopContext(process: process, generation: generation, eventLoop: eventLoop, index: index),
+                    eventLoop: eventLoop)
             }.get()
             loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
         }
-        var listeners: [Listener] = []
-        for configuration in runtime.configuration.listeners {
-            do {
-                listeners.append(try await Listener.bind(configuration, loops: loops, logger: runtime.logger))
-            } catch {
-                for listener in listeners { await listener.stopAccepting() }
-                throw ListenerError(name: configuration.name, address: configuration.address, reason: "\(error)")
-            }
-        }
-        for listener in listeners {
-            runtime.logger.info(
-                "listening",
-                metadata: [
-                    "listener": "\(listener.configuration.name)", "address": "\(listener.boundAddress)",
-                    "tls": "\(listener.configuration.tls != nil)",
-                ])
-        }
-        return GatewayServer(runtime: runtime, loops: loops, listeners: listeners)
+        var listeners = Listeners()
+        let change = try await listeners.prepare(generation, loops: loops, logger: process.logger)
+        _ = listeners.apply(change, logger: process.logger)
+        generation.comeIntoForce(in: process)
+        return GatewayServer(
+            process: process, loops: loops, state: State(generation: generation, listeners: listeners))
     }
 
-    private init(runtime: GatewayRuntime, loops: [LoopHandle], listeners: [Listener]) {
-        self.runtime = runtime
+    private init(process: ProcessState, loops: [LoopHandle], state: consuming State) {
+        self.process = process
         self.loops = loops
-        self.listeners = listeners
-        let logger = runtime.logger
-        // Nobody waits for them: a name that is not known yet holds up those who ask for its server, and nobody else.
-        let lookups = runtime.upstreams.values.flatMap { upstream in
-            upstream.addresses.filter(\.isName).map { name in
-                let eventLoop = loops[0].eventLoop
-                _ = name.lookUp(on: eventLoop, now: .now())
-                return Self.every(upstream.configuration.dnsRefresh) {
-                    try? await name.lookUp(on: eventLoop, now: .now())?.get()
-                }
-            }
-        }
-        let renewals = listeners.compactMap { listener in
-            listener.tls.map { tls in
-                Self.every(RenewedTLS.interval) { await Self.renew(tls, of: listener.configuration, logger: logger) }
-            }
-        }
-        refreshes = lookups + renewals
+        let current = CurrentGeneration(state.generation)
+        self.current = current
+        self.state = Mutex(state)
+        let eventLoop = loops[0].eventLoop
+        upkeep = Task { await Upkeep(eventLoop: eventLoop, logger: process.logger).run { current.value } }
     }
 
-    private static func every(_ interval: Duration, _ work: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
-        Task {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: interval)
-                if !Task.isCancelled { await work() }
-            }
-        }
-    }
+    private let current: CurrentGeneration
 
-    private static func renew(_ tls: RenewedTLS, of listener: ListenerConfiguration, logger: Logger) async {
-        switch try? await NIOThreadPool.singleton.runIfActive({ tls.renew() }) {
-        case .renewed:
-            logger.info("certificates renewed", metadata: ["listener": "\(listener.name)"])
-        case .refused(let reason):
-            logger.error(
-                "certificates changed and can't be used; those before stay",
-                metadata: ["listener": "\(listener.name)", "reason": "\(reason)"])
-        case .unchanged, nil:
-            break
-        }
-    }
+    /// The one in force.
+    public var generation: Generation { current.value }
 
     /// Addresses as bound, by listener name.
     public var addresses: [(name: String, address: Address)] {
-        listeners.map { ($0.configuration.name, $0.boundAddress) }
-    }
-
-    /// Open WebSockets, oldest first, as far as the filter lets them through.
-    public func connections(_ filter: ConnectionFilter) async -> [ConnectionSnapshot] {
-        let route = filter.route.map { name in runtime.telemetry.routes.firstIndex { $0.name == name } }
-        // A route that doesn't exist has no connections.
-        if let route, route == nil { return [] }
-        let ip = filter.ip.flatMap { ClientAddress(parsing: $0) }
-        if filter.ip != nil, ip == nil { return [] }
-        var found: [ConnectionSnapshot] = []
-        for loop in loops {
-            found +=
-                (try? await loop.eventLoop.submit {
-                    let drivers = loop.context.value.sessions.filter { _, driver in
-                        (route == nil || driver.info.route == route) && (ip == nil || driver.info.client == ip)
-                    }
-                    return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
-                }.get()) ?? []
-        }
-        return Array(found.sorted { $0.ageSeconds > $1.ageSeconds }.prefix(filter.limit))
-    }
-
-    /// Ends one WebSocket with this Close, once the messages in flight are through; false when there is none.
-    public func close(_ id: UInt64, code: UInt16, reason: String) async -> Bool {
-        let payload = ClosePayload(code: CloseCode(rawValue: code), reason: reason)
-        for loop in loops {
-            let isFound = try? await loop.eventLoop.submit {
-                guard let driver = loop.context.value.sessions[id] else { return false }
-                driver.close(payload, grace: .seconds(5))
-                return true
-            }.get()
-            if isFound == true { return true }
-        }
-        return false
+        state.withLock { $0.listeners.open }.map { ($0.configuration.name, $0.boundAddress) }
     }
 
     /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over
     /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over.
     public func drain() async {
-        let settings = runtime.configuration.drain
-        runtime.admission.startDraining()
+        let settings = generation.configuration.drain
+        process.admission.startDraining()
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
-        for listener in listeners { await listener.stopAccepting() }
-        for refresh in refreshes { refresh.cancel() }
+        for listener in state.withLock({ $0.listeners.open }) { await listener.stopAccepting() }
+        upkeep.cancel()
         await withTaskGroup(of: Void.self) { group in
             for loop in loops {
                 group.addTask { await LoopDrain.run(on: loop, settings: settings, deadline: deadline) }
             }
         }
     }
+
+    // MARK: Another generation
+
+    /// What becomes of the open WebSockets.
+    public struct Fates: Equatable, Sendable {
+        public var kept = 0
+        /// Closed one after the other, spread over `drain.spread`.
+        public var drained = 0
+        /// Closed at once.
+        public var closed = 0
+    }
+
+    /// What would become of the open WebSockets.
+    public func fates(in difference: ConfigurationDifference) async -> Fates {
+        var fates = Fates()
+        for loop in loops {
+            for (_, fate) in await Self.fates(on: loop, in: difference) { fates.count(fate) }
+        }
+        return fates
+    }
+
+    /// Puts a generation into force: its listeners are opened, handshakes that begin now are decided on by it, and
+    /// sessions of routes and servers that it changes or lacks end as those say.
+    ///
+    /// One call at a time.
+    ///
+    /// - Throws: `ListenerError` for a listener that can't be opened; then nothing has changed.
+    public func follow(_ next: Generation, difference: ConfigurationDifference) async throws -> Fates {
+        let open = state.withLock { $0.listeners }
+        let change = try await open.prepare(next, loops: loops, logger: process.logger)
+        let closing = state.withLock { state in
+            state.generation = next
+            return state.listeners.apply(change, logger: process.logger)
+        }
+        current.value = next
+        next.comeIntoForce(in: process)
+        var fates = Fates()
+        var toDrain: [Shedding.Target] = []
+        var toClose: [Shedding.Target] = []
+        for loop in loops {
+            for (target, fate) in await Self.fates(on: loop, in: difference, following: next) {
+                fates.count(fate)
+                switch fate {
+                case .keep: break
+                case .drain: toDrain.append(target)
+                case .close: toClose.append(target)
+                }
+            }
+        }
+        for listener in closing { await listener.stopAccepting() }
+        let settings = next.configuration.drain
+        let payload = ClosePayload(code: CloseCode(rawValue: settings.code), reason: "configuration changed")
+        await Shedding(payload: payload, grace: Self.leastGrace).run(toClose, perSecond: nil)
+        shed(toDrain, payload, perSecond: nil)
+        return fates
+    }
+
+    /// What sessions that are closed at once have for the message in flight.
+    static let leastGrace = TimeAmount.seconds(1)
+
+    private static func fates(
+        on loop: LoopHandle, in difference: ConfigurationDifference, following next: Generation? = nil
+    ) async -> [(Shedding.Target, ChangeAction)] {
+        let fates = try? await loop.eventLoop.submit {
+            let context = loop.context.value
+            if let next { context.follow(next) }
+            // Many sessions, few routes and servers.
+            var known: [[ObjectIdentifier]: ChangeAction] = [:]
+            return context.sessions.map { id, driver in
+                let kind = [ObjectIdentifier(driver.info.route), ObjectIdentifier(driver.info.server)]
+                let fate = known[kind] ?? driver.info.fate(in: difference)
+                known[kind] = fate
+                return (Shedding.Target(loop: loop, id: id), fate)
+            }
+        }.get()
+        return fates ?? []
+    }
 }
 
-/// A listener that could not be opened.
-public struct ListenerError: Error, CustomStringConvertible {
-    public let name: String
-    public let address: Address
-    public let reason: String
+extension GatewayServer.Fates {
+    mutating func count(_ fate: ChangeAction) {
+        switch fate {
+        case .keep: kept += 1
+        case .drain: drained += 1
+        case .close: closed += 1
+        }
+    }
+}
 
-    public var description: String { "listener \(name) can't listen on \(address): \(reason)" }
+/// The generation in force, for whoever is on no event loop.
+private final class CurrentGeneration: Sendable {
+    private let generation: Mutex<Generation>
+
+    init(_ generation: Generation) { self.generation = Mutex(generation) }
+
+    var value: Generation {
+        get { generation.withLock { $0 } }
+        set { generation.withLock { $0 = newValue } }
+    }
 }

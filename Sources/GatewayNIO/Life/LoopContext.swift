@@ -15,7 +15,9 @@ import WebSocketCore
 /// What belongs to one event loop and is touched by it alone: its open sessions, their deadlines, its idle zlib
 /// state. Nothing on the way of a message crosses a thread.
 final class LoopContext {
-    let runtime: GatewayRuntime
+    let process: ProcessState
+    /// In force for what begins now.
+    private(set) var generation: Generation
     let eventLoop: any EventLoop
     let index: Int
     let zlib: ZlibPool
@@ -32,33 +34,56 @@ final class LoopContext {
     private var turnIsScheduled = false
     private var latestDate = (second: 0, text: "")
 
-    init(runtime: GatewayRuntime, eventLoop: any EventLoop, index: Int) {
-        self.runtime = runtime
+    init(process: ProcessState, generation: Generation, eventLoop: any EventLoop, index: Int) {
+        self.process = process
+        self.generation = generation
         self.eventLoop = eventLoop
         self.index = index
-        zlib = ZlibPool(memory: runtime.compressionMemory)
-        counters = runtime.telemetry.counters(loop: index)
+        zlib = ZlibPool(memory: process.compressionMemory)
+        counters = process.telemetry.counters(loop: index)
         deadlines = LoopDeadlines(eventLoop: eventLoop)
         deadlines.fire = { [unowned self] id, now in self.sessions[id]?.deadlineReached(now: now) }
     }
 
-    func counters(route: Int) -> RouteCounters {
-        runtime.telemetry.counters(loop: index, route: route)
+    func counters(of route: LiveRoute) -> RouteCounters { route.counters.counters(loop: index) }
+
+    /// From now on requests are decided on by this generation.
+    func follow(_ next: Generation) {
+        generation = next
+        for (key, pool) in pools {
+            pool.isWanted = isWanted(key)
+            if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
+        }
+        for front in fronts.values { front.followListener() }
     }
 
     /// Keeps a session until it has ended.
-    func add(_ make: (SessionID) -> SessionDriver) -> SessionDriver {
+    ///
+    /// - Parameter origin: the generation it began with.
+    func add(from origin: Generation, _ make: (SessionID) -> SessionDriver) -> SessionDriver {
         let id = makeID()
         let driver = make(id)
         sessions[id] = driver
+        let drains = driver.info.server.record.isDrained
+        if origin !== generation || drains {
+            eventLoop.assumeIsolated().execute { self.catchUp(driver, from: origin, drains: drains) }
+        }
         if let sessionAdded { eventLoop.assumeIsolated().execute { sessionAdded(driver) } }
         return driver
+    }
+
+    /// A session has come whose handshake began before something changed that concerns it.
+    private func catchUp(_ driver: SessionDriver, from origin: Generation, drains: Bool) {
+        guard sessions[driver.id] != nil else { return }
+        let difference = ConfigurationDifference(from: origin.configuration, to: generation.configuration)
+        let fate = max(driver.info.fate(in: difference), drains ? .drain : .keep)
+        if fate != .keep { driver.restart(fate, settings: generation.configuration.drain) }
     }
 
     /// A number for a session or a shared connection, unlike any other of the process.
     func makeID() -> UInt64 {
         lastID &+= 1
-        return lastID &* UInt64(runtime.telemetry.loopCount) &+ UInt64(index)
+        return lastID &* UInt64(process.telemetry.loopCount) &+ UInt64(index)
     }
 
     func remove(_ id: SessionID) {
@@ -81,12 +106,25 @@ final class LoopContext {
     func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
 
     /// The connections of this loop to one server.
-    func pool(of upstream: Upstream, server: Int) -> HTTP2Pool {
-        let key = HTTP2Pool.Key(upstream: upstream.configuration.name, server: server)
+    func pool(of upstream: Upstream, server: LiveServer) -> HTTP2Pool {
+        let key = HTTP2Pool.Key(server: server, transport: upstream.transport)
         if let pool = pools[key] { return pool }
         let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
+        pool.isWanted = isWanted(key)
         pools[key] = pool
         return pool
+    }
+
+    /// Whether the generation in force has connections of that kind.
+    private func isWanted(_ key: HTTP2Pool.Key) -> Bool {
+        generation.upstreams[key.server.upstream.name].map { upstream in
+            upstream.transport === key.transport && upstream.server(key.server.address) === key.server
+        } ?? false
+    }
+
+    /// A pool that is not wanted has lost its last connection.
+    func remove(_ pool: HTTP2Pool) {
+        if !pool.isWanted { pools[HTTP2Pool.Key(server: pool.server, transport: pool.transport)] = nil }
     }
 
     /// What `Date` says now (RFC 9110 §6.6.1).

@@ -12,12 +12,12 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     private static let preface = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
     private let http1: HTTP1Handshake
-    private let listener: ListenerConfiguration
+    private let listener: CompiledListener
     private let loop: LoopContext
     private var buffer: ByteBuffer?
 
     /// - Parameter http1: in the pipeline behind this one, without its codec: what the connection is until it is known.
-    init(http1: HTTP1Handshake, listener: ListenerConfiguration, loop: LoopContext) {
+    init(http1: HTTP1Handshake, listener: CompiledListener, loop: LoopContext) {
         self.http1 = http1
         self.listener = listener
         self.loop = loop
@@ -55,7 +55,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     private func switchToHTTP1(_ context: ChannelHandlerContext, tell: () -> Void) {
         do {
             try http1.addCodec()
-            if listener.protocols.contains(.http1) { tell() } else { http1.refuseVersion() }
+            if listener.configuration.protocols.contains(.http1) { tell() } else { http1.refuseVersion() }
             context.pipeline.syncOperations.removeHandler(self, promise: nil)
         } catch {
             context.close(promise: nil)

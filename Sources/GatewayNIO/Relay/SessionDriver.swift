@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
@@ -37,7 +38,7 @@ final class SessionDriver {
         self.info = info
         self.loop = loop
         self.session = session
-        counters = loop.counters(route: info.route)
+        counters = loop.counters(of: info.route)
     }
 
     // MARK: What the legs' handlers report
@@ -117,6 +118,16 @@ final class SessionDriver {
         pump()
         flush()
     }
+
+    /// Ends the session because of what a configuration has changed.
+    func restart(_ fate: ChangeAction, settings: DrainConfiguration) {
+        let grace = fate == .close ? GatewayServer.leastGrace : TimeAmount(settings.timeout)
+        close(
+            ClosePayload(code: CloseCode(rawValue: settings.code), reason: "configuration changed"), grace: grace)
+    }
+
+    /// Its end has begun.
+    var isEnding: Bool { session.isEnding }
 
     /// The session as it is now.
     func snapshot() -> ConnectionSnapshot {

@@ -8,32 +8,30 @@ import WebSocketCore
 
 /// What is known of a session beside its frames: for counting, for the log, and what is returned when it ends.
 final class SessionInfo {
-    let route: Int
-    let routeName: String
+    let route: LiveRoute
+    let server: LiveServer
     let isCompressed: Bool
     private let requestID: String
     let client: ClientAddress
     private let listener: String
-    private let server: String
     let clientVersion: LegVersion
     let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
     private let permit: Permit
     private let serverPermit: ServerPermit
-    private let runtime: GatewayRuntime
+    private let loop: LoopContext
 
     /// Counts the connection as accepted.
     init(
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
         clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
-        route = decision.routeIndex
-        routeName = decision.route.name
+        route = decision.liveRoute
+        server = upgraded.server
         requestID = decision.requestID
         client = decision.forwarded.clientAddress
         self.listener = listener
-        server = upgraded.address.description
         self.clientVersion = clientVersion
         serverVersion = upgraded.leg.version
         self.startedAt = startedAt
@@ -41,9 +39,9 @@ final class SessionInfo {
         isCompressed = extensions.client != nil || extensions.server != nil
         permit = decision.permit
         serverPermit = upgraded.permit
-        runtime = loop.runtime
+        self.loop = loop
 
-        let counters = loop.counters(route: route)
+        let counters = loop.counters(of: route)
         counters.accepted.add()
         counters.active.add(1)
         if clientVersion == .http2 { counters.activeHTTP2Client.add() }
@@ -61,13 +59,18 @@ final class SessionInfo {
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
-            id: id, requestID: requestID, client: "\(client)", listener: listener, route: routeName, server: server,
+            id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name, server: server.address.description,
             protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
             clientConnection: shared.client, serverConnection: shared.server,
             ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
             compression: extensions.clientAnswer ?? "none", queue: queue)
+    }
+
+    /// What becomes of the session when its configuration is replaced.
+    func fate(in difference: ConfigurationDifference) -> ChangeAction {
+        difference.fate(route: route.name, upstream: server.upstream.name, server: server.address)
     }
 
     func ended(
@@ -81,12 +84,12 @@ final class SessionInfo {
         if serverVersion == .http2 { counters.activeHTTP2Server.subtract() }
         if extensions.client != nil { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
-        guard runtime.configuration.log.access else { return }
-        runtime.logger.info(
+        guard loop.generation.configuration.log.access else { return }
+        loop.process.logger.info(
             "connection closed",
             metadata: [
                 "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
-                "route": "\(routeName)", "server": "\(server)",
+                "route": "\(route.name)", "server": "\(server.address)",
                 "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
                 "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
                 "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",

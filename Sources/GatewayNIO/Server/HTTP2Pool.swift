@@ -8,25 +8,56 @@ import NIOCore
 /// A connection more is opened when those that are there have as many streams as they may, up to `h2.max_connections`.
 /// When fewer would do, the last ones get no new streams, and are closed once they have had none for `h2.idle_timeout`.
 final class HTTP2Pool {
+    /// Another transport, with other TLS settings for instance, is another pool.
     struct Key: Hashable {
-        var upstream: String
-        var server: Int
+        let server: LiveServer
+        let transport: UpstreamTransport
+
+        static func == (left: Key, right: Key) -> Bool {
+            left.server === right.server && left.transport === right.transport
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(ObjectIdentifier(server))
+            hasher.combine(ObjectIdentifier(transport))
+        }
     }
 
-    let upstream: Upstream
-    let server: Int
+    let server: LiveServer
+    let transport: UpstreamTransport
+    /// As the generation in force has them: those that have the transport in common differ in times alone.
+    private(set) var connectTimeout = TimeAmount.zero
+    private(set) var responseTimeout = TimeAmount.zero
     /// The loop keeps the pool.
     unowned let loop: LoopContext
     /// In the order they were opened; those that take no more streams are gone from here.
     private var connections: [HTTP2UpstreamConnection] = []
 
-    init(upstream: Upstream, server: Int, loop: LoopContext) {
-        self.upstream = upstream
-        self.server = server
-        self.loop = loop
+    /// Whether new streams may come. Connections of a pool that is not wanted any more end with their last stream.
+    var isWanted = true {
+        didSet {
+            guard !isWanted else { return }
+            for connection in connections { connection.endWhenIdle() }
+            if connections.isEmpty { loop.remove(self) }
+        }
     }
 
-    var settings: UpstreamHTTP2 { upstream.configuration.http2 }
+    init(upstream: Upstream, server: LiveServer, loop: LoopContext) {
+        self.server = server
+        self.loop = loop
+        transport = upstream.transport
+        follow(upstream)
+    }
+
+    /// Takes the times over.
+    func follow(_ upstream: Upstream) {
+        connectTimeout = TimeAmount(upstream.configuration.connectTimeout)
+        responseTimeout = TimeAmount(upstream.configuration.responseTimeout)
+    }
+
+    var upstreamName: String { server.upstream.name }
+
+    var settings: UpstreamHTTP2 { transport.http2 }
 
     /// Finds a connection for a request, or opens one.
     ///
@@ -65,5 +96,6 @@ final class HTTP2Pool {
     /// A connection takes no more streams.
     func retire(_ connection: HTTP2UpstreamConnection) {
         connections.removeAll { $0 === connection }
+        if connections.isEmpty { loop.remove(self) }
     }
 }

@@ -43,7 +43,6 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     }
 
     private var connection: HTTP2Connection { handler.connection }
-    private var upstream: Upstream { pool.upstream }
     private var eventLoop: any EventLoop { pool.loop.eventLoop }
     var streamCount: Int { connection.streamCount }
 
@@ -62,12 +61,12 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     // MARK: Opening
 
     func start() {
-        let offersHTTP1 = upstream.configuration.protocol == .auto
+        let offersHTTP1 = pool.transport.protocol == .auto
         let connector = ServerConnector(
-            upstream: upstream, server: pool.server, eventLoop: eventLoop,
+            server: pool.server, transport: pool.transport, timeout: pool.connectTimeout, eventLoop: eventLoop,
             protocols: offersHTTP1 ? [.http2, .http1] : [.http2]
         ) { [self] pipeline in
-            if upstream.configuration.tls != nil {
+            if pool.transport.tls != nil {
                 try pipeline.addHandler(ALPNCheck(self))
             } else {
                 try addHandler(to: pipeline)
@@ -86,7 +85,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private func waitForSettings() {
         guard case .connecting = state else { return }
         let this = NIOLoopBound(self, eventLoop: eventLoop)
-        settingsTimer = eventLoop.scheduleTask(in: TimeAmount(upstream.configuration.connectTimeout)) {
+        settingsTimer = eventLoop.scheduleTask(in: pool.connectTimeout) {
             guard case .connecting = this.value.state else { return }
             this.value.lacksWebSockets("the server's SETTINGS have not come in time")
         }
@@ -119,7 +118,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
 
     /// The server has no WebSockets over HTTP/2 (RFC 8441 §3).
     private func lacksWebSockets(_ reason: String) {
-        pool.upstream.lacksHTTP2(pool.server, now: .now())
+        pool.server.lacksHTTP2(now: .now())
         close { $0.lacksHTTP2(reason) }
     }
 
@@ -173,7 +172,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let change = connection.streamCount - knownStreams
         knownStreams += change
         pool.loop.counters.http2Server.streams.add(change)
-        upstream.gauges[pool.server].streams.add(change)
+        pool.server.streams.add(change)
     }
 
     // MARK: HTTP2HandlerOwner
@@ -192,26 +191,27 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let streams = waiting
         waiting = []
         for stream in streams { send(stream) }
+        if !pool.isWanted { retire() }
     }
 
     func pongArrived() { pingSentAt = nil }
 
     func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {
-        pool.loop.runtime.logger.info(
+        pool.loop.process.logger.info(
             "server takes no more streams on a connection",
             metadata: [
-                "upstream": "\(upstream.configuration.name)", "server": "\(address)", "error": "\(code.name)",
+                "upstream": "\(pool.upstreamName)", "server": "\(address)", "error": "\(code.name)",
                 "reason": "\(String(buffer: debugData).prefix(200))",
             ])
         retire()
     }
 
     func failed(_ failure: HTTP2Failure) {
-        pool.loop.runtime.telemetry.http2Server.failed("\(failure.code.name)")
-        pool.loop.runtime.logger.warning(
+        pool.loop.process.telemetry.http2Server.failed("\(failure.code.name)")
+        pool.loop.process.logger.warning(
             "HTTP/2 connection failed",
             metadata: [
-                "upstream": "\(upstream.configuration.name)", "server": "\(address)", "error": "\(failure.code.name)",
+                "upstream": "\(pool.upstreamName)", "server": "\(address)", "error": "\(failure.code.name)",
                 "reason": "\(failure.message)",
             ])
         if case .connecting = state { return lacksWebSockets("\(failure)") }
@@ -246,7 +246,10 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         var description: String { "server closed the connection" }
     }
 
-    private var address: Address { upstream.configuration.servers[pool.server].address }
+    private var address: Address { pool.server.address }
+
+    /// No configuration in force has it any more: what waits for it still goes through.
+    func endWhenIdle() { retire() }
 
     /// Keeps what is open, takes nothing more.
     private func retire() {
@@ -281,9 +284,9 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let now = NIODeadline.now()
         if let sentAt = pingSentAt, handler.lastRead < sentAt {
             if now >= sentAt + timeout {
-                pool.loop.runtime.logger.warning(
+                pool.loop.process.logger.warning(
                     "server does not answer pings on a connection",
-                    metadata: ["upstream": "\(upstream.configuration.name)", "server": "\(address)"])
+                    metadata: ["upstream": "\(pool.upstreamName)", "server": "\(address)"])
                 handler.close()
                 return
             }

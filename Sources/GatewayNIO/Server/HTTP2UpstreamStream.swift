@@ -35,7 +35,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamHandshakeDelegate) {
         self.request = request
         self.pool = pool
-        isTLS = pool.upstream.configuration.tls != nil
+        isTLS = pool.transport.tls != nil
         self.delegate = delegate
     }
 
@@ -58,7 +58,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         self.handler = handler
         stream.delegate = self
         let this = NIOLoopBound(self, eventLoop: pool.loop.eventLoop)
-        timer = pool.loop.eventLoop.scheduleTask(in: TimeAmount(pool.upstream.configuration.responseTimeout)) {
+        timer = pool.loop.eventLoop.scheduleTask(in: pool.responseTimeout) {
             guard case .waiting = this.value.state else { return }
             this.value.finish { $0.handshakeTimedOut(this.value) }
             this.value.reset()
@@ -144,7 +144,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
                     $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream")
                 }
             case .reset(.http11Required):
-                pool.upstream.lacksHTTP2(pool.server, now: .now())
+                pool.server.lacksHTTP2(now: .now())
                 lacksHTTP2("the server reset the stream with HTTP_1_1_REQUIRED")
             case .reset(let code), .violation(let code):
                 brokeOff("was reset with \(code.name)")

@@ -20,8 +20,10 @@ final class ServerConnector {
         var description: String { "the name of the server has not been resolved" }
     }
 
-    private let upstream: Upstream
-    private let server: Int
+    private let server: LiveServer
+    /// nil: only whether there is a connection is of interest; no TLS, and it is not counted.
+    private let transport: UpstreamTransport?
+    private let timeLimit: TimeAmount
     private let eventLoop: any EventLoop
     private let protocols: [ApplicationProtocol]
     private let setUp: (ChannelPipeline.SynchronousOperations) throws -> Void
@@ -38,22 +40,24 @@ final class ServerConnector {
     private var failure: (any Error)?
     private var isOver = false
 
-    private var addresses: ServerAddresses { upstream.addresses[server] }
+    private var addresses: ServerAddresses { server.addresses }
 
     /// - Parameters:
     ///   - protocols: ALPN identifiers to offer over TLS.
     ///   - setUp: adds what is behind TLS; called once there is a connection.
     init(
-        upstream: Upstream, server: Int, eventLoop: any EventLoop, protocols: [ApplicationProtocol],
+        server: LiveServer, transport: UpstreamTransport?, timeout: TimeAmount, eventLoop: any EventLoop,
+        protocols: [ApplicationProtocol],
         setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
     ) {
-        self.upstream = upstream
+        self.transport = transport
+        timeLimit = timeout
         self.server = server
         self.eventLoop = eventLoop
         self.protocols = protocols
         self.setUp = setUp
         promise = eventLoop.makePromise()
-        deadline = .now() + TimeAmount(upstream.configuration.connectTimeout)
+        deadline = .now() + timeout
     }
 
     /// - Returns: the channel, or why there is none.
@@ -63,7 +67,7 @@ final class ServerConnector {
             let this = this.value
             for attempt in this.channels.keys { this.addresses.failed(this.contestants[attempt], now: .now()) }
             this.end(
-                this.failure ?? ChannelError.connectTimeout(TimeAmount(this.upstream.configuration.connectTimeout)))
+                this.failure ?? ChannelError.connectTimeout(this.timeLimit))
         }
         begin()
         return promise.futureResult
@@ -134,14 +138,16 @@ final class ServerConnector {
         guard !isOver else { return channel.close(promise: nil) }
         channels[attempt] = nil
         addresses.worked(contestants[attempt])
-        let gauge = upstream.gauges[server]
-        gauge.connections.add(1)
-        channel.closeFuture.whenComplete { _ in gauge.connections.add(-1) }
+        if transport != nil {
+            let server = server
+            server.connections.add(1)
+            channel.closeFuture.whenComplete { _ in server.connections.add(-1) }
+        }
         do {
             let pipeline = channel.pipeline.syncOperations
-            if let tls = upstream.tls(offering: protocols) {
+            if let transport, let tls = transport.tls(offering: protocols) {
                 try pipeline.addHandler(
-                    NIOSSLClientHandler(context: tls, serverHostname: upstream.tlsServerName(of: server)))
+                    NIOSSLClientHandler(context: tls, serverHostname: transport.tlsServerName(of: server)))
             }
             try setUp(pipeline)
             finish()

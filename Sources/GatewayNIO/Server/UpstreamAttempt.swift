@@ -15,7 +15,7 @@ import WebSocketCore
 struct UpgradedServer {
     let leg: any UpstreamLeg
     let permit: ServerPermit
-    let address: Address
+    let server: LiveServer
     let fields: HTTPFields
     let subprotocol: String?
     let extensions: [ExtensionOffer]
@@ -40,10 +40,10 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
-    private var tried: Set<Int> = []
+    private var tried: Set<Address> = []
     private var triesLeft: Int
     private var lastRefusal = Refusal.noServer
-    private var current: (permit: ServerPermit, leg: (any UpstreamLeg)?)?
+    private var current: (permit: ServerPermit, server: LiveServer, leg: (any UpstreamLeg)?)?
     /// Under way, where no leg has come of it yet.
     private var connector: ServerConnector?
     private var isOver = false
@@ -82,9 +82,11 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         case .failure(.noneLeft):
             fail(lastRefusal)
         case .success(let permit):
-            tried.insert(permit.server)
-            current = (permit, nil)
-            ask(permit.server)
+            tried.insert(permit.server.address)
+            // Servers are picked from those of the upstream.
+            guard let server = upstream.server(permit.server.address) else { return fail(.noServer) }
+            current = (permit, server, nil)
+            ask(server)
         }
     }
 
@@ -93,7 +95,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         delegate?.failed(refusal)
     }
 
-    private func ask(_ server: Int) {
+    private func ask(_ server: LiveServer) {
         if upstream.usesHTTP2(server, now: .now()) {
             askOverHTTP2(server)
         } else {
@@ -101,16 +103,17 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         }
     }
 
-    private func askOverHTTP2(_ server: Int) {
+    private func askOverHTTP2(_ server: LiveServer) {
         let pool = loop.pool(of: upstream, server: server)
         let stream = HTTP2UpstreamStream(request: request, pool: pool, delegate: self)
         current?.leg = stream
         if !pool.place(stream) { serverIsFull(stream) }
     }
 
-    private func askOverHTTP1(_ server: Int) {
+    private func askOverHTTP1(_ server: LiveServer) {
         let connector = ServerConnector(
-            upstream: upstream, server: server, eventLoop: loop.eventLoop, protocols: [.http1]
+            server: server, transport: upstream.transport,
+            timeout: TimeAmount(upstream.configuration.connectTimeout), eventLoop: loop.eventLoop, protocols: [.http1]
         ) { [self] pipeline in try addHandshake(to: pipeline, server: server) }
         self.connector = connector
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
@@ -121,9 +124,9 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         }
     }
 
-    private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: Int) throws {
+    private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: LiveServer) throws {
         let handshake = UpstreamHandshake(
-            request: request, isTLS: upstream.configuration.tls != nil,
+            request: request, isTLS: upstream.transport.tls != nil,
             timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
         // Before it speaks: what comes of it may be told at once.
         current?.leg = handshake
@@ -131,8 +134,8 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         try pipeline.addHandler(handshake)
     }
 
-    private func connectFailed(_ server: Int, _ error: any Error) {
-        guard !isOver, current?.permit.server == server else { return }
+    private func connectFailed(_ server: LiveServer, _ error: any Error) {
+        guard !isOver, current?.server === server else { return }
         if let error = error as? IOError, error.isLackOfResources { return lacksResources(error) }
         serverFailed(server, .connectFailed, "\(error)")
     }
@@ -146,14 +149,14 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         tryNext()
     }
 
-    private func serverFailed(_ server: Int, _ refusal: Refusal, _ reason: String) {
+    private func serverFailed(_ server: LiveServer, _ refusal: Refusal, _ reason: String) {
         guard !isOver else { return }
-        upstream.selector.failed(server: server, now: .now(), jitter: .random(in: 0..<1))
+        server.record.failed(isUnreachable: refusal == .connectFailed, now: .now(), jitter: .random(in: 0..<1))
         logger.warning(
             "server failed",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[server].address)", "reason": "\(reason)",
+                "server": "\(server.address)", "reason": "\(reason)",
             ])
         current?.permit.release()
         current = nil
@@ -176,20 +179,19 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
     func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse) {
         guard !isOver, let current else { return leg.giveUp() }
-        let server = current.permit.server
-        let address = upstream.configuration.servers[server].address
+        let server = current.server
         do throws(AnswerViolation) {
             guard let agreement = try leg.agreement(in: response) else {
-                upstream.selector.succeeded(server: server)
-                delegate?.refused(response, by: leg, address: address)
+                server.record.succeeded(now: .now())
+                delegate?.refused(response, by: leg, address: server.address)
                 return
             }
-            upstream.selector.succeeded(server: server)
+            server.record.succeeded(now: .now())
             isOver = true
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    leg: leg, permit: current.permit, address: address, fields: response.headerFields,
+                    leg: leg, permit: current.permit, server: server, fields: response.headerFields,
                     subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
             handshake(leg, answeredBadly: error.message)
@@ -203,7 +205,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             "server answered with a bad handshake",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
+                "server": "\(current.server.address)", "reason": "\(reason)",
             ])
         current.permit.release()
         self.current = nil
@@ -224,13 +226,13 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
     func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) {
         guard let current else { return }
-        connectFailed(current.permit.server, error)
+        connectFailed(current.server, error)
     }
 
     /// Another server may do better: nothing of this one's answer has reached the client.
     func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String) {
         guard let current else { return }
-        serverFailed(current.permit.server, .badAnswer(reason), reason)
+        serverFailed(current.server, .badAnswer(reason), reason)
     }
 
     /// The stream was refused, or never looked at: it can be tried again, by this server as well as by another.
@@ -240,13 +242,13 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             "server did not take a stream",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
+                "server": "\(current.server.address)", "reason": "\(reason)",
             ])
-        let server = current.permit.server
+        let address = current.server.address
         current.permit.release()
         self.current = nil
         lastRefusal = refusal
-        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(server) }
+        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(address) }
         tryNext()
     }
 
@@ -257,9 +259,9 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[current.permit.server].address)", "reason": "\(reason)",
+                "server": "\(current.server.address)", "reason": "\(reason)",
             ])
-        askOverHTTP1(current.permit.server)
+        askOverHTTP1(current.server)
     }
 
     func handshakeTimedOut(_ leg: any UpstreamLeg) {
@@ -268,9 +270,9 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             "server did not answer in time",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
-                "server": "\(upstream.configuration.servers[current.permit.server].address)",
+                "server": "\(current.server.address)",
             ])
-        upstream.selector.failed(server: current.permit.server, now: .now(), jitter: .random(in: 0..<1))
+        current.server.record.failed(now: .now(), jitter: .random(in: 0..<1))
         current.permit.release()
         self.current = nil
         fail(.responseTimeout)

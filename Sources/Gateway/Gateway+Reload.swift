@@ -1,0 +1,119 @@
+public import GatewayConfig
+import GatewayNIO
+import Logging
+import NIOPosix
+
+/// A configuration file that can be read again.
+public struct ReloadableFile: Sendable {
+    /// Absolute.
+    public let path: String
+    /// Reads and validates it, with the environment and everything that it names as they are now.
+    public let load: @Sendable () throws(ConfigurationErrors) -> GatewayConfiguration
+
+    public init(path: String, load: @escaping @Sendable () throws(ConfigurationErrors) -> GatewayConfiguration) {
+        self.path = path
+        self.load = load
+    }
+}
+
+extension Gateway {
+    /// Reads the configuration file again, and puts all of it into force or nothing.
+    ///
+    /// - Parameters:
+    ///   - applies: false: only what would change is asked for.
+    ///   - requester: for the log.
+    public func reload(applies: Bool = true, by requester: Requester) async -> ReloadAnswer {
+        await reloads.run { [self] in
+            let answer = await performReload(applies: applies)
+            if applies { log(answer, by: requester) }
+            return answer
+        }
+    }
+
+    private func performReload(applies: Bool) async -> ReloadAnswer {
+        guard let file = settings.file else {
+            return .refused(.init(file: "", reason: "this gateway was started without a file"))
+        }
+        func refuse(_ reason: String) -> ReloadAnswer { .refused(.init(file: file.path, reason: reason)) }
+        guard !isInDrain else { return refuse("the gateway is draining; it stops when its connections have ended") }
+        let current = server.generation
+        let process = server.process
+        let next: GatewayConfiguration
+        do {
+            // Files are read, patterns compiled: not on the threads that others wait for.
+            next = try await NIOThreadPool.singleton.runIfActive { try file.load() }
+        } catch let errors as ConfigurationErrors {
+            return .refused(.init(file: file.path, errors: errors.errors))
+        } catch {
+            return refuse("\(error)")
+        }
+        let difference = ConfigurationDifference(from: current.configuration, to: next)
+        func accept(_ sockets: GatewayServer.Fates) -> ReloadAnswer {
+            .accepted(
+                .init(
+                    applied: applies, file: file.path, difference: difference, sockets: sockets,
+                    warnings: next.warnings))
+        }
+        guard applies else { return accept(await server.fates(in: difference)) }
+        do {
+            let generation = try await NIOThreadPool.singleton.runIfActive {
+                try Generation(next, process: process, previous: current)
+            }
+            let endpoint = try await admin.prepare(next.admin)
+            let sockets: GatewayServer.Fates
+            do {
+                sockets = try await server.follow(generation, difference: difference)
+            } catch {
+                await admin.takeBack(endpoint)
+                throw error
+            }
+            await admin.apply(endpoint)
+            settings.log.follow(next.log)
+            return accept(sockets)
+        } catch {
+            return refuse("\(error)")
+        }
+    }
+
+    private func log(_ answer: ReloadAnswer, by requester: Requester) {
+        switch answer {
+        case .accepted(let answer):
+            for warning in answer.warnings {
+                logger.warning(
+                    "configuration warning", metadata: ["place": "\(warning.place)", "reason": "\(warning.message)"])
+            }
+            var metadata = requester.metadata
+            metadata["changes"] = "\(answer.difference.text.replacing("\n", with: "; "))"
+            metadata["sockets_kept"] = "\(answer.sockets.kept)"
+            metadata["sockets_drained"] = "\(answer.sockets.drained)"
+            metadata["sockets_closed"] = "\(answer.sockets.closed)"
+            logger.notice("configuration reloaded", metadata: metadata)
+        case .refused(let answer):
+            for error in answer.errors {
+                var metadata: Logger.Metadata = ["reason": "\(error.message)"]
+                if error.line > 0 { metadata["place"] = "\(error.place)" }
+                logger.error("configuration error", metadata: metadata)
+            }
+            var metadata = requester.metadata
+            metadata["errors"] = "\(answer.errors.count)"
+            logger.error("configuration refused; the one before stays in force", metadata: metadata)
+        }
+    }
+}
+
+/// Who asked for something that changes the gateway, for the log.
+public enum Requester: Sendable {
+    case signal(String)
+    /// The file was seen to change.
+    case watch
+    /// The admin endpoint: the peer's address, and whether it gave the token.
+    case admin(peer: String, hasToken: Bool)
+
+    var metadata: Logger.Metadata {
+        switch self {
+        case .signal(let name): ["by": "\(name)"]
+        case .watch: ["by": "file change"]
+        case .admin(let peer, let hasToken): ["by": "\(peer)", "token": hasToken ? "given" : "none"]
+        }
+    }
+}

@@ -1,0 +1,196 @@
+public import GatewayConfig
+import GatewayPolicy
+import GatewaySession
+public import GatewayTelemetry
+import NIOCore
+import WebSocketCore
+
+/// The open WebSockets, one by one or many: to list them, and to close them.
+extension GatewayServer {
+    /// Open WebSockets, oldest first, as far as the filter lets them through.
+    public func connections(_ filter: ConnectionFilter) async -> [ConnectionSnapshot] {
+        guard let filter = SessionFilter(filter) else { return [] }
+        var found: [ConnectionSnapshot] = []
+        for loop in loops {
+            found +=
+                (try? await loop.eventLoop.submit {
+                    let drivers = loop.context.value.sessions.filter { filter.matches($0.value.info) }
+                    return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
+                }.get()) ?? []
+        }
+        return Array(found.sorted { $0.ageSeconds > $1.ageSeconds }.prefix(filter.limit))
+    }
+
+    /// Ends one WebSocket with this Close, once the messages in flight are through; false when there is none.
+    public func close(_ id: UInt64, code: UInt16, reason: String) async -> Bool {
+        let payload = ClosePayload(code: CloseCode(rawValue: code), reason: reason)
+        for loop in loops {
+            let isFound = try? await loop.eventLoop.submit {
+                guard let driver = loop.context.value.sessions[id] else { return false }
+                driver.close(payload, grace: Self.closeGrace)
+                return true
+            }.get()
+            if isFound == true { return true }
+        }
+        return false
+    }
+
+    private static let closeGrace = TimeAmount.seconds(5)
+
+    /// Ends every WebSocket that the filter lets through with this Close, between two messages, at that pace.
+    ///
+    /// - Parameter perSecond: nil: all at once.
+    /// - Returns: how many there are now.
+    public func closeMany(_ filter: ConnectionFilter, code: UInt16, reason: String, perSecond: Double?) async -> Int {
+        guard let filter = SessionFilter(filter) else { return 0 }
+        let targets = await sessions { filter.matches($0) }
+        let shedding = Shedding(
+            payload: ClosePayload(code: CloseCode(rawValue: code), reason: reason), grace: Self.closeGrace)
+        Task { await shedding.run(targets, perSecond: perSecond) }
+        return targets.count
+    }
+
+    /// What came of wishing a server or an upstream to shed sessions.
+    public enum ServerChange: Equatable, Sendable {
+        /// So many sessions are to end.
+        case begun(sockets: Int)
+        case noUpstream
+        case noServer
+        case refused(String)
+    }
+
+    /// No new WebSockets for a server, and an end for those it has: a Close between two messages, at that pace.
+    ///
+    /// - Parameters:
+    ///   - address: as it is in the configuration.
+    ///   - perSecond: nil: spread over `drain.spread`.
+    public func drainServer(upstream: String, address: String, perSecond: Double?) async -> ServerChange {
+        guard let upstream = generation.upstreams[upstream] else { return .noUpstream }
+        guard let server = upstream.allServers.first(where: { $0.address.description == address }) else {
+            return .noServer
+        }
+        _ = server.record.setDrained(true)
+        let targets = await sessions { $0.server === server }
+        shed(targets, payload("server draining"), perSecond: perSecond) { server.record.isDrained }
+        return .begun(sockets: targets.count)
+    }
+
+    /// New WebSockets for a server again; what has not been closed yet stays open.
+    public func undrainServer(upstream: String, address: String) -> ServerChange {
+        guard let upstream = generation.upstreams[upstream] else { return .noUpstream }
+        guard let server = upstream.allServers.first(where: { $0.address.description == address }) else {
+            return .noServer
+        }
+        let state = upstream.configuration.servers.first { $0.address == server.address }?.state ?? .active
+        guard state == .active else {
+            return .refused("the configuration says state: \(state.rawValue); change it there and reload")
+        }
+        _ = server.record.setDrained(false)
+        return .begun(sockets: 0)
+    }
+
+    /// Ends the surplus of the fuller servers at that pace, until the WebSockets of an upstream match its weights:
+    /// clients come back, and the balance puts them where there is room.
+    ///
+    /// - Parameter perSecond: nil: spread over `drain.spread`.
+    public func rebalance(upstream name: String, perSecond: Double?) async -> ServerChange {
+        guard let upstream = generation.upstreams[name] else { return .noUpstream }
+        let targets = await surplus(of: upstream)
+        let payload = payload("rebalancing")
+        Task {
+            var targets = targets
+            // Where clients come back to depends on them and the balance; so it is looked at again.
+            for _ in 0..<Self.rebalancingRounds where !targets.isEmpty {
+                await run(targets, payload, perSecond: perSecond)
+                try? await Task.sleep(for: .seconds(2))
+                guard let upstream = generation.upstreams[name] else { return }
+                targets = await surplus(of: upstream)
+            }
+        }
+        return .begun(sockets: targets.count)
+    }
+
+    private static let rebalancingRounds = 10
+
+    /// The oldest sessions of servers that have more than their share, as many as are too many.
+    private func surplus(of upstream: Upstream) async -> [Shedding.Target] {
+        let servers = upstream.configuration.servers.compactMap { server in
+            upstream.server(server.address).map { (live: $0, weight: max(1, server.weight), state: server.state) }
+        }
+        let taking = servers.filter { server in
+            let state = server.live.record.snapshot(now: .now())
+            return server.state == .active && !state.isDrained && state.healthy
+        }
+        var byServer: [ObjectIdentifier: [Shedding.Target]] = [:]
+        for server in taking { byServer[ObjectIdentifier(server.live)] = await sessions { $0.server === server.live } }
+        let total = byServer.values.reduce(0) { $0 + $1.count }
+        let weights = taking.reduce(0) { $0 + $1.weight }
+        guard weights > 0 else { return [] }
+        return taking.flatMap { server in
+            let targets = byServer[ObjectIdentifier(server.live)] ?? []
+            let share = Int((Double(total) * Double(server.weight) / Double(weights)).rounded(.up))
+            return targets.prefix(max(0, targets.count - share))
+        }
+    }
+
+    // MARK: Shedding
+
+    /// The sessions that are not ending already, oldest first on each loop.
+    private func sessions(where matches: @escaping @Sendable (SessionInfo) -> Bool) async -> [Shedding.Target] {
+        var targets: [Shedding.Target] = []
+        for loop in loops {
+            targets +=
+                (try? await loop.eventLoop.submit {
+                    loop.context.value.sessions.filter { !$0.value.isEnding && matches($0.value.info) }.keys.sorted()
+                        .map { Shedding.Target(loop: loop, id: $0) }
+                }.get()) ?? []
+        }
+        return targets
+    }
+
+    private func payload(_ reason: String) -> ClosePayload {
+        ClosePayload(code: CloseCode(rawValue: generation.configuration.drain.code), reason: reason)
+    }
+
+    /// Ends sessions in the background.
+    func shed(
+        _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?,
+        while isWanted: @escaping @Sendable () -> Bool = { true }
+    ) {
+        guard !targets.isEmpty else { return }
+        Task { await run(targets, payload, perSecond: perSecond, while: isWanted) }
+    }
+
+    private func run(
+        _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?,
+        while isWanted: @escaping @Sendable () -> Bool = { true }
+    ) async {
+        let drain = generation.configuration.drain
+        let spread = drain.spread / .seconds(1)
+        let pace = perSecond ?? (spread > 0 ? Double(targets.count) / spread : nil)
+        await Shedding(payload: payload, grace: TimeAmount(drain.timeout))
+            .run(targets, perSecond: pace, isWanted: isWanted)
+    }
+}
+
+/// A filter as sessions are compared with it.
+private struct SessionFilter: Sendable {
+    let route: String?
+    let server: String?
+    let client: ClientAddress?
+    let limit: Int
+
+    /// nil: nothing can match.
+    init?(_ filter: ConnectionFilter) {
+        route = filter.route
+        server = filter.server
+        limit = filter.limit
+        client = filter.ip.flatMap { ClientAddress(parsing: $0) }
+        if filter.ip != nil, client == nil { return nil }
+    }
+
+    func matches(_ info: SessionInfo) -> Bool {
+        (route == nil || info.route.name == route) && (server == nil || info.server.address.description == server)
+            && (client == nil || info.client == client)
+    }
+}

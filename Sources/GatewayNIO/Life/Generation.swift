@@ -1,0 +1,99 @@
+public import GatewayConfig
+import GatewayPolicy
+import NIOCore
+
+/// One validated configuration, compiled: how requests are decided on from when it comes into force until the next one
+/// does. Immutable. A handshake keeps the one it began with.
+public final class Generation: Sendable {
+    public let configuration: GatewayConfiguration
+    private let table: RouteTable
+    /// In the order of the table.
+    private let routes: [Route]
+    private let listeners: [String: CompiledListener]
+    /// By name.
+    let upstreams: [String: Upstream]
+
+    /// One route, and where it leads.
+    struct Route: Sendable {
+        let configuration: RouteConfiguration
+        let live: LiveRoute
+        /// What a `respond:` route answers with: once, however many have not read it yet.
+        let fixedBody: ByteBuffer?
+        /// Of a route that leads to one.
+        let upstream: Upstream?
+    }
+
+    /// - Parameter previous: the generation in force. What has not changed since is taken over from it.
+    /// - Throws: `TLSMaterialError` for certificates and keys that can't be used.
+    public init(
+        _ configuration: GatewayConfiguration, process: ProcessState, previous: Generation? = nil
+    ) throws {
+        self.configuration = configuration
+        table = RouteTable(routes: configuration.routes)
+        var upstreams: [String: Upstream] = [:]
+        for upstream in configuration.upstreams {
+            upstreams[upstream.name] = try Upstream(
+                upstream, live: process.upstream(upstream.name), previous: previous?.upstreams[upstream.name])
+        }
+        self.upstreams = upstreams
+        routes = configuration.routes.map { route in
+            var body: ByteBuffer?
+            var upstream: Upstream?
+            switch route.action {
+            case .respond(let response): body = ByteBuffer(string: response.body)
+            case .upstream(let name): upstream = upstreams[name]
+            case .redirect: break
+            }
+            return Route(
+                configuration: route, live: process.route(route.name), fixedBody: body, upstream: upstream)
+        }
+        var listeners: [String: CompiledListener] = [:]
+        for listener in configuration.listeners {
+            listeners[listener.name] = try CompiledListener(listener, previous: previous?.listeners[listener.name])
+        }
+        self.listeners = listeners
+    }
+
+    /// The most specific route that matches; nil: none does.
+    ///
+    /// - Throws: what ``RouteTable/match(_:)`` does.
+    func route(for request: RoutedRequest) throws(Refusal) -> Route? {
+        try table.match(request).map { routes[$0] }
+    }
+
+    func listener(_ name: String) -> CompiledListener? { listeners[name] }
+
+    /// Those of a configuration, in its order.
+    var allListeners: [CompiledListener] { configuration.listeners.compactMap { listeners[$0.name] } }
+
+    /// Makes known what the live things are to go by from now on.
+    func comeIntoForce(in process: ProcessState) {
+        process.compressionMemory.limit = configuration.limits.compressionMemory
+        for route in routes { route.live.counters.maxConnections.set(route.configuration.maxConnections) }
+    }
+}
+
+/// One listener of a generation, and its certificates.
+struct CompiledListener: Sendable {
+    let configuration: ListenerConfiguration
+    /// nil: cleartext.
+    let tls: RenewedTLS?
+
+    /// The same settings go on with the same certificates, once their files have been looked at. Blocks.
+    init(_ configuration: ListenerConfiguration, previous: CompiledListener?) throws {
+        self.configuration = configuration
+        guard let tls = configuration.tls else {
+            self.tls = nil
+            return
+        }
+        let isSame = previous?.configuration.tls == tls && previous?.configuration.protocols == configuration.protocols
+        if isSame, let known = previous?.tls {
+            if case .refused(let reason) = known.renew() {
+                throw TLSMaterialError(place: "listener \(configuration.name)", reason: reason)
+            }
+            self.tls = known
+        } else {
+            self.tls = try RenewedTLS(tls, protocols: configuration.protocols)
+        }
+    }
+}

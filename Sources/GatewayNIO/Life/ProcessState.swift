@@ -1,0 +1,35 @@
+public import GatewayConfig
+public import GatewayPolicy
+public import GatewayTelemetry
+public import Logging
+public import PerMessageDeflate
+
+/// What outlives every configuration of the process: the live things, found again by name, and what is shared between
+/// event loops.
+public final class ProcessState: Sendable {
+    public let admission = Admission()
+    public let telemetry: Telemetry
+    public let compressionMemory: CompressionMemory
+    public let logger: Logger
+    /// What this instance calls itself in `Via`, unlike any other.
+    let pseudonym = "sluice-\(RequestID.make())"
+    private let routes = LiveRegistry<String, LiveRoute>()
+    private let upstreams = LiveRegistry<String, LiveUpstream>()
+
+    public init(telemetry: Telemetry, limits: ProcessLimits, logger: Logger) {
+        self.telemetry = telemetry
+        self.logger = logger
+        compressionMemory = CompressionMemory(limit: limits.compressionMemory)
+    }
+
+    func route(_ name: String) -> LiveRoute {
+        routes.find(name) { LiveRoute(name: name, telemetry: telemetry) }
+    }
+
+    func upstream(_ name: String) -> LiveUpstream {
+        upstreams.find(name) { LiveUpstream(name: name, logger: logger) }
+    }
+
+    /// Those that a configuration names, or a session still uses.
+    public var liveUpstreams: [LiveUpstream] { upstreams.all }
+}

@@ -1,0 +1,133 @@
+import GatewayConfig
+import GatewayPolicy
+import Logging
+import NIOCore
+import NIOPosix
+
+/// What is looked after while nobody asks: names of servers, servers that nobody connects to, and certificates.
+struct Upkeep: Sendable {
+    /// A server that answers is left alone for so long, when nobody connects to it anyway.
+    private static let lookInterval = TimeAmount.seconds(10)
+    /// One to which no connection came about is tried again so soon.
+    private static let unreachableInterval = TimeAmount.seconds(1)
+    private static let tick = Duration.milliseconds(250)
+
+    let eventLoop: any EventLoop
+    let logger: Logger
+
+    /// Returns when the task is cancelled.
+    ///
+    /// - Parameter generation: the one in force.
+    func run(_ generation: @Sendable () -> Generation) async {
+        var nextLookups: [ObjectIdentifier: NIODeadline] = [:]
+        var nextRenewal = NIODeadline.now() + TimeAmount(RenewedTLS.interval)
+        var looksUnderWay = LooksUnderWay()
+        repeat {
+            let now = NIODeadline.now()
+            let generation = generation()
+            nextLookups = lookUpNames(of: generation, due: nextLookups, now: now)
+            looksUnderWay = look(at: generation, looksUnderWay, now: now)
+            if now >= nextRenewal {
+                nextRenewal = now + TimeAmount(RenewedTLS.interval)
+                for listener in generation.allListeners { await renew(listener) }
+            }
+        } while (try? await Task.sleep(for: Self.tick)) != nil
+    }
+
+    // MARK: Names
+
+    /// Nobody waits for them: a name that is not known yet holds up those who ask for its server, and nobody else.
+    private func lookUpNames(
+        of generation: Generation, due: [ObjectIdentifier: NIODeadline], now: NIODeadline
+    ) -> [ObjectIdentifier: NIODeadline] {
+        var next: [ObjectIdentifier: NIODeadline] = [:]
+        for upstream in generation.upstreams.values {
+            for server in upstream.allServers where server.addresses.isName {
+                let id = ObjectIdentifier(server)
+                let time = due[id] ?? .distantPast
+                guard time <= now else {
+                    next[id] = time
+                    continue
+                }
+                _ = server.addresses.lookUp(on: eventLoop, now: now)
+                next[id] = now + TimeAmount(upstream.configuration.dnsRefresh)
+            }
+        }
+        return next
+    }
+
+    // MARK: Servers
+
+    /// When each look began, by server.
+    private typealias LooksUnderWay = [ObjectIdentifier: NIODeadline]
+
+    /// Tries connections to servers that nobody has tried for a while, so that it is known who is down before a client
+    /// finds out.
+    private func look(at generation: Generation, _ underWay: LooksUnderWay, now: NIODeadline) -> LooksUnderWay {
+        var looks: LooksUnderWay = [:]
+        for upstream in generation.upstreams.values {
+            let limit = TimeAmount(upstream.configuration.connectTimeout)
+            for server in upstream.allServers {
+                let id = ObjectIdentifier(server)
+                if let began = underWay[id], now < began + limit {
+                    looks[id] = began
+                    continue
+                }
+                let state = upstream.configuration.servers.first { $0.address == server.address }?.state
+                let isDue = server.record.isLookDue(
+                    interval: Self.lookInterval, whileUnreachable: Self.unreachableInterval, now: now)
+                guard state != .down, isDue else { continue }
+                looks[id] = now
+                look(at: server, timeout: limit)
+            }
+        }
+        return looks
+    }
+
+    private func look(at server: LiveServer, timeout: TimeAmount) {
+        let logger = logger
+        let eventLoop = eventLoop
+        eventLoop.execute {
+            let connector = ServerConnector(
+                server: server, transport: nil, timeout: timeout, eventLoop: eventLoop, protocols: []
+            ) { _ in }
+            connector.connect().whenComplete { result in
+                if case .success(let channel) = result { channel.close(promise: nil) }
+                Self.note(result.map { _ in }, of: server, logger: logger)
+            }
+        }
+    }
+
+    private static func note(_ result: Result<Void, any Error>, of server: LiveServer, logger: Logger) {
+        var metadata: Logger.Metadata = ["upstream": "\(server.upstream.name)", "server": "\(server.address)"]
+        switch result {
+        case .success:
+            if server.record.looked(isReachable: true, now: .now(), jitter: 0) {
+                logger.info("server is up", metadata: metadata)
+            }
+        case .failure(let error):
+            // That says nothing about the server.
+            if (error as? IOError)?.isLackOfResources == true { return }
+            if server.record.looked(isReachable: false, now: .now(), jitter: .random(in: 0..<1)) {
+                metadata["reason"] = "\(error)"
+                logger.warning("server is down", metadata: metadata)
+            }
+        }
+    }
+
+    // MARK: Certificates
+
+    private func renew(_ listener: CompiledListener) async {
+        guard let tls = listener.tls else { return }
+        switch try? await NIOThreadPool.singleton.runIfActive({ tls.renew() }) {
+        case .renewed:
+            logger.info("certificates renewed", metadata: ["listener": "\(listener.configuration.name)"])
+        case .refused(let reason):
+            logger.error(
+                "certificates changed and can't be used; those before stay",
+                metadata: ["listener": "\(listener.configuration.name)", "reason": "\(reason)"])
+        case .unchanged, nil:
+            break
+        }
+    }
+}

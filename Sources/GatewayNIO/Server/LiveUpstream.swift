@@ -1,0 +1,57 @@
+public import GatewayConfig
+public import GatewayPolicy
+public import GatewayTelemetry
+import Logging
+import NIOCore
+import Synchronization
+
+/// An upstream as it lives through configurations: its servers, found again by address.
+public final class LiveUpstream: Sendable {
+    public let name: String
+    private let servers = LiveRegistry<Address, LiveServer>()
+    private let logger: Logger
+
+    init(name: String, logger: Logger) {
+        self.name = name
+        self.logger = logger
+    }
+
+    func server(_ address: Address) -> LiveServer {
+        servers.find(address) { LiveServer(address, of: self, logger: logger) }
+    }
+
+    /// Those that a configuration names, or a session or shared connection still uses.
+    public var liveServers: [LiveServer] { servers.all }
+}
+
+/// One server of an upstream as it lives through configurations: what is known of it, where it is found, what is open
+/// to it.
+public final class LiveServer: Sendable {
+    public let address: Address
+    /// Kept as long as one of its servers.
+    let upstream: LiveUpstream
+    public let record: ServerRecord
+    /// Transport connections.
+    public let connections = SharedGauge()
+    /// Streams on those that are HTTP/2.
+    public let streams = SharedGauge()
+    let addresses: ServerAddresses
+    /// Until when it is taken for one without WebSockets over HTTP/2, where `protocol` is `auto`.
+    private let http1Until = Mutex(NIODeadline.distantPast)
+
+    init(_ address: Address, of upstream: LiveUpstream, logger: Logger) {
+        self.address = address
+        self.upstream = upstream
+        record = ServerRecord(address: address)
+        addresses = ServerAddresses(address, upstream: upstream.name, logger: logger)
+    }
+
+    /// How long a server that had no WebSockets over HTTP/2 is not asked again.
+    static let http1Memory = TimeAmount.minutes(10)
+
+    /// Whether the server may have WebSockets over HTTP/2, as far as it is known.
+    func mayHaveHTTP2(now: NIODeadline) -> Bool { http1Until.withLock { $0 <= now } }
+
+    /// It turned out to have none.
+    func lacksHTTP2(now: NIODeadline) { http1Until.withLock { $0 = now + Self.http1Memory } }
+}

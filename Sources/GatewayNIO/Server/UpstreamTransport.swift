@@ -1,0 +1,64 @@
+import GatewayConfig
+import NIOCore
+import NIOSSL
+
+/// How the servers of an upstream are spoken to: everything that a shared connection depends on. Generations that don't
+/// differ in it have it in common, and so their connections.
+final class UpstreamTransport: Sendable {
+    let `protocol`: UpstreamConfiguration.ServerProtocol
+    let http2: UpstreamHTTP2
+    let tls: UpstreamTLS?
+    private let stamp: FileStamp?
+    /// TLS contexts by what they offer; empty: cleartext.
+    private let contexts: [[ApplicationProtocol]: NIOSSLContext]
+
+    /// The previous one, unless something it depends on has changed, the file of trust roots included.
+    ///
+    /// - Throws: `TLSMaterialError` for trust roots that can't be used.
+    static func make(
+        _ configuration: UpstreamConfiguration, previous: UpstreamTransport?
+    ) throws -> UpstreamTransport {
+        let stamp = configuration.tls?.ca.flatMap(FileStamp.init)
+        if let previous, previous.protocol == configuration.protocol, previous.http2 == configuration.http2,
+            previous.tls == configuration.tls, previous.stamp == stamp
+        {
+            return previous
+        }
+        return try UpstreamTransport(configuration, stamp: stamp)
+    }
+
+    private init(_ configuration: UpstreamConfiguration, stamp: FileStamp?) throws {
+        self.protocol = configuration.protocol
+        http2 = configuration.http2
+        tls = configuration.tls
+        self.stamp = stamp
+        var contexts: [[ApplicationProtocol]: NIOSSLContext] = [:]
+        for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
+            guard let tls = configuration.tls else { break }
+            var settings = TLSConfiguration.makeClientConfiguration()
+            if let ca = tls.ca { settings.trustRoots = .file(ca) }
+            if !tls.verify { settings.certificateVerification = .none }
+            // As with clients: a closed connection need not wait for the peer's close_notify for long.
+            settings.shutdownTimeout = .seconds(1)
+            settings.applicationProtocols = protocols.map(\.rawValue)
+            do {
+                contexts[protocols] = try NIOSSLContext(configuration: settings)
+            } catch {
+                throw TLSMaterialError(place: "upstream \(configuration.name)", reason: "\(error)")
+            }
+        }
+        self.contexts = contexts
+    }
+
+    /// nil: cleartext.
+    func tls(offering protocols: [ApplicationProtocol]) -> NIOSSLContext? { contexts[protocols] }
+
+    /// The name a server's certificate must carry; nil for an address, which is no name (RFC 6066 §3).
+    func tlsServerName(of server: LiveServer) -> String? {
+        if let name = tls?.serverName { return name }
+        guard case .tcp(let host, _) = server.address, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+            return nil
+        }
+        return host
+    }
+}

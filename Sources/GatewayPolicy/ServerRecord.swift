@@ -1,0 +1,174 @@
+public import GatewayConfig
+public import NIOCore
+import Synchronization
+
+/// What is known of one server of an upstream: its connections, its failures, whether it is drained. It outlives the
+/// configuration that names the server, and is shared by all event loops.
+///
+/// A server that failed rests (``Backoff``); when the rest is over, one connection a second tries it until one
+/// succeeds.
+public final class ServerRecord: Sendable {
+    struct State {
+        var active = 0
+        var consecutiveFailures = 0
+        var failuresTotal = 0
+        /// The latest failure was that no connection came about, which any connection disproves.
+        var isUnreachable = false
+        /// The end of the rest after the latest failure.
+        var restsUntil = NIODeadline.distantPast
+        /// The time of the next try after a rest, when one is under way.
+        var nextProbe = NIODeadline.distantPast
+        /// When a connection was last tried; nil: never.
+        var lastTry: NIODeadline?
+        /// Somebody asked for it to be drained.
+        var isDrained = false
+        /// Smooth weighted round robin: grows by the weight each time, the winner pays what all got.
+        var credit = 0
+
+        var availableFrom: NIODeadline { max(restsUntil, nextProbe) }
+    }
+
+    private static let backoff = Backoff()
+    private static let probeInterval = TimeAmount.seconds(1)
+
+    public let address: Address
+    private let state = Mutex(State())
+
+    public init(address: Address) {
+        self.address = address
+    }
+
+    func read() -> State { state.withLock { $0 } }
+
+    func addCredit(_ credit: Int) -> Int {
+        state.withLock { state in
+            state.credit += credit
+            return state.credit
+        }
+    }
+
+    /// A place, unless as many are taken as there may be.
+    ///
+    /// - Parameter cap: 0: none.
+    func take(cap: Int, now: NIODeadline) -> ServerPermit? {
+        let isTaken = state.withLock { state in
+            guard cap == 0 || state.active < cap else { return false }
+            state.active += 1
+            if state.consecutiveFailures > 0 { state.nextProbe = now + Self.probeInterval }
+            return true
+        }
+        guard isTaken else { return nil }
+        return ServerPermit(server: self) { [self] in
+            state.withLock { $0.active -= 1 }
+        }
+    }
+
+    /// A connection to the server, or its handshake, failed: the server rests.
+    ///
+    /// Failures of connections that were under way together count as one step of the backoff.
+    ///
+    /// - Parameters:
+    ///   - isUnreachable: no connection came about.
+    ///   - jitter: a random number of 0 up to 1.
+    public func failed(isUnreachable: Bool = false, now: NIODeadline, jitter: Double) {
+        state.withLock { state in
+            state.failuresTotal += 1
+            Self.rest(&state, isUnreachable: isUnreachable, now: now, jitter: jitter)
+        }
+    }
+
+    private static func rest(_ state: inout State, isUnreachable: Bool, now: NIODeadline, jitter: Double) {
+        state.lastTry = now
+        state.isUnreachable = isUnreachable
+        guard state.restsUntil <= now else { return }
+        state.consecutiveFailures += 1
+        state.restsUntil = now + backoff.delay(after: state.consecutiveFailures, jitter: jitter)
+    }
+
+    /// The server answered the handshake, whatever it said: its rest is over.
+    public func succeeded(now: NIODeadline) {
+        state.withLock { state in
+            state.lastTry = now
+            Self.wake(&state)
+        }
+    }
+
+    private static func wake(_ state: inout State) {
+        state.consecutiveFailures = 0
+        state.isUnreachable = false
+        state.restsUntil = .distantPast
+        state.nextProbe = .distantPast
+    }
+
+    // MARK: Looks at a server that nobody connects to
+
+    /// Whether a connection should be tried for the sake of knowing: never tried yet, or not for `interval`; sooner
+    /// where none came about the last time.
+    public func isLookDue(interval: TimeAmount, whileUnreachable: TimeAmount, now: NIODeadline) -> Bool {
+        state.withLock { state in
+            guard let last = state.lastTry else { return true }
+            return now >= last + (state.isUnreachable ? whileUnreachable : interval)
+        }
+    }
+
+    /// A connection came about, and nothing was asked on it.
+    ///
+    /// - Returns: whether this is news.
+    public func looked(isReachable: Bool, now: NIODeadline, jitter: Double) -> Bool {
+        state.withLock { state in
+            let wasUnreachable = state.isUnreachable
+            if isReachable {
+                state.lastTry = now
+                if wasUnreachable { Self.wake(&state) }
+            } else {
+                Self.rest(&state, isUnreachable: true, now: now, jitter: jitter)
+            }
+            return wasUnreachable == isReachable
+        }
+    }
+
+    /// Whether no connection came about the last time one was tried.
+    public var isUnreachable: Bool { state.withLock { $0.isUnreachable } }
+
+    // MARK: Draining
+
+    /// Whether somebody asked for it to be drained.
+    public var isDrained: Bool { state.withLock { $0.isDrained } }
+
+    /// - Returns: whether this changed anything.
+    public func setDrained(_ isDrained: Bool) -> Bool {
+        state.withLock { state in
+            defer { state.isDrained = isDrained }
+            return state.isDrained != isDrained
+        }
+    }
+
+    /// How the server stands.
+    public func snapshot(now: NIODeadline) -> ServerState {
+        let state = read()
+        return ServerState(
+            healthy: state.consecutiveFailures == 0, isResting: state.availableFrom > now, isDrained: state.isDrained,
+            active: state.active, failuresTotal: state.failuresTotal)
+    }
+}
+
+/// How one server of an upstream stands at one moment.
+public struct ServerState: Equatable, Sendable {
+    /// Whether it did not fail since it last answered.
+    public var healthy: Bool
+    /// Whether it is left alone for now, as it failed.
+    public var isResting: Bool
+    /// Whether somebody asked for it to be drained.
+    public var isDrained: Bool
+    /// Connections that hold a place, those on their way included.
+    public var active: Int
+    public var failuresTotal: Int
+
+    public init(healthy: Bool, isResting: Bool, isDrained: Bool, active: Int, failuresTotal: Int) {
+        self.healthy = healthy
+        self.isResting = isResting
+        self.isDrained = isDrained
+        self.active = active
+        self.failuresTotal = failuresTotal
+    }
+}
