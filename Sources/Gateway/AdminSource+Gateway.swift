@@ -1,4 +1,5 @@
 import GatewayAdmin
+import GatewayConfig
 import GatewayNIO
 import GatewayPolicy
 import GatewayTelemetry
@@ -42,10 +43,6 @@ extension AdminSource {
                 gateway.audit("close", caller, what, sockets: count)
                 return count
             },
-            drain: { caller in
-                if let gateway = running.value { gateway.audit("drain", caller, [:], sockets: gateway.socketCount) }
-                settings.onDrainRequest()
-            },
             reload: { applies, caller in
                 guard let gateway = running.value else {
                     let refusal = ReloadAnswer.Refused(
@@ -58,6 +55,10 @@ extension AdminSource {
                 case .accepted: return .done(answer.json)
                 case .refused: return .refused(answer.json)
                 }
+            },
+            drain: { caller in
+                if let gateway = running.value { gateway.audit("drain", caller, [:], sockets: gateway.socketCount) }
+                settings.onDrainRequest()
             },
             drainServer: { upstream, server, perSecond, caller in
                 guard let gateway = running.value else { return .refused("the gateway is starting") }

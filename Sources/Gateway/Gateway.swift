@@ -3,7 +3,7 @@ public import GatewayConfig
 import GatewayNIO
 import GatewayPolicy
 import GatewayTelemetry
-public import Logging
+import Logging
 import NIOCore
 import NIOPosix
 import Synchronization

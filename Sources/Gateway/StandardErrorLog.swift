@@ -1,4 +1,4 @@
-public import GatewayConfig
+import GatewayConfig
 public import Logging
 
 #if canImport(FoundationEssentials)

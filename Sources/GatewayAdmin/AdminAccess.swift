@@ -1,4 +1,6 @@
+import GatewayConfig
 import GatewayPolicy
+import Synchronization
 
 /// Who may ask what of the admin endpoint.
 struct AdminAccess: Sendable {
@@ -12,10 +14,18 @@ struct AdminAccess: Sendable {
         self.hosts = hosts
     }
 
-    /// Takes the same time wherever the token is wrong.
+    init(_ configuration: AdminConfiguration) {
+        self.init(token: configuration.token, hosts: KnownHosts(configuration.hosts))
+    }
+
+    /// Whether no token is wanted, or this is it.
     func isAuthorized(_ authorization: String?) -> Bool {
-        guard let token else { return true }
-        guard let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
+        token == nil || isToken(authorization)
+    }
+
+    /// Whether a token is wanted and this is it. Takes the same time wherever it is wrong.
+    func isToken(_ authorization: String?) -> Bool {
+        guard let token, let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
         let given = Array(authorization.dropFirst(7).utf8)
         let expected = Array(token.utf8)
         guard given.count == expected.count else { return false }
@@ -53,5 +63,17 @@ extension AdminRequest {
         guard let origin = origins.first else { return false }
         guard origins.count == 1, let host = hosts.first?.lowercased() else { return true }
         return !["http://\(host)", "https://\(host)"].contains(origin.lowercased())
+    }
+}
+
+/// The one of the configuration in force.
+final class CurrentAccess: Sendable {
+    private let access: Mutex<AdminAccess>
+
+    init(_ access: AdminAccess) { self.access = Mutex(access) }
+
+    var value: AdminAccess {
+        get { access.withLock { $0 } }
+        set { access.withLock { $0 = newValue } }
     }
 }

@@ -10,11 +10,13 @@ public final class AdminServer: Sendable {
     public typealias Socket = (channel: any Channel, close: @Sendable () async -> Void)
 
     private let socket: Socket
+    private let access: CurrentAccess
     /// What the address has become: the port is known where 0 was asked for.
     public let boundAddress: Address
 
-    private init(socket: Socket, boundAddress: Address) {
+    private init(socket: Socket, access: CurrentAccess, boundAddress: Address) {
         self.socket = socket
+        self.access = access
         self.boundAddress = boundAddress
     }
 
@@ -27,7 +29,7 @@ public final class AdminServer: Sendable {
         listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
         bindUnix: (ServerBootstrap, _ path: String) async throws -> Socket
     ) async throws -> AdminServer {
-        let access = AdminAccess(token: configuration.token, hosts: KnownHosts(configuration.hosts))
+        let access = CurrentAccess(AdminAccess(configuration))
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 128)
             .serverChannelInitializer(listening)
@@ -43,17 +45,21 @@ public final class AdminServer: Sendable {
             }
         switch configuration.address {
         case .unix(let path):
-            return AdminServer(socket: try await bindUnix(bootstrap, path), boundAddress: configuration.address)
+            return AdminServer(
+                socket: try await bindUnix(bootstrap, path), access: access, boundAddress: configuration.address)
         case .tcp(let host, let port):
             let channel =
                 try await bootstrap
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .bind(host: host, port: port).get()
             return AdminServer(
-                socket: (channel, { try? await channel.close() }),
+                socket: (channel, { try? await channel.close() }), access: access,
                 boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
         }
     }
+
+    /// From now on requests are allowed as this configuration says; the address stays.
+    public func follow(_ configuration: AdminConfiguration) { access.value = AdminAccess(configuration) }
 
     public func stop() async {
         await socket.close()

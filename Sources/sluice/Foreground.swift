@@ -12,12 +12,23 @@ enum Foreground {
 
     /// Returns when a drain is done; exits with 3 when the gateway can't start.
     ///
-    /// - Parameter started: called once everything listens.
+    /// - Parameters:
+    ///   - file: where the configuration is read again; nil: it came from no file.
+    ///   - watch: whether the file is read again when it changes, or one that it names.
+    ///   - takeover: whether the listening sockets come from the gateway that runs.
+    ///   - started: called once everything listens.
     static func run(
-        _ configuration: GatewayConfiguration, logger: Logger, started: (Gateway) -> Void = { _ in }
+        _ configuration: GatewayConfiguration, file: ReloadableFile? = nil, watch: Bool = false,
+        takeover: Bool = false, started: (Gateway) -> Void = { _ in }
     ) async throws {
+        let log = LogSettings(configuration.log)
+        let logger = StandardErrorLog.logger(log)
+        for warning in configuration.warnings {
+            logger.warning(
+                "configuration warning", metadata: ["place": "\(warning.place)", "reason": "\(warning.message)"])
+        }
         let descriptors = FileDescriptorLimit.raise()
-        let (stops, stop) = AsyncStream.makeStream(of: Stop.self)
+        let (events, event) = AsyncStream.makeStream(of: Event.self)
         do {
             try FileDescriptorLimit.check(for: configuration)
         } catch {
@@ -30,7 +41,8 @@ enum Foreground {
         let gateway: Gateway
         do {
             gateway = try await Gateway.start(
-                configuration, logger: logger, onDrainRequest: { stop.yield(.asked) })
+                configuration,
+                settings: .init(file: file, log: log, onDrainRequest: { event.yield(.drain(by: "admin request")) }))
         } catch {
             LogWriter.standardError.flush()
             StandardError.print("error: \(error)")
@@ -39,45 +51,44 @@ enum Foreground {
         logger.info("started", metadata: ["version": "\(Gateway.version)", "file_descriptors": "\(descriptors)"])
         started(gateway)
         let watcher = Task {
-            for await signal in signals { stop.yield(signal == .sighup ? .reload : .signal(signal, at: .now)) }
+            for await signal in signals { event.yield(signal == .sighup ? .reload : .signal(signal, at: .now)) }
         }
         defer { watcher.cancel() }
 
         var drain: (task: Task<Void, Never>, began: ContinuousClock.Instant)?
-        for await reason in stops {
-            switch reason {
+        for await next in events {
+            let reason: String
+            switch next {
             case .reload:
-                logger.warning("reload is not supported yet; the configuration stays as it is")
-            case .signal(_, let time) where drain != nil:
-                guard let drain, time - drain.began >= sameWish else { continue }
-                logger.warning("second signal: exiting at once")
-                LogWriter.standardError.flush()
-                exitProcess(0)
-            case .signal, .asked:
-                guard drain == nil else { continue }
-                logger.info("draining", metadata: ["reason": "\(reason)"])
-                let task = Task {
-                    await gateway.drain()
-                    stop.finish()
+                // Reloads wait for each other; a signal to stop waits for none.
+                Task { _ = await gateway.reload(by: .signal("SIGHUP")) }
+                continue
+            case .signal(let signal, let time):
+                if let drain {
+                    guard time - drain.began >= sameWish else { continue }
+                    logger.warning("second signal: exiting at once")
+                    LogWriter.standardError.flush()
+                    exitProcess(0)
                 }
-                drain = (task, .now)
+                reason = "\(signal)"
+            case .drain(let requester):
+                reason = requester
             }
+            guard drain == nil else { continue }
+            logger.info("draining", metadata: ["reason": "\(reason)"])
+            let task = Task {
+                await gateway.drain()
+                event.finish()
+            }
+            drain = (task, .now)
         }
         logger.info("stopped")
         LogWriter.standardError.flush()
     }
 
-    private enum Stop: CustomStringConvertible {
+    private enum Event {
         case signal(UnixSignal, at: ContinuousClock.Instant)
-        case asked
+        case drain(by: String)
         case reload
-
-        var description: String {
-            switch self {
-            case .signal(let signal, _): "\(signal)"
-            case .asked: "admin request"
-            case .reload: "reload"
-            }
-        }
     }
 }

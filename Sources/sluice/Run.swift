@@ -7,19 +7,14 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway in the foreground.",
         discussion: """
-            Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
-            the program exits with 0; one more signal, half a second later or more, exits at once.
+            Logs to standard error. SIGHUP reads the configuration again. SIGTERM and SIGINT drain: every connection gets \
+            a Close between two messages, then the program exits with 0; one more signal, half a second later or more, \
+            exits at once.
             """)
 
     @OptionGroup var file: ConfigurationOption
 
     func run() async throws {
-        let configuration = try file.load()
-        let logger = StandardErrorLog.logger(configuration.log)
-        for warning in configuration.warnings {
-            logger.warning(
-                "configuration warning", metadata: ["place": "\(warning.place)", "reason": "\(warning.message)"])
-        }
-        try await Foreground.run(configuration, logger: logger)
+        try await Foreground.run(try file.load(), file: file.reloadable)
     }
 }

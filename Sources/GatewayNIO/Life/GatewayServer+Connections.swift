@@ -1,4 +1,4 @@
-public import GatewayConfig
+import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 public import GatewayTelemetry

@@ -1,7 +1,7 @@
 public import GatewayConfig
 import GatewayPolicy
 import GatewaySession
-public import GatewayTelemetry
+import GatewayTelemetry
 import Logging
 public import NIOCore
 import NIOPosix

@@ -1,6 +1,8 @@
 public import GatewayConfig
 import GatewayPolicy
+import GatewayTelemetry
 import NIOCore
+import PerMessageDeflate
 
 /// One validated configuration, compiled: how requests are decided on from when it comes into force until the next one
 /// does. Immutable. A handshake keeps the one it began with.

@@ -1,5 +1,6 @@
 import GatewayConfig
 import GatewayPolicy
+import GatewayTelemetry
 import NIOCore
 import NIOPosix
 import NIOSSL
