@@ -48,7 +48,10 @@ private struct ConfigurationSummary {
         switch route.action {
         case .upstream(let name):
             let upstream = configuration.upstreams.first { $0.name == name }
-            let servers = Self.list((upstream?.servers ?? []).map(\.address.description), none: "no servers")
+            let servers = Self.list(
+                (upstream?.servers ?? []).map { server in
+                    server.state == .active ? "\(server.address)" : "\(server.address) \(server.state.rawValue)"
+                }, none: "no servers")
             let version = upstream?.protocol ?? .http1
             return "\(name) (\(version == .http1 ? "" : "\(version.rawValue): ")\(servers))"
         case .redirect(let status, let location): return "\(status) \(location)"

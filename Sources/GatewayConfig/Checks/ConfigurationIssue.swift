@@ -1,6 +1,7 @@
-/// One mistake in a configuration file, at the place to correct.
-public struct ConfigurationIssue: Error, Equatable, Sendable, CustomStringConvertible {
-    public enum Severity: String, Sendable {
+/// One mistake in a configuration file, at the place to correct. As JSON it has the keys `severity`, `file`, `line`,
+/// `column` and `message`.
+public struct ConfigurationIssue: Error, Equatable, Sendable, Encodable, CustomStringConvertible {
+    public enum Severity: String, Sendable, Encodable {
         /// The file is refused.
         case error
         /// The file is taken, but hardly what its author wants.

@@ -16,6 +16,10 @@ struct AdminReader {
         let token = section.node("token").flatMap(self.token)
         let hosts = section.list("hosts", expecting: "a list of host names such as [metrics.internal]")?
             .compactMap(self.host)
+        let takeover = section.node("takeover_socket").flatMap(self.takeoverSocket)
+        if let takeover {
+            references.addresses.append(.init(value: .unix(path: takeover.text), place: takeover.place))
+        }
         section.finish()
         guard let address else { return nil }
         if token == nil, !Self.isLocal(address) {
@@ -24,7 +28,21 @@ struct AdminReader {
                     + "listen on 127.0.0.1, [::1] or a unix socket",
                 at: section.node("address")?.place ?? node.place)
         }
-        return AdminConfiguration(address: address, token: token, hosts: hosts ?? [], access: access)
+        return AdminConfiguration(
+            address: address, token: token, hosts: hosts ?? [], access: access, takeoverSocket: takeover?.text)
+    }
+
+    /// Made absolute.
+    private func takeoverSocket(_ node: YAMLNode) -> ScalarText? {
+        let expected = "the path of a unix socket such as /run/sluice/takeover.sock"
+        guard var scalar = context.text(node, expecting: expected) else { return nil }
+        guard !scalar.text.hasPrefix("unix:") else {
+            context.report("expected \(expected), found \(scalar.shown); leave out unix:", at: scalar.place)
+            return nil
+        }
+        guard let path = AddressText.unixPath(scalar.text, at: scalar.place, context: context) else { return nil }
+        scalar.text = path
+        return scalar
     }
 
     private func host(_ node: YAMLNode) -> String? {

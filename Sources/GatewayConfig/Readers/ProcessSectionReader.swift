@@ -30,6 +30,7 @@ enum ProcessSectionReader {
     static func drain(_ node: YAMLNode?, _ context: ReadingContext) -> DrainConfiguration {
         var drain = DrainConfiguration()
         guard let section = node.flatMap({ MappingReader($0, context: context) }) else { return drain }
+        if let value = section.duration("delay") { drain.delay = value }
         if let value = section.duration("timeout") { drain.timeout = value }
         let spread = section.duration("spread")
         drain.spread = spread ?? min(drain.spread, drain.timeout)

@@ -7,6 +7,7 @@ struct RouteSettings {
     var session = SessionSettings()
     var requestHeaders = HeaderEdits()
     var responseHeaders = HeaderEdits()
+    var onChange = OnChange()
 
     /// `missing_origin: deny` alone asks for some `Origin`.
     var originPolicy: OriginPolicy? {
@@ -56,6 +57,9 @@ struct RouteSettingsReader {
             settings.responseHeaders = HeaderEditsReader.read(
                 node, inherited: inherited.responseHeaders, context: context)
         }
+        if let node = section.node("on_change") {
+            settings.onChange = onChange(node, over: inherited.onChange)
+        }
         section.refuse("queue", "rate", "slow_consumer", "command")
         if let entry = section.entry("legacy_versions"),
             let versions = context.list(entry.value, expecting: "a list of draft versions"), !versions.isEmpty
@@ -63,6 +67,16 @@ struct RouteSettingsReader {
             context.report("legacy_versions is not supported yet", at: entry.place)
         }
         return settings
+    }
+
+    private func onChange(_ node: YAMLNode, over inherited: OnChange) -> OnChange {
+        var onChange = inherited
+        let expected = "a mapping with changed and removed, each keep, drain or close"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return onChange }
+        if let action = section.word("changed", ChangeAction.self) { onChange.changed = action }
+        if let action = section.word("removed", ChangeAction.self) { onChange.removed = action }
+        section.finish()
+        return onChange
     }
 
     private func session(_ section: MappingReader, over inherited: SessionSettings) -> SessionSettings {

@@ -22,6 +22,11 @@ struct UpstreamReader {
         if let node = section.node("h2") { upstream.http2 = http2(node) }
         section.refuse("sticky", "health_check")
         section.finish()
+        if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
+            context.warn(
+                "no server of this upstream takes new WebSockets: all are draining or down; give one state: active",
+                at: section.place)
+        }
         return name != nil && servers != nil ? upstream : nil
     }
 
@@ -65,12 +70,14 @@ struct UpstreamReader {
             let address = addressNode.flatMap { AddressText.read($0, role: .server, context: context) }
             let weight = section.integer("weight", in: 1...1000)
             let cap = section.integer("max_connections", in: 0...10_000_000)
+            let state = section.word("state", ServerConfiguration.State.self)
             section.finish()
             guard let address, let addressNode else { return nil }
             if !seen.insert(address).inserted {
                 context.report("the server \(address) is listed twice; give it a weight instead", at: addressNode.place)
             }
-            return ServerConfiguration(address: address, weight: weight ?? 1, maxConnections: cap ?? 0)
+            return ServerConfiguration(
+                address: address, weight: weight ?? 1, maxConnections: cap ?? 0, state: state ?? .active)
         }
     }
 

@@ -35,13 +35,18 @@ enum AddressText {
             context.report("expected \(expected), found \(scalar.shown)", at: scalar.place)
             return nil
         }
-        let absolute = context.absolutePath(String(path))
+        return unixPath(String(path), at: scalar.place, context: context).map { .unix(path: $0) }
+    }
+
+    /// Absolute, and short enough for a socket.
+    static func unixPath(_ path: String, at place: Place, context: ReadingContext) -> String? {
+        let absolute = context.absolutePath(path)
         guard absolute.utf8.count <= unixPathLimit else {
             context.report(
-                "the path of the unix socket is \(absolute.utf8.count) bytes, limit \(unixPathLimit)", at: scalar.place)
+                "the path of the unix socket is \(absolute.utf8.count) bytes, limit \(unixPathLimit)", at: place)
             return nil
         }
-        return .unix(path: absolute)
+        return absolute
     }
 
     /// Brackets are taken off; the port is digits.

@@ -36,14 +36,19 @@ public struct AdminConfiguration: Equatable, Sendable {
     /// Names, lower case, by which requests that change something, or come from a page, may name the endpoint;
     /// `localhost` and IP addresses always may.
     public var hosts: [String]
+    /// An absolute path of at most 107 bytes: the unix socket over which a new process takes the listening sockets; nil:
+    /// none does.
+    public var takeoverSocket: String?
 
     public init(
-        address: Address, token: String? = nil, hosts: [String] = [], access: UnixSocketAccess = UnixSocketAccess()
+        address: Address, token: String? = nil, hosts: [String] = [], access: UnixSocketAccess = UnixSocketAccess(),
+        takeoverSocket: String? = nil
     ) {
         self.address = address
         self.access = access
         self.token = token
         self.hosts = hosts
+        self.takeoverSocket = takeoverSocket
     }
 }
 
@@ -80,7 +85,10 @@ public struct LogConfiguration: Equatable, Sendable {
 
 /// How a drain ends the connections that are open.
 public struct DrainConfiguration: Equatable, Sendable {
-    /// From the signal to the last connection cut.
+    /// From the signal to the first Close, and before `timeout` begins: `/readyz` says that the gateway leaves, and who
+    /// still comes is served. At most 365 days.
+    public var delay: Duration = .zero
+    /// From the end of `delay` to the last connection cut.
     public var timeout: Duration = .seconds(30)
     /// The Closes are spread evenly over this time, so that not everyone reconnects at once; at most `timeout`.
     public var spread: Duration = .seconds(10)

@@ -12,12 +12,14 @@ public struct RouteConfiguration: Equatable, Sendable {
     public var session: SessionSettings
     public var requestHeaders: HeaderEdits
     public var responseHeaders: HeaderEdits
+    /// What becomes of the WebSockets of this route when another configuration takes over.
+    public var onChange: OnChange
 
     public init(
         name: String, match: RouteMatchConfiguration = .init(), action: RouteAction, rewrite: PathRewrite? = nil,
         origins: OriginPolicy? = nil, maxConnections: Int = 0, maxConnectionsPerIP: Int = 0,
         session: SessionSettings = .init(), requestHeaders: HeaderEdits = .init(),
-        responseHeaders: HeaderEdits = .init()
+        responseHeaders: HeaderEdits = .init(), onChange: OnChange = .init()
     ) {
         self.name = name
         self.match = match
@@ -29,6 +31,7 @@ public struct RouteConfiguration: Equatable, Sendable {
         self.session = session
         self.requestHeaders = requestHeaders
         self.responseHeaders = responseHeaders
+        self.onChange = onChange
     }
 }
 

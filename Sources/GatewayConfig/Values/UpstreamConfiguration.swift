@@ -66,16 +66,27 @@ public struct UpstreamHTTP2: Equatable, Sendable {
 }
 
 public struct ServerConfiguration: Equatable, Sendable {
+    /// Whether the server takes part.
+    public enum State: String, CaseIterable, Sendable {
+        case active
+        /// It gets no new WebSockets, and those that it has are closed at the pace of a drain.
+        case draining
+        /// It gets no new WebSockets, and those that it has are closed at once.
+        case down
+    }
+
     public var address: Address
     /// Share of the connections relative to the other servers: 1 to 1000.
     public var weight: Int
     /// Connections to this server at once; 0: no cap.
     public var maxConnections: Int
+    public var state: State
 
-    public init(address: Address, weight: Int = 1, maxConnections: Int = 0) {
+    public init(address: Address, weight: Int = 1, maxConnections: Int = 0, state: State = .active) {
         self.address = address
         self.weight = weight
         self.maxConnections = maxConnections
+        self.state = state
     }
 }
 
