@@ -51,9 +51,8 @@ struct ConfigurationChangesTests {
 
     @Test(arguments: [
         Row(from: "listeners:", to: "# a comment\nlisteners:", isEmpty: true),
-        // Where each stands means nothing.
         Row(
-            from: "- { name: internal, address: \"127.0.0.1:2\" }\n", to: "",
+            from: "- { name: internal, address: \"127.0.0.1:2\" }", to: "",
             listeners: Names(removed: ["internal"], unchanged: ["public"])),
         Row(
             from: "127.0.0.1:2", to: "127.0.0.1:4", listeners: Names(changed: ["internal"], unchanged: ["public"])),
@@ -69,7 +68,7 @@ struct ConfigurationChangesTests {
         Row(
             from: "removed: drain", to: "removed: keep", routes: Names(changed: ["chat"], unchanged: ["mqtt", "page"])),
         Row(
-            from: "- { name: page, respond: 200 }\n", to: "",
+            from: "- { name: page, respond: 200 }", to: "",
             routes: Names(removed: ["page"], unchanged: ["chat", "mqtt"])),
         Row(
             from: "routes:\n", to: "routes:\n  - { name: a, match: { path: /a }, respond: 200 }\n",
@@ -147,7 +146,7 @@ struct ConfigurationChangesTests {
         let old = try compared()
         #expect(ConfigurationDifference(from: old, to: old).text == "nothing changes")
         let new = try compared(
-            ("- { name: page, respond: 200 }\n", ""), ("path_prefix: /chat", "path: /chat"), ("s:2", "s:3"),
+            ("- { name: page, respond: 200 }", ""), ("path_prefix: /chat", "path: /chat"), ("s:2", "s:3"),
             ("level: info", "level: debug"), ("timeout: 30s", "delay: 1s"), ("127.0.0.1:2", "127.0.0.1:4"))
         #expect(
             ConfigurationDifference(from: old, to: new).text == """

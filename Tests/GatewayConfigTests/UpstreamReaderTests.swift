@@ -95,8 +95,8 @@ import Testing
         ),
         ("[{ address: \"a:1\", weight: 1001 }]", "3:41: error: expected a number from 1 to 1000, found \"1001\""),
         (
-            "[{ address: \"a:1\", state: drained }]",
-            "3:40: error: expected active, draining or down, found \"drained\"; did you mean \"draining\"?"
+            "[{ address: \"a:1\", state: drainning }]",
+            "3:40: error: expected active, draining or down, found \"drainning\"; did you mean \"draining\"?"
         ),
         ("[{ weight: 1 }]", "3:15: error: missing key \"address\""),
         ("[\"a:1\"]", "3:15: error: expected a mapping with address, found \"a:1\""),
