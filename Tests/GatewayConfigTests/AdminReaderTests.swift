@@ -23,6 +23,44 @@ import Testing
     }
 
     @Test(arguments: [
+        ("/run/t.sock", "/run/t.sock"), ("run/t.sock", "/etc/sluice/run/t.sock"), ("\"${T:-/t}\"", "/t"),
+    ])
+    func theTakeoverSocketIsAnAbsolutePath(path: String, expected: String) throws {
+        let admin = try parse(.root, "admin: { address: \"127.0.0.1:1\", takeover_socket: \(path) }").admin
+        #expect(admin?.takeoverSocket == expected)
+        #expect(try parse(.root, "admin: { address: \"127.0.0.1:1\" }").admin?.takeoverSocket == nil)
+    }
+
+    @Test(arguments: [
+        ("\"\"", "expected the path of a unix socket such as /run/sluice/takeover.sock, found nothing"),
+        ("[/t]", "expected the path of a unix socket such as /run/sluice/takeover.sock, found a list"),
+        (
+            "\"unix:/t\"",
+            "expected the path of a unix socket such as /run/sluice/takeover.sock, found \"unix:/t\"; leave out unix:"
+        ),
+        ("/" + String(repeating: "a", count: 107), "the path of the unix socket is 108 bytes, limit 107"),
+        ("a/" + String(repeating: "a", count: 94), "the path of the unix socket is 108 bytes, limit 107"),
+    ])
+    func anotherPathIsRefused(path: String, message: String) {
+        #expect(
+            problems(.root, "admin: { address: \"127.0.0.1:1\", takeover_socket: \(path) }") == [
+                "4:51: error: \(message)"
+            ])
+    }
+
+    @Test func theTakeoverSocketIsNoneThatIsListenedOn() {
+        #expect(
+            problems(.root, "admin: { takeover_socket: /run/s, address: \"unix:/run/s\" }") == [
+                "4:27: error: unix:/run/s is listened on already, by line 4"
+            ])
+        #expect(
+            problems(
+                Section.root.file(with: "admin: { address: \"127.0.0.1:1\", takeover_socket: s }")
+                    .replacing("a:1", with: "unix:s"))
+                == ["4:51: error: unix:/etc/sluice/s is listened on already, by line 1"])
+    }
+
+    @Test(arguments: [
         "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "admin.internal:1", "[::ffff:10.0.0.1]:1", "localhost.example:1",
     ])
     func anAddressThatOthersReachWithoutATokenIsWorthAWarning(address: String) throws {

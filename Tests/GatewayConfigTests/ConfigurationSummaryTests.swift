@@ -18,7 +18,7 @@ import Testing
               - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB }
               - { name: old, match: { path: /old }, redirect: /new }
               - { name: rest, respond: 404 }
-            upstreams: [{ name: u, protocol: h2, servers: [{ address: "s:1" }, { address: "unix:/s" }] }]
+            upstreams: [{ name: u, protocol: h2, servers: [{ address: "s:1" }, { address: "unix:/s", state: down }] }]
             """)
         #expect(
             summary(of: configuration) == """
@@ -26,11 +26,11 @@ import Testing
                 listener internal: [::1]:8080 (cleartext, h2)
                 admin: 127.0.0.1:9901 (token)
 
-                NAME  HOSTS                 PATH       TO                    CONDITIONS                COMPRESSION     MESSAGE
-                chat  a.example, b.example  /chat[/*]  u (h2: s:1, unix:/s)  header x-key, query room  terminate 12/5  16MiB
-                raw   *                     ~ /r.+     u (h2: s:1, unix:/s)  -                         passthrough     1MiB
-                old   *                     /old       302 /new              -                         -               -
-                rest  *                     *          404                   -                         -               -
+                NAME  HOSTS                 PATH       TO                         CONDITIONS                COMPRESSION     MESSAGE
+                chat  a.example, b.example  /chat[/*]  u (h2: s:1, unix:/s down)  header x-key, query room  terminate 12/5  16MiB
+                raw   *                     ~ /r.+     u (h2: s:1, unix:/s down)  -                         passthrough     1MiB
+                old   *                     /old       302 /new                   -                         -               -
+                rest  *                     *          404                        -                         -               -
                 """)
     }
 }

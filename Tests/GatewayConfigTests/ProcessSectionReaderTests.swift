@@ -15,7 +15,7 @@ import Testing
               max_header_size: 5KiB
               compression_memory: 6MiB
             log: { level: debug, format: text, access: false }
-            drain: { timeout: 7s, spread: 2s, code: 1001 }
+            drain: { delay: 5s, timeout: 7s, spread: 2s, code: 1001 }
             """)
         var limits = ProcessLimits()
         limits.maxConnections = 1
@@ -33,6 +33,7 @@ import Testing
         log.access = false
         #expect(configuration.log == log)
         var drain = DrainConfiguration()
+        drain.delay = .seconds(5)
         drain.timeout = .seconds(7)
         drain.spread = .seconds(2)
         drain.code = 1001
@@ -57,6 +58,8 @@ import Testing
 
     @Test(arguments: [
         ("drain: { timeout: 30s, spread: 40s }", "4:32: error: spread is 40s, longer than timeout, 30s"),
+        ("drain: { delay: 366d }", "4:17: error: expected at most 365 days, found \"366d\""),
+        ("drain: { delay: 5 }", "4:17: error: expected a duration such as 10s, found \"5\""),
         (
             "drain: { code: 1000 }",
             "4:16: error: expected the close code 1001 (going away) or 1012 (service restart), found \"1000\""

@@ -35,6 +35,7 @@ import Testing
             legacy_versions: []
             request_headers: { set: { X-Env: prod, Host: backend }, remove: [Cookie] }
             response_headers: { set: {}, remove: [Server] }
+            on_change: { changed: drain, removed: close }
             """
         ).routes[0]
         var session = SessionSettings()
@@ -63,7 +64,8 @@ import Testing
                     origins: OriginPolicy(allowed: ["https://example.com"], allowMissing: false),
                     maxConnections: 2000, maxConnectionsPerIP: 50, session: session,
                     requestHeaders: HeaderEdits(set: ["x-env": "prod", "host": "backend"], remove: ["cookie"]),
-                    responseHeaders: HeaderEdits(set: [:], remove: ["server"])))
+                    responseHeaders: HeaderEdits(set: [:], remove: ["server"]),
+                    onChange: OnChange(changed: .drain, removed: .close)))
     }
 
     @Test func aRouteWithoutSettingsHasTheDefaults() throws {

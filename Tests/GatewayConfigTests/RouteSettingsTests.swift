@@ -40,6 +40,30 @@ import Testing
         #expect(second.requestHeaders == HeaderEdits(set: ["x-a": "1"], remove: []))
     }
 
+    @Test(arguments: [
+        ("", OnChange(changed: .keep, removed: .drain)),
+        ("on_change: {}", OnChange(changed: .keep, removed: .drain)),
+        ("on_change: { changed: close }", OnChange(changed: .close, removed: .drain)),
+        ("on_change: { removed: keep }", OnChange(changed: .keep, removed: .keep)),
+        ("on_change: { changed: drain, removed: close }", OnChange(changed: .drain, removed: .close)),
+    ])
+    func onChangeIsReadInDefaultsAndInRoutes(lines: String, expected: OnChange) throws {
+        #expect(try parse(.root, lines.isEmpty ? "" : "defaults:\n  \(lines)").routes[0].onChange == expected)
+        #expect(try parse(.route, lines).routes[0].onChange == expected)
+    }
+
+    @Test func aRouteKeepsWhatItDoesNotGiveOfOnChange() throws {
+        let defaults = "defaults:\n  on_change: { changed: drain, removed: close }\n"
+        let route = try parse(defaults + Section.route.file(with: "on_change: { removed: keep }")).routes[0]
+        #expect(route.onChange == OnChange(changed: .drain, removed: .keep))
+        // As other settings, which are there for all routes: who answers by itself has no WebSockets to keep.
+        #expect(
+            problems(
+                "listeners: [{ name: l, address: \"a:1\" }]\nroutes: [{ name: r, respond: 200, on_change: { changed: close } }]"
+            )
+                == [])
+    }
+
     @Test func missingOriginDenyAloneAsksForSomeOrigin() throws {
         #expect(
             try parse(.route, "missing_origin: deny").routes[0].origins
@@ -117,6 +141,19 @@ import Testing
         (
             "max_connections: 99999999999999999999",
             "4:22: error: expected a number from 0 to 10000000, found \"99999999999999999999\""
+        ),
+        (
+            "on_change: { changed: kepp }",
+            "4:27: error: expected keep, drain or close, found \"kepp\"; did you mean \"keep\"?"
+        ),
+        ("on_change: { removed: 1 }", "4:27: error: expected keep, drain or close, found \"1\""),
+        (
+            "on_change: close",
+            "4:16: error: expected a mapping with changed and removed, each keep, drain or close, found \"close\""
+        ),
+        (
+            "on_change: { remove: keep }",
+            "4:18: error: unknown key \"remove\"; did you mean \"removed\"?"
         ),
         ("validate_utf8: 1", "4:20: error: expected true or false, found \"1\""),
         ("missing_origin: maybe", "4:21: error: expected allow or deny, found \"maybe\""),

@@ -16,7 +16,8 @@ import Testing
                 """
         ).replacing(
             "[{ address: \"s:1\" }]",
-            with: "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500 }, { address: \"unix:/run/a.sock\" }]"
+            with:
+                "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500, state: draining }, { address: \"unix:/run/a.sock\" }]"
         )
         var http2 = UpstreamHTTP2()
         http2.maxConnections = 3
@@ -29,7 +30,8 @@ import Testing
                 UpstreamConfiguration(
                     name: "u", protocol: .auto, balance: .roundRobin,
                     servers: [
-                        ServerConfiguration(address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500),
+                        ServerConfiguration(
+                            address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500, state: .draining),
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
                     connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
@@ -92,11 +94,37 @@ import Testing
             "3:46: error: the server a:1 is listed twice; give it a weight instead"
         ),
         ("[{ address: \"a:1\", weight: 1001 }]", "3:41: error: expected a number from 1 to 1000, found \"1001\""),
+        (
+            "[{ address: \"a:1\", state: drainning }]",
+            "3:40: error: expected active, draining or down, found \"drainning\"; did you mean \"draining\"?"
+        ),
         ("[{ weight: 1 }]", "3:15: error: missing key \"address\""),
         ("[\"a:1\"]", "3:15: error: expected a mapping with address, found \"a:1\""),
     ])
     func aMistakeInAServerIsReportedAtItsPlace(servers: String, expected: String) {
         let text = Section.upstream.file(with: "").replacing("[{ address: \"s:1\" }]", with: servers)
         #expect(problems(text) == [expected])
+    }
+
+    @Test(arguments: [
+        ("active", ServerConfiguration.State.active), ("draining", .draining), ("down", .down),
+    ])
+    func aStateIsRead(word: String, expected: ServerConfiguration.State) throws {
+        let servers = "[{ address: \"s:1\", state: \(word) }, { address: \"s:2\" }]"
+        let text = Section.upstream.file(with: "").replacing("[{ address: \"s:1\" }]", with: servers)
+        let configuration = try parse(text)
+        #expect(configuration.upstreams[0].servers.map(\.state) == [expected, .active])
+        #expect(configuration.warnings == [])
+    }
+
+    @Test(arguments: ["draining", "down"])
+    func anUpstreamWithoutAnActiveServerIsWorthAWarning(word: String) throws {
+        let servers = "[{ address: \"s:1\", state: \(word) }, { address: \"s:2\", state: down }]"
+        let text = Section.upstream.file(with: "").replacing("[{ address: \"s:1\" }]", with: servers)
+        #expect(
+            try parse(text).warnings.map(\.description) == [
+                "test.yaml:2:5: warning: no server of this upstream takes new WebSockets: all are draining or down; "
+                    + "give one state: active"
+            ])
     }
 }

@@ -56,6 +56,9 @@ MISTAKES = {
     "something not built": (
         "name: backend,", "name: backend, balance: random_two,", 7, ["random_two", "not supported yet"]),
     "a mapping where a list is wanted": ("hosts: [chat.example.com]", "hosts: { a: b }", 4, ["hosts"]),
+    "an action that is none": ("upstream: backend }", "upstream: backend, on_change: { removed: cloze } }", 4, [
+        "keep, drain or close", "cloze", "did you mean", "close"]),
+    "a state that is none": ('"127.0.0.1:9001" }', '"127.0.0.1:9001", state: dwon }', 7, ["dwon", "did you mean", "down"]),
     "two routes of one name": ("name: rest", "name: chat", 5, ["chat"]),
     "broken YAML": ("routes:\n", "routes: [\n", None, []),
 }
@@ -186,6 +189,20 @@ def test_a_warning_is_told_and_refuses_nothing(tmp_path):
     assert re.search(r"^.+sluice\.yaml:8:19: warning: whoever reaches 0\.0\.0\.0:9901 may", done.stderr, re.MULTILINE)
     assert "chat.example.com" in done.stdout
     assert not errors(done)
+
+
+def test_states_of_servers_are_shown_and_an_upstream_without_an_active_one_is_warned_of(tmp_path):
+    server = '{ address: "127.0.0.1:9001" }'
+    two = server + ', { address: "127.0.0.1:9002", state: draining }'
+    done = command("check", "--config", written(tmp_path, GOOD.replace(server, two)))
+    assert done.returncode == 0, done.stderr
+    assert "127.0.0.1:9001, 127.0.0.1:9002 draining" in done.stdout
+    assert "warning" not in done.stderr
+    none = '{ address: "127.0.0.1:9001", state: down }'
+    done = command("check", "--config", written(tmp_path, GOOD.replace(server, none)))
+    assert done.returncode == 0, done.stderr
+    assert "127.0.0.1:9001 down" in done.stdout
+    assert re.search(r"sluice\.yaml:7:5: warning: no server of this upstream takes new WebSockets", done.stderr)
 
 
 def test_a_warning_is_logged_by_run(gateway):
