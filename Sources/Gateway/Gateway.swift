@@ -61,8 +61,13 @@ public final class Gateway: Sendable {
                 return runtime.hasServerUp ? .ready : .noServerUp
             },
             connections: { await running.value?.connections($0) ?? [] },
-            close: { await running.value?.close($0, code: $1, reason: $2) ?? false },
-            drain: onDrainRequest)
+            close: { id, code, reason, _ in await running.value?.close(id, code: code, reason: reason) ?? false },
+            closeMany: { _, _ in 0 },  // wired by the assembly
+            reload: { _, _ in .refused(Array("{\"applied\":false,\"text\":\"\"}".utf8)) },  // wired by the assembly
+            drain: { _ in onDrainRequest() },
+            drainServer: { _, _, _, _ in .noUpstream },  // wired by the assembly
+            undrainServer: { _, _, _ in .noUpstream },  // wired by the assembly
+            rebalance: { _, _, _ in .noUpstream })  // wired by the assembly
         var admin: AdminServer?
         if let settings = configuration.admin {
             do {

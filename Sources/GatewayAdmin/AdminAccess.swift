@@ -12,10 +12,14 @@ struct AdminAccess: Sendable {
         self.hosts = hosts
     }
 
-    /// Takes the same time wherever the token is wrong.
+    /// Whether no token is wanted, or this is it.
     func isAuthorized(_ authorization: String?) -> Bool {
-        guard let token else { return true }
-        guard let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
+        token == nil || isToken(authorization)
+    }
+
+    /// Whether a token is wanted and this is it. Takes the same time wherever it is wrong.
+    func isToken(_ authorization: String?) -> Bool {
+        guard let token, let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
         let given = Array(authorization.dropFirst(7).utf8)
         let expected = Array(token.utf8)
         guard given.count == expected.count else { return false }

@@ -1,5 +1,4 @@
 import GatewayPolicy
-import GatewayTelemetry
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -56,31 +55,36 @@ final class AdminConnection: ChannelInboundHandler {
     }
 
     private func respond(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let work = AdminRequest(head).work(from: source, access: access)
-        if case .answer(let answer) = work { return send(answer, for: head, context) }
+        let request = AdminRequest(head)
+        let work = request.work(from: source, access: access)
+        let caller = AdminCaller(
+            peer: Self.peer(of: context.channel), hasToken: access.isToken(request.authorization))
+        let question: AdminQuestion
+        switch work {
+        case .answer(let answer):
+            return send(answer, for: head, context)
+        case .drain:
+            // Before anything else gets a turn: a gateway without connections is gone soon after.
+            source.drain(caller)
+            return send(.text(202, "draining"), for: head, context)
+        case .ask(let asked):
+            question = asked
+        }
         isBusy = true
         let this = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let source = source
-        context.eventLoop.makeFutureWithTask { await Self.answer(work, from: source) }.whenSuccess { answer in
+        context.eventLoop.makeFutureWithTask { await question.answer(from: source, for: caller) }.whenSuccess {
+            answer in
             let (connection, context) = this.value
             connection.isBusy = false
             connection.send(answer, for: head, context)
         }
     }
 
-    /// What has to be asked of the event loops.
-    private static func answer(_ work: AdminWork, from source: AdminSource) async -> AdminAnswer {
-        switch work {
-        case .answer(let answer):
-            return answer
-        case .list(let filter):
-            return AdminAnswer(
-                status: 200, contentType: "application/json",
-                body: ConnectionSnapshot.json(await source.connections(filter)) + [0x0A])
-        case .close(let id, let code, let reason):
-            return await source.close(id, code, reason)
-                ? .text(202, "closing") : .text(404, "no connection has this number")
-        }
+    /// Its address as the log has it: IPv4 on listeners of both kinds too.
+    private static func peer(of channel: any Channel) -> String {
+        guard let address = channel.remoteAddress?.ipAddress else { return "unix" }
+        return ClientAddress(parsing: address)?.description ?? address
     }
 
     private func send(_ answer: AdminAnswer, for head: HTTPRequestHead, _ context: ChannelHandlerContext) {

@@ -1,29 +1,6 @@
 import GatewayConfig
 import GatewayTelemetry
 
-/// An admin request's answer.
-struct AdminAnswer: Equatable {
-    var status: Int
-    var contentType = "text/plain; charset=utf-8"
-    var body: [UInt8]
-    /// Methods the path takes, for a 405.
-    var allow: String?
-    var isChallenge = false
-
-    static func text(_ status: Int, _ line: String) -> AdminAnswer {
-        AdminAnswer(status: status, body: Array("\(line)\n".utf8))
-    }
-}
-
-/// What an admin request asks for.
-enum AdminWork: Equatable {
-    case answer(AdminAnswer)
-    /// The open WebSockets.
-    case list(ConnectionFilter)
-    /// The end of one.
-    case close(id: UInt64, code: UInt16, reason: String)
-}
-
 /// Decides what an admin request gets.
 struct AdminRequest {
     var method: String
@@ -41,72 +18,88 @@ struct AdminRequest {
     /// What is to be done: an answer that is known at once, or something that the gateway is asked.
     func work(from source: AdminSource, access: AdminAccess) -> AdminWork {
         if let refusal = refusal(access) { return .answer(refusal) }
-        let isAuthorized = access.isAuthorized(authorization)
-        guard isAuthorized, path == "/connections" || path.hasPrefix("/connections/") else {
-            return .answer(answer(from: source, isAuthorized: isAuthorized))
-        }
+        if let health = health(of: source) { return .answer(health) }
+        guard access.isAuthorized(authorization) else { return .answer(.unauthorized) }
         do throws(AdminMistake) {
-            if path == "/connections" {
-                guard method == "GET" || method == "HEAD" else { return .answer(notAllowed("GET, HEAD")) }
-                return .list(try filter())
-            }
-            guard method == "DELETE" else { return .answer(notAllowed("DELETE")) }
-            guard !isOfForeignPage else { return .answer(Self.foreignPage) }
-            return try closing(path.dropFirst("/connections/".count))
+            return try authorizedWork(from: source)
         } catch {
             return .answer(.text(400, error.message))
         }
     }
 
-    /// A parameter that can't be used.
-    private struct AdminMistake: Error {
-        var message: String
+    /// The paths that need no token.
+    private func health(of source: AdminSource) -> AdminAnswer? {
+        guard path == "/healthz" || path == "/readyz" else { return nil }
+        guard isReading else { return .notAllowed("GET, HEAD") }
+        guard path == "/readyz" else { return .text(200, "alive") }
+        let readiness = source.readiness()
+        return .text(readiness == .ready ? 200 : 503, readiness.rawValue)
     }
 
-    private func filter() throws(AdminMistake) -> ConnectionFilter {
-        var filter = ConnectionFilter()
-        for (name, value) in try parameters(among: ["route", "ip", "limit"]) {
-            switch name {
-            case "route": filter.route = value
-            case "ip": filter.ip = value
-            default:
-                guard let limit = Int(decimalDigits: value), (1...ConnectionFilter.maximumLimit).contains(limit) else {
-                    throw AdminMistake(
-                        message: "limit is no number from 1 to \(ConnectionFilter.maximumLimit)")
+    private func authorizedWork(from source: AdminSource) throws(AdminMistake) -> AdminWork {
+        switch path {
+        case "/stats":
+            guard isReading else { return .answer(.notAllowed("GET, HEAD")) }
+            return .answer(.json(200, source.snapshot().json()))
+        case "/metrics":
+            guard isReading else { return .answer(.notAllowed("GET, HEAD")) }
+            return .answer(
+                AdminAnswer(
+                    status: 200, contentType: PrometheusText.contentType,
+                    body: Array(PrometheusText(source.snapshot()).render().utf8)))
+        case "/connections":
+            if isReading { return .ask(.list(try query(among: ["route", "server", "ip", "limit"]).filter())) }
+            return try change("DELETE", among: "GET, HEAD, DELETE") { request throws(AdminMistake) in
+                .ask(
+                    .closeMany(
+                        try request.query(among: ["route", "server", "ip", "code", "reason", "rate"]).closing()))
+            }
+        case "/reload":
+            // Comparing changes nothing, and any page may cause it; it can't read what comes back.
+            if isReading { return .ask(.reload(apply: false)) }
+            return try change("POST", among: "GET, HEAD, POST") { _ throws(AdminMistake) in .ask(.reload(apply: true)) }
+        case "/drain":
+            return try change("POST", among: "POST") { _ throws(AdminMistake) in .drain }
+        default:
+            if path.hasPrefix("/connections/") {
+                return try change("DELETE", among: "DELETE") { request throws(AdminMistake) in
+                    try request.closingOfOne()
                 }
-                filter.limit = limit
+            }
+            guard let shedding = try shedding() else { return .answer(.noSuchPath) }
+            return try change("POST", among: "POST") { request throws(AdminMistake) in
+                try request.work(of: shedding)
             }
         }
-        return filter
     }
 
-    private func closing(_ name: Substring) throws(AdminMistake) -> AdminWork {
-        guard let id = UInt64(decimalDigits: name) else {
+    private var isReading: Bool { method == "GET" || method == "HEAD" }
+
+    /// Work that changes something: by this method alone, and not for pages of other origins.
+    private func change(
+        _ wanted: String, among methods: String, _ work: (AdminRequest) throws(AdminMistake) -> AdminWork
+    ) throws(AdminMistake) -> AdminWork {
+        guard method == wanted else { return .answer(.notAllowed(methods)) }
+        guard !isOfForeignPage else { return .answer(.foreignPage) }
+        return try work(self)
+    }
+
+    /// `/connections/ID`
+    private func closingOfOne() throws(AdminMistake) -> AdminWork {
+        guard let id = UInt64(decimalDigits: path.dropFirst("/connections/".count)) else {
             throw AdminMistake(message: "expected /connections/ID with a number")
         }
-        var code: UInt16 = 1008
-        var reason = ""
-        for (name, value) in try parameters(among: ["code", "reason"]) {
-            if name == "reason" {
-                guard value.utf8.count <= 123 else {
-                    throw AdminMistake(message: "reason is \(value.utf8.count) bytes, limit 123")
-                }
-                reason = value
-            } else {
-                // Those that may stand in a Close frame (RFC 6455 §7.4).
-                guard let number = UInt16(decimalDigits: value),
-                    [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= number })
-                else {
-                    throw AdminMistake(
-                        message: "code is none that may be sent, expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
-                }
-                code = number
-            }
-        }
-        return .close(id: id, code: code, reason: reason)
+        let query = try query(among: ["code", "reason"])
+        return .ask(.close(id: id, code: try query.code(), reason: try query.reason()))
     }
 
+    // MARK: The target
+
     private var path: Substring { originForm.prefix { $0 != "?" } }
+
+    private func query(among known: [String]) throws(AdminMistake) -> AdminQuery {
+        try AdminQuery(originForm[path.endIndex...].dropFirst(), among: known)
+    }
 
     /// The path and query of the target, whichever form it has.
     private var originForm: Substring {
@@ -129,91 +122,62 @@ struct AdminRequest {
         guard let targetAuthority else { return true }
         return targetAuthority.lowercased() == hosts.first?.lowercased()
     }
+}
 
-    /// The query, percent-decoded.
-    private func parameters(among known: [String]) throws(AdminMistake) -> [(name: String, value: String)] {
-        let target = originForm
-        guard let mark = target.firstIndex(of: "?") else { return [] }
-        var parameters: [(String, String)] = []
-        for pair in target[target.index(after: mark)...].split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.decoded(parts[0]), let value = parts.count > 1 ? Self.decoded(parts[1]) : "" else {
-                throw AdminMistake(message: "the query is not percent-encoded UTF-8")
-            }
-            guard known.contains(name) else {
-                throw AdminMistake(message: "unknown parameter, expected \(known.joined(separator: ", "))")
-            }
-            parameters.append((name, value))
-        }
-        return parameters
+// MARK: Paths below /upstreams
+
+extension AdminRequest {
+    private enum Shedding {
+        case drain(AdminServerName)
+        case undrain(AdminServerName)
+        case rebalance(upstream: String)
     }
 
-    /// nil: not UTF-8, or a `%` without two digits.
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard let high = rest.popFirst().flatMap(UInt8.init(hexadecimalDigit:)),
-                    let low = rest.popFirst().flatMap(UInt8.init(hexadecimalDigit:))
-                else { return nil }
-                bytes.append(high << 4 | low)
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-
-    private func answer(from source: AdminSource, isAuthorized: Bool) -> AdminAnswer {
-        switch path {
-        case "/healthz":
-            return reading { .text(200, "alive") }
-        case "/readyz":
-            return reading {
-                let readiness = source.readiness()
-                return .text(readiness == .ready ? 200 : 503, readiness.rawValue)
-            }
-        default:
-            break
-        }
-        guard isAuthorized else {
-            var refusal = AdminAnswer.text(401, "this path wants Authorization: Bearer with the admin token")
-            refusal.isChallenge = true
-            return refusal
-        }
-        switch path {
-        case "/stats":
-            return reading {
-                AdminAnswer(status: 200, contentType: "application/json", body: source.snapshot().json() + [0x0A])
-            }
-        case "/metrics":
-            return reading {
-                AdminAnswer(
-                    status: 200, contentType: PrometheusText.contentType,
-                    body: Array(PrometheusText(source.snapshot()).render().utf8))
-            }
-        case "/drain":
-            guard method == "POST" else { return notAllowed("POST") }
-            guard !isOfForeignPage else { return Self.foreignPage }
-            source.drain()
-            return .text(202, "draining")
-        default:
-            return .text(
-                404, "no such path; there are /healthz, /readyz, /stats, /metrics, /connections and POST /drain")
+    /// What a path below `/upstreams` asks for; nil: there is none such.
+    ///
+    /// The path of a unix socket has slashes, which come as they are or encoded: the address is all that stands between
+    /// `servers/` and the last segment.
+    private func shedding() throws(AdminMistake) -> Shedding? {
+        let prefix = "/upstreams/"
+        guard path.hasPrefix(prefix) else { return nil }
+        let name = path.dropFirst(prefix.count).prefix { $0 != "/" }
+        let rest = path[name.endIndex...]
+        guard !name.isEmpty else { return nil }
+        if rest == "/rebalance" { return .rebalance(upstream: try Self.decoded(name)) }
+        guard rest.hasPrefix("/servers/") else { return nil }
+        let below = rest.dropFirst("/servers/".count)
+        guard let slash = below.lastIndex(of: "/"), slash > below.startIndex else { return nil }
+        let address = below[..<slash]
+        let server = AdminServerName(
+            upstream: try Self.decoded(name), address: Self.written(try Self.decoded(address)))
+        switch below[slash...] {
+        case "/drain": return .drain(server)
+        case "/undrain": return .undrain(server)
+        default: return nil
         }
     }
 
-    private func reading(_ answer: () -> AdminAnswer) -> AdminAnswer {
-        method == "GET" || method == "HEAD" ? answer() : notAllowed("GET, HEAD")
+    private func work(of shedding: Shedding) throws(AdminMistake) -> AdminWork {
+        switch shedding {
+        case .drain(let server):
+            return .ask(.drainServer(server, perSecond: try query(among: ["rate"]).perSecond()))
+        case .undrain(let server):
+            _ = try query(among: [])
+            return .ask(.undrainServer(server))
+        case .rebalance(let upstream):
+            return .ask(.rebalance(upstream: upstream, perSecond: try query(among: ["rate"]).perSecond()))
+        }
     }
 
-    private func notAllowed(_ methods: String) -> AdminAnswer {
-        var answer = AdminAnswer.text(405, "this path takes \(methods)")
-        answer.allow = methods
-        return answer
+    private static func decoded(_ text: Substring) throws(AdminMistake) -> String {
+        guard let decoded = PercentCoding.decodedPath(text) else {
+            throw AdminMistake(message: "the path is not percent-encoded UTF-8")
+        }
+        return decoded
     }
 
-    private static let foreignPage = AdminAnswer.text(403, "pages of other origins may not send this")
+    /// Names of hosts are lower case in the configuration; paths are as they are.
+    private static func written(_ address: String) -> String {
+        address.hasPrefix("unix:") ? address : address.lowercased()
+    }
 }

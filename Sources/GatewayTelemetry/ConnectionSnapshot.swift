@@ -118,8 +118,11 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
 
 /// Which open WebSockets are asked for.
 public struct ConnectionFilter: Equatable, Sendable {
-    /// Names of routes and addresses of clients; nil: any.
+    /// The name of a route; nil: any.
     public var route: String?
+    /// The address of a server as ``ConnectionSnapshot/server`` has it; nil: any.
+    public var server: String?
+    /// The address of a client; nil: any.
     public var ip: String?
     /// How many at most: 1 to 100,000.
     public var limit: Int
@@ -127,8 +130,9 @@ public struct ConnectionFilter: Equatable, Sendable {
     public static let defaultLimit = 1000
     public static let maximumLimit = 100_000
 
-    public init(route: String? = nil, ip: String? = nil, limit: Int = defaultLimit) {
+    public init(route: String? = nil, server: String? = nil, ip: String? = nil, limit: Int = defaultLimit) {
         self.route = route
+        self.server = server
         self.ip = ip
         self.limit = limit
     }
