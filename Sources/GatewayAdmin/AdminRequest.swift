@@ -144,12 +144,13 @@ extension AdminRequest {
         let rest = path[name.endIndex...]
         guard !name.isEmpty else { return nil }
         if rest == "/rebalance" { return .rebalance(upstream: try Self.decoded(name)) }
-        guard rest.hasPrefix("/servers/"), let slash = rest.lastIndex(of: "/") else { return nil }
-        let address = rest.dropFirst("/servers/".count).prefix(upTo: slash)
-        guard !address.isEmpty else { return nil }
+        guard rest.hasPrefix("/servers/") else { return nil }
+        let below = rest.dropFirst("/servers/".count)
+        guard let slash = below.lastIndex(of: "/"), slash > below.startIndex else { return nil }
+        let address = below[..<slash]
         let server = AdminServerName(
             upstream: try Self.decoded(name), address: Self.written(try Self.decoded(address)))
-        switch rest[slash...] {
+        switch below[slash...] {
         case "/drain": return .drain(server)
         case "/undrain": return .undrain(server)
         default: return nil
