@@ -21,7 +21,7 @@ struct AdminChangesTests {
     private func source(
         _ calls: Calls = Calls(), shedding: AdminShedding = .begun(sockets: 3), reload: AdminReload = .done([])
     ) -> AdminSource {
-        let telemetry = Telemetry(loops: 1, routes: [], version: "1.2.3")
+        let telemetry = Telemetry(loops: 1, version: "1.2.3")
         return AdminSource(
             snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: false) }, readiness: { .ready },
             connections: { _ in [] },

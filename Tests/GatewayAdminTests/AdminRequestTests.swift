@@ -7,7 +7,8 @@ import Testing
 @Suite("Requests to the admin endpoint")
 struct AdminRequestTests {
     private func source(_ readiness: AdminSource.Readiness = .ready) -> AdminSource {
-        let telemetry = Telemetry(loops: 1, routes: [.init(name: "chat", maxConnections: 7)], version: "1.2.3")
+        let telemetry = Telemetry(loops: 1, version: "1.2.3")
+        telemetry.acquire(route: "chat").maxConnections.set(7)
         return AdminSource(
             snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: readiness == .draining) },
             readiness: { readiness }, connections: { _ in [] }, close: { _, _, _, _ in false },

@@ -11,12 +11,12 @@ struct AdmissionTests {
 
     static func admission(
         total: Int = 0, perIP: Int = 0, rate: Int = 0, routes: [(total: Int, perIP: Int)] = [(0, 0)]
-    ) -> Admission {
+    ) -> CappedAdmission {
         var limits = ProcessLimits()
         limits.maxConnections = total
         limits.maxConnectionsPerIP = perIP
         limits.maxHandshakesPerSecond = rate
-        return Admission(
+        return CappedAdmission(
             limits: limits,
             routes: routes.enumerated().map { index, caps in
                 RouteConfiguration(
@@ -118,9 +118,35 @@ struct AdmissionTests {
         #expect(admission.activeConnections == 0)
     }
 
-    @Test(arguments: [-1, 1, .max])
-    func aRouteThatDoesNotExist(route: Int) {
-        #expect(Self.refusal(Self.admission().admit(route: route, clientAddress: .unix, now: Self.now)) == .noRoute)
+    @Test func whatIsInUseOutlivesTheCaps() throws {
+        let first = Self.admission(total: 5, routes: [(3, 0), (0, 0)])
+        let permits = try (0..<3).map { _ in try first.admit(route: 0, clientAddress: Self.client, now: Self.now).get()
+        }
+        var fewer = first
+        fewer.routes[0].maxConnections = 2
+        fewer.routes[1].name = "another"
+        #expect(Self.refusal(fewer.admit(route: 0, clientAddress: Self.client, now: Self.now)) == .routeMaxConnections)
+        #expect(Self.refusal(fewer.admit(route: 1, clientAddress: Self.client, now: Self.now)) == nil)
+        fewer.limits.maxConnections = 1
+        #expect(Self.refusal(fewer.admit(route: 1, clientAddress: Self.client, now: Self.now)) == .maxConnections)
+        #expect(first.activeConnections == 3)
+        permits.forEach { $0.release() }
+        let again = try (0..<2).map { _ in
+            try fewer.admission.admit(
+                route: fewer.routes[0], limits: first.limits, clientAddress: Self.client, now: Self.now
+            ).get()
+        }
+        #expect(again.count == 2)
+    }
+
+    @Test func anotherRateOfHandshakesIsAnotherBucket() {
+        var admission = Self.admission(rate: 1)
+        func attempt() -> Refusal? {
+            Self.refusal(admission.admit(route: 0, clientAddress: Self.client, now: Self.now))
+        }
+        #expect([attempt(), attempt()] == [nil, .handshakeRate])
+        admission.limits.maxHandshakesPerSecond = 2
+        #expect([attempt(), attempt(), attempt()] == [nil, nil, .handshakeRate])
     }
 
     @Test func aPermitGivesItsPlaceBackOnce() throws {
@@ -179,4 +205,20 @@ struct AdmissionTests {
         }
         #expect(permits.count == 30)
     }
+}
+
+/// An admission with the caps of one configuration; routes are called by their place in it.
+struct CappedAdmission: Sendable {
+    let admission = Admission()
+    var limits: ProcessLimits
+    var routes: [RouteConfiguration]
+
+    func admit(route: Int, clientAddress: ClientAddress, now: NIODeadline) -> Result<Permit, Refusal> {
+        admission.admit(route: routes[route], limits: limits, clientAddress: clientAddress, now: now)
+    }
+
+    var activeConnections: Int { admission.activeConnections }
+    var isDraining: Bool { admission.isDraining }
+    func takePeak() -> Int { admission.takePeak() }
+    func startDraining() { admission.startDraining() }
 }

@@ -7,21 +7,21 @@ import Testing
 struct ServerSelectorTests {
     static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
+    static func address(_ index: Int) -> Address { .tcp(host: "10.0.0.\(index)", port: 9001) }
+
     static func selector(
         _ balance: UpstreamConfiguration.Balance, weights: [Int], maxConnections: Int = 0
-    ) -> ServerSelector {
-        ServerSelector(
-            upstream: UpstreamConfiguration(
+    ) -> NumberedServers {
+        NumberedServers(
+            UpstreamConfiguration(
                 name: "chat", balance: balance,
                 servers: weights.enumerated().map { index, weight in
-                    ServerConfiguration(
-                        address: .tcp(host: "10.0.0.\(index)", port: 9001), weight: weight,
-                        maxConnections: maxConnections)
+                    ServerConfiguration(address: address(index), weight: weight, maxConnections: maxConnections)
                 }))
     }
 
     static func pick(
-        _ selector: ServerSelector, _ count: Int, excluding: Set<Int> = [], now: NIODeadline = now
+        _ selector: NumberedServers, _ count: Int, excluding: Set<Int> = [], now: NIODeadline = now
     ) throws -> [ServerPermit] {
         try (0..<count).map { _ in try selector.pick(excluding: excluding, now: now).get() }
     }
@@ -34,34 +34,34 @@ struct ServerSelectorTests {
     ])
     func smoothWeightedRoundRobin(weights: [Int], expected: [Int]) throws {
         let permits = try Self.pick(Self.selector(.roundRobin, weights: weights), expected.count)
-        #expect(permits.map(\.server) == expected)
+        #expect(permits.map(\.number) == expected)
     }
 
     @Test func leastConnectionsEqualsTakeTurns() throws {
         let selector = Self.selector(.leastConnections, weights: [1, 1, 1])
         // Released at once, so that all are always equal.
-        let servers = try (0..<6).map { _ in try Self.pick(selector, 1)[0].server }
+        let servers = try (0..<6).map { _ in try Self.pick(selector, 1)[0].number }
         #expect(servers == [0, 1, 2, 0, 1, 2])
     }
 
     @Test func leastConnectionsForTheWeight() throws {
         let selector = Self.selector(.leastConnections, weights: [3, 1])
         let permits = try Self.pick(selector, 8)
-        #expect(permits.count { $0.server == 0 } == 6)
-        #expect(permits.count { $0.server == 1 } == 2)
+        #expect(permits.count { $0.number == 0 } == 6)
+        #expect(permits.count { $0.number == 1 } == 2)
     }
 
     @Test func leastConnectionsGoesWherePlacesCameFree() throws {
         let selector = Self.selector(.leastConnections, weights: [1, 1])
         let permits = try Self.pick(selector, 4)
-        permits.filter { $0.server == 1 }.forEach { $0.release() }
-        #expect(try Self.pick(selector, 2).map(\.server) == [1, 1])
+        permits.filter { $0.number == 1 }.forEach { $0.release() }
+        #expect(try Self.pick(selector, 2).map(\.number) == [1, 1])
     }
 
     @Test(arguments: UpstreamConfiguration.Balance.allCases)
     func serversTriedAlreadyAreLeftOut(balance: UpstreamConfiguration.Balance) throws {
         let selector = Self.selector(balance, weights: [1, 1])
-        #expect(try Self.pick(selector, 3, excluding: [0]).map(\.server) == [1, 1, 1])
+        #expect(try Self.pick(selector, 3, excluding: [0]).map(\.number) == [1, 1, 1])
         #expect(selector.pick(excluding: [0, 1], now: Self.now).failure == .noneLeft)
     }
 
@@ -74,7 +74,7 @@ struct ServerSelectorTests {
         #expect(selector.pick(excluding: [0], now: Self.now).failure == .allAtCapacity)
         let freed = try #require(permits.first)
         freed.release()
-        #expect(try Self.pick(selector, 1).map(\.server) == [freed.server])
+        #expect(try Self.pick(selector, 1).map(\.number) == [freed.number])
     }
 
     @Test func failuresAreRefusalsOfTheirOwn() {
@@ -85,7 +85,7 @@ struct ServerSelectorTests {
     @Test func aServerThatFailedRests() throws {
         let selector = Self.selector(.roundRobin, weights: [1, 1])
         selector.failed(server: 0, now: Self.now, jitter: 1)
-        #expect(try Self.pick(selector, 3).map(\.server) == [1, 1, 1])
+        #expect(try Self.pick(selector, 3).map(\.number) == [1, 1, 1])
         #expect(selector.snapshot().map(\.healthy) == [false, true])
         #expect(selector.snapshot().map(\.failuresTotal) == [1, 0])
     }
@@ -96,11 +96,11 @@ struct ServerSelectorTests {
         let busy = try Self.pick(selector, 5)
         let rested = Self.now + .seconds(1)
         let probe = try Self.pick(selector, 3, now: rested)
-        #expect(probe.map(\.server) == [0, 1, 1])
-        #expect(try Self.pick(selector, 1, now: rested + .seconds(1)).map(\.server) == [0])
+        #expect(probe.map(\.number) == [0, 1, 1])
+        #expect(try Self.pick(selector, 1, now: rested + .seconds(1)).map(\.number) == [0])
         selector.succeeded(server: 0)
         let later = try Self.pick(selector, 3, now: rested + .seconds(1))
-        #expect(later.map(\.server) == [0, 0, 0])
+        #expect(later.map(\.number) == [0, 0, 0])
         #expect(busy.count == 5)
     }
 
@@ -108,7 +108,7 @@ struct ServerSelectorTests {
         let selector = Self.selector(.roundRobin, weights: [1, 1])
         for _ in 0..<10 { selector.failed(server: 0, now: Self.now, jitter: 1) }
         #expect(selector.snapshot()[0].failuresTotal == 10)
-        let servers = try Self.pick(selector, 2, now: Self.now + .seconds(1)).map(\.server)
+        let servers = try Self.pick(selector, 2, now: Self.now + .seconds(1)).map(\.number)
         #expect(servers.contains(0))
     }
 
@@ -117,10 +117,10 @@ struct ServerSelectorTests {
         var now = Self.now
         for seconds in [1, 2, 4, 8, 16, 30, 30] as [Int64] {
             selector.failed(server: 0, now: now, jitter: 1)
-            let early = (0..<2).map { _ in selector.pick(now: now + .seconds(seconds) - .nanoseconds(1)).server }
+            let early = (0..<2).map { _ in selector.pick(now: now + .seconds(seconds) - .nanoseconds(1)).number }
             #expect(early == [1, 1])
             now = now + .seconds(seconds)
-            #expect((0..<2).map { _ in selector.pick(now: now).server }.contains(0))
+            #expect((0..<2).map { _ in selector.pick(now: now).number }.contains(0))
         }
     }
 
@@ -130,8 +130,8 @@ struct ServerSelectorTests {
         selector.failed(server: 1, now: Self.now, jitter: 1)
         selector.failed(server: 2, now: Self.now + .milliseconds(10), jitter: 1)
         let now = Self.now + .milliseconds(30)
-        #expect(selector.pick(now: now).server == 1)
-        #expect(selector.pick(excluding: [1], now: now).server == 2)
+        #expect(selector.pick(now: now).number == 1)
+        #expect(selector.pick(excluding: [1], now: now).number == 2)
         #expect(selector.pick(excluding: [0, 1, 2], now: now).failure == .noneLeft)
     }
 
@@ -148,12 +148,68 @@ struct ServerSelectorTests {
         #expect(selector.snapshot()[0].active == 0)
     }
 
-    @Test func anIndexThatDoesNotExistIsIgnored() {
-        let selector = Self.selector(.roundRobin, weights: [1])
-        selector.failed(server: 5, now: Self.now, jitter: 0)
-        selector.succeeded(server: -1)
-        #expect(
-            selector.snapshot() == [ServerState(address: "10.0.0.0:9001", healthy: true, active: 0, failuresTotal: 0)])
+    @Test func whatIsKnownOfServersOutlivesTheSelector() throws {
+        let first = Self.selector(.leastConnections, weights: [1, 1])
+        let permits = try Self.pick(first, 2)
+        first.failed(server: 0, now: Self.now, jitter: 1)
+        var fewer = first.upstream
+        fewer.servers.append(ServerConfiguration(address: Self.address(2)))
+        let second = NumberedServers(fewer, records: first.records)
+        #expect(second.snapshot().map(\.active) == [1, 1, 0])
+        #expect(second.snapshot().map(\.healthy) == [false, true, true])
+        #expect(try Self.pick(second, 2).map(\.number) == [2, 1])
+        #expect(permits.count == 2)
+    }
+
+    @Test(arguments: [ServerConfiguration.State.draining, .down])
+    func aServerThatIsNotActiveGetsNothing(state: ServerConfiguration.State) throws {
+        var upstream = Self.selector(.leastConnections, weights: [1, 1]).upstream
+        upstream.servers[0].state = state
+        #expect(try Self.pick(NumberedServers(upstream), 3).map(\.number) == [1, 1, 1])
+        upstream.servers[1].state = state
+        #expect(NumberedServers(upstream).pick(now: Self.now).failure == .noneLeft)
+    }
+
+    @Test func aServerThatIsDrainedGetsNothingUntilItIsNot() throws {
+        let selector = Self.selector(.roundRobin, weights: [1, 1])
+        #expect(selector.records[0].setDrained(true))
+        #expect(!selector.records[0].setDrained(true))
+        #expect(try Self.pick(selector, 3).map(\.number) == [1, 1, 1])
+        #expect(selector.records[0].setDrained(false))
+        #expect(try Self.pick(selector, 2).map(\.number).contains(0))
+    }
+
+    @Test func aServerThatCannotBeReachedRestsBeforeAClientFails() throws {
+        let selector = Self.selector(.roundRobin, weights: [1, 1])
+        let record = selector.records[0]
+        let second = TimeAmount.seconds(1)
+        func isDue(_ now: NIODeadline) -> Bool {
+            record.isLookDue(interval: .seconds(10), whileUnreachable: second, now: now)
+        }
+        #expect(isDue(Self.now))
+        #expect(record.looked(isReachable: false, now: Self.now, jitter: 1))
+        #expect(!record.looked(isReachable: false, now: Self.now, jitter: 1))
+        #expect(record.isUnreachable)
+        #expect(selector.snapshot().map(\.failuresTotal) == [0, 0])
+        #expect(selector.snapshot().map(\.healthy) == [false, true])
+        #expect(try Self.pick(selector, 2).map(\.number) == [1, 1])
+        #expect(!isDue(Self.now + .milliseconds(999)))
+        #expect(isDue(Self.now + second))
+        #expect(record.looked(isReachable: true, now: Self.now + second, jitter: 1))
+        #expect(selector.snapshot().map(\.healthy) == [true, true])
+        #expect(!isDue(Self.now + second + .seconds(9)))
+        #expect(isDue(Self.now + second + .seconds(10)))
+    }
+
+    @Test("a connection alone does not mend what a server's answer has broken")
+    func aConnectionIsNoAnswer() {
+        let record = ServerRecord(address: Self.address(0))
+        record.failed(now: Self.now, jitter: 1)
+        #expect(!record.looked(isReachable: true, now: Self.now, jitter: 1))
+        #expect(!record.snapshot(now: Self.now).healthy)
+        record.failed(isUnreachable: true, now: Self.now + .seconds(5), jitter: 1)
+        #expect(record.looked(isReachable: true, now: Self.now + .seconds(5), jitter: 1))
+        #expect(record.snapshot(now: Self.now + .seconds(5)).healthy)
     }
 
     @Test func manyThreadsNeverPassTheMaximumAndReturnEveryPlace() async {
@@ -179,12 +235,47 @@ struct ServerSelectorTests {
     }
 }
 
+/// A selector whose servers are called by their place in the configuration.
+struct NumberedServers: Sendable {
+    let upstream: UpstreamConfiguration
+    let records: [ServerRecord]
+    let selector: ServerSelector
+
+    init(_ upstream: UpstreamConfiguration, records known: [ServerRecord] = []) {
+        let records = upstream.servers.map { server in
+            known.first { $0.address == server.address } ?? ServerRecord(address: server.address)
+        }
+        self.upstream = upstream
+        self.records = records
+        selector = ServerSelector(upstream: upstream) { address in
+            records.first { $0.address == address } ?? ServerRecord(address: address)
+        }
+    }
+
+    func pick(excluding: Set<Int> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
+        selector.pick(excluding: Set(excluding.map { ServerSelectorTests.address($0) }), now: now)
+    }
+
+    func failed(server: Int, now: NIODeadline, jitter: Double) { records[server].failed(now: now, jitter: jitter) }
+
+    func succeeded(server: Int) { records[server].succeeded(now: ServerSelectorTests.now) }
+
+    func snapshot() -> [ServerState] { records.map { $0.snapshot(now: ServerSelectorTests.now) } }
+}
+
+extension ServerPermit {
+    fileprivate var number: Int? {
+        guard case .tcp(let host, _) = server.address else { return nil }
+        return host.split(separator: ".").last.flatMap { Int($0) }
+    }
+}
+
 extension Result where Success == ServerPermit, Failure == SelectionFailure {
     fileprivate var failure: SelectionFailure? {
         if case .failure(let failure) = self { failure } else { nil }
     }
 
-    fileprivate var server: Int? {
-        if case .success(let permit) = self { permit.server } else { nil }
+    fileprivate var number: Int? {
+        if case .success(let permit) = self { permit.number } else { nil }
     }
 }

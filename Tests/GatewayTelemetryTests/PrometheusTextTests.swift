@@ -68,14 +68,14 @@ struct PrometheusTextTests {
     }
 
     @Test func labelValuesAreEscaped() {
-        let telemetry = Telemetry(
-            loops: 1, routes: [.init(name: "a\"b\\c\nd\u{E9}", maxConnections: 0)], version: "0.1.0")
+        let telemetry = Telemetry(loops: 1, version: "0.1.0")
+        _ = telemetry.acquire(route: "a\"b\\c\nd\u{E9}")
         let lines = Self.lines(telemetry.snapshot(uptimeSeconds: 1, draining: false))
         #expect(lines.contains("sluice_connections{route=\"a\\\"b\\\\c\\nd\u{E9}\"} 0"))
     }
 
     @Test func whatIsNotKnownIsLeftOut() {
-        let telemetry = Telemetry(loops: 1, routes: [], version: "0.1.0")
+        let telemetry = Telemetry(loops: 1, version: "0.1.0")
         let unknown = PrometheusText(telemetry.snapshot(uptimeSeconds: 1, draining: true)).render()
         #expect(!unknown.contains("resident_memory"))
         #expect(!unknown.contains("sluice_connections"))

@@ -24,8 +24,10 @@ struct StatsSnapshotTests {
 
     /// Counters that stand as the documented answer says.
     static func snapshot() -> StatsSnapshot {
-        let telemetry = Telemetry(loops: 2, routes: [.init(name: "chat", maxConnections: 2000)], version: "0.1.0")
-        let counters = telemetry.counters(loop: 1, route: 0)
+        let telemetry = Telemetry(loops: 2, version: "0.1.0")
+        let route = telemetry.acquire(route: "chat")
+        route.maxConnections.set(2000)
+        let counters = route.counters(loop: 1)
         counters.active.add(3)
         counters.accepted.add(10)
         counters.closed.add(7)
@@ -62,7 +64,7 @@ struct StatsSnapshotTests {
     }
 
     @Test func memoryIsThereWhereItIsKnown() throws {
-        let telemetry = Telemetry(loops: 1, routes: [], version: "0.1.0")
+        let telemetry = Telemetry(loops: 1, version: "0.1.0")
         let known = telemetry.snapshot(uptimeSeconds: 1, draining: true, residentMemoryBytes: 4096)
         #expect(String(decoding: known.json(), as: UTF8.self).contains("\"resident_memory_bytes\":4096"))
         let unknown = telemetry.snapshot(uptimeSeconds: 1, draining: true)
@@ -71,7 +73,7 @@ struct StatsSnapshotTests {
 
     @Test(arguments: [Double.nan, .infinity, -.infinity])
     func anUptimeThatIsNoNumberIsStillJSON(uptime: Double) throws {
-        let telemetry = Telemetry(loops: 1, routes: [], version: "0.1.0")
+        let telemetry = Telemetry(loops: 1, version: "0.1.0")
         let json = telemetry.snapshot(uptimeSeconds: uptime, draining: true).json()
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
         #expect(object["uptime_seconds"] as? Double == 0)

@@ -5,16 +5,14 @@ import Testing
 @Suite("Telemetry: every loop's counters added up")
 struct TelemetryTests {
     static func telemetry(loops: Int = 2) -> Telemetry {
-        Telemetry(
-            loops: loops,
-            routes: [.init(name: "chat", maxConnections: 2000), .init(name: "feed", maxConnections: 0)],
-            version: "0.1.0")
+        Telemetry(loops: loops, version: "0.1.0")
     }
 
     @Test func theLoopsOfARouteAddUp() {
         let telemetry = Self.telemetry()
+        let route = telemetry.acquire(route: "chat")
         for loop in 0..<2 {
-            let counters = telemetry.counters(loop: loop, route: 0)
+            let counters = route.counters(loop: loop)
             counters.accepted.add(5)
             counters.closed.add(2)
             counters.active.add(3)
@@ -25,7 +23,7 @@ struct TelemetryTests {
             counters.refusedExtension("mux")
             counters.recordHandshake(microseconds: 1000)
         }
-        telemetry.counters(loop: 1, route: 1).accepted.add()
+        telemetry.acquire(route: "feed").counters(loop: 1).accepted.add()
         let snapshot = telemetry.snapshot(uptimeSeconds: 1, draining: false)
         let chat = snapshot.routes["chat"]
         #expect(chat?.acceptedTotal == 10)
@@ -41,6 +39,27 @@ struct TelemetryTests {
         #expect(snapshot.connections.acceptedTotal == 11)
         #expect(snapshot.connections.active == 6)
         #expect(snapshot.connections.closedTotal == 4)
+    }
+
+    @Test func aRouteIsFoundAgainByItsNameUntilItsLastUserLetsGo() {
+        let telemetry = Self.telemetry()
+        let first = telemetry.acquire(route: "chat")
+        first.counters(loop: 0).accepted.add(3)
+        first.counters(loop: 1).closed.add(2)
+        let second = telemetry.acquire(route: "chat")
+        #expect(second === first)
+        telemetry.release(first)
+        #expect(telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["chat"]?.acceptedTotal == 3)
+        telemetry.release(second)
+        let gone = telemetry.snapshot(uptimeSeconds: 1, draining: false)
+        #expect(gone.routes.isEmpty)
+        // The totals of the process never go back.
+        #expect(gone.connections.acceptedTotal == 3)
+        #expect(gone.connections.closedTotal == 2)
+        let again = telemetry.acquire(route: "chat")
+        #expect(again !== first)
+        telemetry.release(first)
+        #expect(telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["chat"]?.acceptedTotal == 0)
     }
 
     @Test("the peak of transports is that since it was last asked, and starts from those that are open")
@@ -85,11 +104,12 @@ struct TelemetryTests {
 
     @Test func aScrapeSeesWhatALoopCountsMeanwhile() async {
         let telemetry = Self.telemetry()
+        let route = telemetry.acquire(route: "chat")
         let writers = 2
         await withTaskGroup(of: Void.self) { group in
             for loop in 0..<writers {
                 group.addTask {
-                    for _ in 0..<10_000 { telemetry.counters(loop: loop, route: 0).bytesFromClient.add() }
+                    for _ in 0..<10_000 { route.counters(loop: loop).bytesFromClient.add() }
                 }
             }
             group.addTask {

@@ -28,19 +28,18 @@ enum HandshakeTarget {
         upstreams: [{name: full, servers: [{address: "127.0.0.1:1", max_connections: 1}]}]
         """
     /// The one server has its one connection, so that a request is refused with 503 just when all else is in order.
-    private static let runtime: (gateway: GatewayRuntime, place: ServerPermit)? = {
+    private static let runtime: (process: ProcessState, generation: Generation, place: ServerPermit)? = {
         guard
             let configuration = try? ConfigurationFile.parse(
                 Self.configuration, file: "fuzzed", directory: "/", environment: [:], now: Date(), checkFiles: false)
         else { return nil }
-        let routes = configuration.routes.map { Telemetry.Route(name: $0.name, maxConnections: 0) }
-        let telemetry = Telemetry(loops: 1, routes: routes, version: "fuzzed")
+        let telemetry = Telemetry(loops: 1, version: "fuzzed")
         let logger = Logger(label: "fuzzed") { _ in SwiftLogNoOpLogHandler() }
-        guard
-            let gateway = try? GatewayRuntime(configuration: configuration, telemetry: telemetry, logger: logger),
-            case .success(let permit)? = gateway.upstreams["full"]?.selector.pick(now: .now())
+        let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
+        guard let generation = try? Generation(configuration, process: process),
+            case .success(let permit)? = generation.upstreams["full"]?.selector.pick(now: .now())
         else { return nil }
-        return (gateway, permit)
+        return (process, generation, permit)
     }()
 
     static func check(_ bytes: UnsafeRawBufferPointer) throws {
@@ -69,13 +68,13 @@ enum HandshakeTarget {
 
     /// The status of the answer.
     private static func respond(to stream: [UInt8], pieces: Pieces?) throws -> Int {
-        guard let (gateway, _) = runtime, let listener = gateway.configuration.listeners.first else {
+        guard let (process, generation, _) = runtime, let listener = generation.listener("fuzzed") else {
             throw BrokenInvariant("the configuration of the target is not valid")
         }
         let channel = EmbeddedChannel()
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
-        let loop = LoopContext(runtime: gateway, eventLoop: channel.eventLoop, index: 0)
+        let loop = LoopContext(process: process, generation: generation, eventLoop: channel.eventLoop, index: 0)
         let handshake = HTTP1Handshake(listener: listener, loop: loop)
         try channel.pipeline.syncOperations.addHandler(handshake)
         try handshake.addCodec()
