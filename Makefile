@@ -18,7 +18,7 @@ help:
 	@echo "make build             build the release binary, .build/release/sluice"
 	@echo "make test              everything from here to test-conformance, from nothing"
 	@echo "make lint              formatting rules"
-	@echo "make boundaries        which target may use which; compiler warnings"
+	@echo "make boundaries        which target may use which, which C file which; compiler warnings"
 	@echo "make test-unit         swift test"
 	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
 	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"

@@ -134,18 +134,20 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What tests of several targets share; no other target may use it.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "WebSocketCoreTests", dependencies: ["WebSocketCore", .nioCore, .httpTypes],
+            name: "WebSocketCoreTests", dependencies: ["WebSocketCore", "TestSupport", .nioCore, .httpTypes],
             swiftSettings: strict),
         .testTarget(
-            name: "HTTP2CoreTests", dependencies: ["HTTP2Core", .nioCore, .nioHPACK, .httpTypes],
+            name: "HTTP2CoreTests", dependencies: ["HTTP2Core", "TestSupport", .nioCore, .nioHPACK, .httpTypes],
             swiftSettings: strict),
         .testTarget(
             name: "PerMessageDeflateTests",
-            dependencies: ["PerMessageDeflate", "WebSocketCore", "CZlib", .nioCore],
+            dependencies: ["PerMessageDeflate", "WebSocketCore", "CZlib", "TestSupport", .nioCore],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayConfigTests", dependencies: ["GatewayConfig", .x509, .asn1, .crypto],
+            name: "GatewayConfigTests", dependencies: ["GatewayConfig", "TestSupport", .x509, .asn1, .crypto],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayPolicyTests",
@@ -155,7 +157,7 @@ let package = Package(
             name: "GatewaySessionTests",
             dependencies: [
                 "GatewaySession", "WebSocketCore", "PerMessageDeflate", "GatewayPolicy",
-                "GatewayConfig", .nioCore,
+                "GatewayConfig", "TestSupport", .nioCore,
             ],
             swiftSettings: strict),
         .testTarget(

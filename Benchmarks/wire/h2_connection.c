@@ -1,8 +1,5 @@
 #include "h2_connection.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "h2_parts.h"
 #include "process.h"
 
@@ -11,42 +8,6 @@ void h2_fail(struct h2_connection *connection, uint32_t code, const char *fault)
         connection->fault = fault;
         h2_goaway(connection, code);
     }
-}
-
-static void release_stream(struct h2_connection *connection, struct h2_stream *stream) {
-    if (stream->owner != NULL) {
-        connection->events->released(connection, stream);
-    }
-    h2_forget_waiting(connection, stream);
-    if (connection->data_stream == stream) {
-        connection->data_stream = NULL;
-    }
-    pending_free(&stream->held);
-    free(stream);
-}
-
-void h2_remove_stream(struct h2_connection *connection, struct h2_stream *stream) {
-    h2_streams_remove(&connection->streams, stream->id);
-    release_stream(connection, stream);
-}
-
-void h2_remove_if_over(struct h2_connection *connection, struct h2_stream *stream) {
-    if (stream->sent_end && stream->peer_ended) {
-        h2_remove_stream(connection, stream);
-    }
-}
-
-struct h2_stream *h2_add_stream(struct h2_connection *connection, uint32_t id, void *owner) {
-    struct h2_stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL) {
-        die("out of memory for a stream");
-    }
-    stream->id = id;
-    stream->owner = owner;
-    stream->send_window = connection->initial_window;
-    stream->receive_window = H2_STREAM_WINDOW;
-    h2_streams_add(&connection->streams, stream);
-    return stream;
 }
 
 void h2_start(struct h2_connection *connection, const struct h2_events *events, bool is_server, void *owner) {
@@ -121,25 +82,8 @@ void h2_goaway(struct h2_connection *connection, uint32_t code) {
 }
 
 void h2_release(struct h2_connection *connection) {
-    for (uint32_t slot = 0; slot < connection->streams.capacity; slot++) {
-        if (connection->streams.slots[slot] != NULL) {
-            release_stream(connection, connection->streams.slots[slot]);
-        }
-    }
-    free(connection->streams.slots);
+    h2_remove_all_streams(connection);
     pending_free(&connection->out);
     nghttp2_hd_inflate_del(connection->inflater);
     *connection = (struct h2_connection){0};
-}
-
-void h2_end_from_peer(struct h2_connection *connection, struct h2_stream *stream) {
-    stream->peer_ended = true;
-    uint32_t id = stream->id;
-    if (stream->owner != NULL) {
-        connection->events->ended(connection, stream, false, H2_NO_ERROR);
-    }
-    stream = h2_streams_find(&connection->streams, id);
-    if (stream != NULL) {
-        h2_remove_if_over(connection, stream);
-    }
 }

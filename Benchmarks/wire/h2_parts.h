@@ -1,5 +1,5 @@
-// What the parts of a connection ask of each other. For `h2_connection.c`, `h2_frames.c`, `h2_receiving.c` and
-// `h2_sending.c` alone.
+// What the parts of a connection ask of each other. For `h2_connection.c`, `h2_frames.c`, `h2_receiving.c`,
+// `h2_sending.c` and `h2_stream_life.c` alone; the last calls none of the others.
 #pragma once
 
 #include "h2_connection.h"
@@ -12,6 +12,11 @@ void h2_remove_stream(struct h2_connection *connection, struct h2_stream *stream
 
 /// Removes a stream that both sides have ended.
 void h2_remove_if_over(struct h2_connection *connection, struct h2_stream *stream);
+
+void h2_remove_all_streams(struct h2_connection *connection);
+
+/// Puts a stream that holds something among those that wait, takes out one that does not.
+void h2_note_waiting(struct h2_connection *connection, struct h2_stream *stream);
 
 /// The peer sent END_STREAM.
 void h2_end_from_peer(struct h2_connection *connection, struct h2_stream *stream);
@@ -30,8 +35,6 @@ void h2_send_held(struct h2_connection *connection, struct h2_stream *stream);
 
 /// The same for all streams that hold something, a frame each in turn.
 void h2_send_waiting(struct h2_connection *connection);
-
-void h2_forget_waiting(struct h2_connection *connection, struct h2_stream *stream);
 
 /// Gives bytes back to the connection's window: at once, for a stream that waits must not stop the others.
 void h2_count_received(struct h2_connection *connection, size_t count);

@@ -65,40 +65,10 @@ static bool send_frame(struct h2_connection *connection, struct h2_stream *strea
     return true;
 }
 
-static void note_waiting(struct h2_connection *connection, struct h2_stream *stream) {
-    bool waits = pending_count(&stream->held) > 0;
-    if (!waits) {
-        h2_forget_waiting(connection, stream);
-    } else if (!stream->waits) {
-        stream->waits = true;
-        stream->next = connection->waiting;
-        if (stream->next != NULL) {
-            stream->next->previous = stream;
-        }
-        connection->waiting = stream;
-    }
-}
-
-void h2_forget_waiting(struct h2_connection *connection, struct h2_stream *stream) {
-    if (!stream->waits) {
-        return;
-    }
-    if (stream->previous != NULL) {
-        stream->previous->next = stream->next;
-    } else {
-        connection->waiting = stream->next;
-    }
-    if (stream->next != NULL) {
-        stream->next->previous = stream->previous;
-    }
-    stream->previous = stream->next = NULL;
-    stream->waits = false;
-}
-
 void h2_send_held(struct h2_connection *connection, struct h2_stream *stream) {
     while (send_frame(connection, stream)) {
     }
-    note_waiting(connection, stream);
+    h2_note_waiting(connection, stream);
     h2_return_window(connection, stream);
 }
 
@@ -109,7 +79,7 @@ void h2_send_waiting(struct h2_connection *connection) {
             next = stream->next;
             if (send_frame(connection, stream)) {
                 sent = true;
-                note_waiting(connection, stream);
+                h2_note_waiting(connection, stream);
                 h2_return_window(connection, stream);
                 h2_remove_if_over(connection, stream);
             }

@@ -1,22 +1,10 @@
 import Foundation
 import GatewayConfig
+import TestSupport
 import Testing
 
 /// Whatever a file holds, reading it ends, with a configuration or with placed errors.
 @Suite struct MutationTests {
-    /// SplitMix64.
-    struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     /// More in a long run: `SLUICE_CONFIG_MUTATIONS=100000 swift test --filter MutationTests`.
     static let count = Int(ProcessInfo.processInfo.environment["SLUICE_CONFIG_MUTATIONS"] ?? "") ?? 200
     static let inserts = [
@@ -28,7 +16,7 @@ import Testing
     @Test func aMutatedFileIsReadOrRefused() throws {
         let original = try String(contentsOfFile: ExampleFilesTests.folder + "/sluice.yaml", encoding: .utf8)
         for seed in 0..<Self.count {
-            var generator = Generator(state: UInt64(seed))
+            var generator = SeededGenerator(seed: UInt64(seed))
             var characters = Array(original)
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
                 let place = Int.random(in: 0..<characters.count, using: &generator)

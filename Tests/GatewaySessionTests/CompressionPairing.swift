@@ -1,5 +1,6 @@
 import GatewaySession
 import PerMessageDeflate
+import TestSupport
 import Testing
 
 /// What the two legs agreed on.

@@ -1,5 +1,6 @@
 import GatewaySession
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct DeadlineWheelTests {

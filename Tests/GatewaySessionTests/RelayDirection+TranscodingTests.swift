@@ -1,6 +1,7 @@
 import GatewayConfig
 import GatewaySession
 import PerMessageDeflate
+import TestSupport
 import Testing
 
 @Suite struct RelayDirectionTranscodingTests {

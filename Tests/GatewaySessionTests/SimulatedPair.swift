@@ -2,6 +2,7 @@ import GatewayConfig
 import GatewaySession
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 import Testing
 import WebSocketCore
 

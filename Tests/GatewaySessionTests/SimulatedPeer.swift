@@ -1,6 +1,7 @@
 import GatewaySession
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 
 /// A message as an application sees it.
 struct SimulatedMessage: Equatable, Sendable {

@@ -2,6 +2,7 @@ import GatewayConfig
 import GatewaySession
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 
 /// One random session, and what must be true of it.
 struct Simulation {

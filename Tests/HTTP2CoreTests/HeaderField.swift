@@ -41,9 +41,3 @@ extension DynamicHeaderTable {
     /// Newest first.
     var fields: [HeaderField] { (0..<count).compactMap { self[$0].map { HeaderField($0) } } }
 }
-
-/// Bytes of hexadecimal digits as the RFCs print them; spaces count for nothing.
-func hex(_ digits: String) -> [UInt8] {
-    let digits = digits.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-}

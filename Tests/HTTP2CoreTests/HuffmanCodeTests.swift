@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHPACK
+import TestSupport
 import Testing
 
 @testable import HTTP2Core
@@ -31,7 +32,7 @@ struct HuffmanCodeTests {
 
     @Test("the examples of appendix C", arguments: examples)
     func example(codes: String, text: String) throws {
-        #expect(try Self.decode(hex(codes)) == Array(text.utf8))
+        #expect(try Self.decode(Bytes(hexadecimal: codes).values) == Array(text.utf8))
     }
 
     /// Codes as appendix B prints them, one of each length and those around the changes of length.

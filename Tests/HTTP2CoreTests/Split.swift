@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 /// How a stream of bytes is cut into what is read at once.

@@ -1,5 +1,6 @@
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 import Testing
 
 @Suite("Compression (RFC 7692 §7.2.1)")
@@ -31,7 +32,7 @@ struct DeflaterTests {
     @Test("inflates to what it was, whole and in pieces, with and without context takeover", arguments: windows)
     func roundTrip(windowBits: Int, memoryLevel: Int) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for takeover in [true, false] {
             var deflater = try Deflater(windowBits: windowBits, memoryLevel: memoryLevel)
             var inflater = try Inflater(windowBits: windowBits)
@@ -57,7 +58,7 @@ struct DeflaterTests {
     @Test("keeps to the limit, whatever is due", arguments: [64, 65, 100, 1000, 16 * 1024, 16 * 1024 + 3])
     func limit(limit: Int) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let message = (0..<100_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
         var deflater = try Deflater(windowBits: 15, memoryLevel: 9)
         var payload: [UInt8] = []
@@ -86,7 +87,7 @@ struct DeflaterTests {
     @Test("forgets an unfinished message on reset")
     func resetInside() throws {
         var deflater = try Deflater(windowBits: 15, memoryLevel: 9)
-        var generator = SeededGenerator(state: 1)
+        var generator = SeededGenerator(seed: 1)
         var output = ByteBuffer()
         let noise = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
         _ = try noise.withUnsafeBytes { try deflater.compress($0, into: &output, limit: .max) }

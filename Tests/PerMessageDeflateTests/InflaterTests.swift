@@ -1,5 +1,6 @@
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 import Testing
 
 @Suite("Decompression (RFC 7692 §7.2.2)")

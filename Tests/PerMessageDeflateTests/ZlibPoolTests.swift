@@ -1,5 +1,6 @@
 import NIOCore
 import PerMessageDeflate
+import TestSupport
 import Testing
 
 @Suite("The pool of zlib streams")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocketCore
 
@@ -37,7 +38,7 @@ struct MaskKeyTests {
     @Test("of a payload in pieces is that of the whole")
     func pieces() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let whole = (0..<1000).map { UInt8(truncatingIfNeeded: $0) }
         var expected = whole
         expected.withUnsafeMutableBytes { Self.key.apply(to: $0, offset: 0) }

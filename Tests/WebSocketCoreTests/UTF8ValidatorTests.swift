@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WebSocketCore
 
@@ -111,7 +112,7 @@ struct UTF8ValidatorTests {
     @Test("is judged the same in random pieces")
     func pieces() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let scalars: [Unicode.Scalar] = ["a", "é", "語", "🙂", " ", "z"]
         for _ in 0..<200 {
             var bytes = (0..<Int.random(in: 1...120, using: &generator)).flatMap { _ in
