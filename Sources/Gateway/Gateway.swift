@@ -76,7 +76,8 @@ public final class Gateway: Sendable {
                     return (socket.channel, { await socket.close() })
                 }
             } catch {
-                throw StartError(description: "admin can't listen on \(settings.address): \(error)")
+                let reason = ListenFailure.text(for: error, address: settings.address)
+                throw StartError(description: "admin can't listen on \(settings.address): \(reason)")
             }
         }
         do {

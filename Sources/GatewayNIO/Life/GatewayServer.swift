@@ -32,7 +32,8 @@ public final class GatewayServer: Sendable {
                 listeners.append(try await Listener.bind(configuration, loops: loops, logger: runtime.logger))
             } catch {
                 for listener in listeners { await listener.stopAccepting() }
-                throw ListenerError(name: configuration.name, address: configuration.address, reason: "\(error)")
+                let reason = ListenFailure.text(for: error, address: configuration.address)
+                throw ListenerError(name: configuration.name, address: configuration.address, reason: reason)
             }
         }
         for listener in listeners {

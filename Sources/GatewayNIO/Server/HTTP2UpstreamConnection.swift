@@ -242,7 +242,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         close { $0.failed(ConnectionEnded()) }
     }
 
-    private struct ConnectionEnded: Error, CustomStringConvertible {
+    private struct ConnectionEnded: WordedError {
         var description: String { "server closed the connection" }
     }
 

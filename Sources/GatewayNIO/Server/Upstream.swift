@@ -32,7 +32,7 @@ public final class Upstream: Sendable {
             // As with clients: a closed connection need not wait for the peer's close_notify for long.
             settings.shutdownTimeout = .seconds(1)
             settings.applicationProtocols = protocols.map(\.rawValue)
-            contexts[protocols] = try NIOSSLContext(configuration: settings)
+            contexts[protocols] = try TLSMaterial.context(settings, files: nil, authorities: tls.ca)
         }
         tlsContexts = contexts
         addresses = configuration.servers.map {
