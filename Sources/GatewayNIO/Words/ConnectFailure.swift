@@ -21,7 +21,7 @@ public enum ConnectFailure {
                 + " sent to it"
         case is ChannelError: "the connection was closed"
         case is CancellationError: "nobody waits for it any more"
-        case SocketAddressError.unknown(let host, _): "the name \(host) has no address"
+        case let error as SocketAddressError.UnknownHost: "the name \(error.host) has no address"
         default: TLSFailureText.text(for: error) ?? "the connection failed"
         }
     }

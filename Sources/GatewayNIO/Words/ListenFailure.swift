@@ -22,9 +22,9 @@ public enum ListenFailure {
         case let error as IOError: return text(code: error.errnoCode, address: address)
         case SocketAddressError.unixDomainSocketPathTooLong:
             return tooLong(address)
-        case SocketAddressError.unknown(let host, _):
-            return "the name \(host) has no address; add it to DNS or /etc/hosts, or write an IP address"
-        default: return TLSMaterialFailure.text(for: error)
+        case let error as SocketAddressError.UnknownHost:
+            return "the name \(error.host) has no address; add it to DNS or /etc/hosts, or write an IP address"
+        default: return TLSReason.isTLS(error) ? TLSMaterialFailure.text(for: error) : "the system refuses it"
         }
     }
 

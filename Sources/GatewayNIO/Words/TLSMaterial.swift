@@ -46,8 +46,8 @@ enum TLSMaterial {
         do {
             return try NIOSSLContext(configuration: settings)
         } catch {
-            let isMismatch = TLSReason.stack(of: error)?.contains { "\($0)".contains("MISMATCH") } == true
-            guard isMismatch, let files else {
+            // Each has been read by itself already.
+            guard case NIOSSLError.failedToLoadPrivateKey = error, let files else {
                 throw TLSMaterialFailure(description: TLSMaterialFailure.text(for: error))
             }
             throw TLSMaterialFailure(

@@ -9,6 +9,10 @@ enum TLSReason {
         stack(of: error)?.lazy.compactMap(name).first
     }
 
+    static func isTLS(_ error: any Error) -> Bool {
+        error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
+    }
+
     static func stack(of error: any Error) -> NIOBoringSSLErrorStack? {
         switch error {
         case NIOSSLError.handshakeFailed(let inner), NIOSSLError.shutdownFailed(let inner): stack(of: inner)
