@@ -84,7 +84,8 @@ final class AdminEndpoint: Sendable {
                 return (socket.channel, { await socket.close() })
             }
         } catch {
-            throw StartError(description: "admin can't listen on \(settings.address): \(error)")
+            let reason = ListenFailure.text(for: error, address: settings.address)
+            throw StartError(description: "admin can't listen on \(settings.address): \(reason)")
         }
     }
 }

@@ -45,7 +45,7 @@ class Authority:
         self.file = self.directory / f"{name.lower().replace(' ', '-')}.pem"
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject, public_key, days=1):
+    def _builder(self, subject, public_key, days=1, begins=-2):
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
             x509.CertificateBuilder()
@@ -53,17 +53,18 @@ class Authority:
             .issuer_name(self._name)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_before(now + datetime.timedelta(days=begins))
             .not_valid_after(now + datetime.timedelta(days=days))
         )
 
-    def issue(self, name, alternative_names=(), *, client=False, days=1):
-        """A certificate for `alternative_names` (host names or addresses); `days` below 0: expired."""
+    def issue(self, name, alternative_names=(), *, client=False, days=1, begins=-2):
+        """A certificate for `alternative_names` (host names or addresses), valid from `begins` to `days` days from now;
+        `days` below 0: expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
-            self._builder(subject, key.public_key(), days)
+            self._builder(subject, key.public_key(), days, begins)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(

@@ -203,7 +203,11 @@ final class HTTP2Handler: ChannelInboundHandler {
         }
     }
 
+    /// What broke the connection; nil: nothing yet, or its end was in order.
+    private(set) var lastError: (any Error)?
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        lastError = error
         context.close(promise: nil)
     }
 

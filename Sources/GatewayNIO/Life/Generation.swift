@@ -95,7 +95,12 @@ struct CompiledListener: Sendable {
             }
             self.tls = known
         } else {
-            self.tls = try RenewedTLS(tls, protocols: configuration.protocols)
+            do {
+                self.tls = try RenewedTLS(tls, protocols: configuration.protocols)
+            } catch {
+                throw TLSMaterialError(
+                    place: "listener \(configuration.name)", reason: TLSMaterialFailure.text(for: error))
+            }
         }
     }
 }

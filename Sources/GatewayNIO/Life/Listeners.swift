@@ -46,7 +46,8 @@ struct Listeners: Sendable {
                 next.append((compiled, listener))
             } catch {
                 for listener in opened { await listener.stopAccepting() }
-                throw ListenerError(name: configuration.name, address: configuration.address, reason: "\(error)")
+                let reason = ListenFailure.text(for: error, address: configuration.address)
+                throw ListenerError(name: configuration.name, address: configuration.address, reason: reason)
             }
         }
         return Change(next: next, opened: opened, closing: left)

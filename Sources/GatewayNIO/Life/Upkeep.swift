@@ -109,7 +109,7 @@ struct Upkeep: Sendable {
             // That says nothing about the server.
             if (error as? IOError)?.isLackOfResources == true { return }
             if server.record.looked(isReachable: false, now: .now(), jitter: .random(in: 0..<1)) {
-                metadata["reason"] = "\(error)"
+                metadata["reason"] = "\(ConnectFailure.text(for: error))"
                 logger.warning("server is down", metadata: metadata)
             }
         }

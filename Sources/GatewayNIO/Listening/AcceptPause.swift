@@ -31,7 +31,9 @@ public final class AcceptPause: ChannelInboundHandler {
         guard (error as? IOError)?.isLackOfResources == true else { return context.fireErrorCaught(error) }
         if !isShort {
             isShort = true
-            logger.warning("accepting pauses", metadata: ["listener": "\(listener)", "reason": "\(error)"])
+            logger.warning(
+                "accepting pauses",
+                metadata: ["listener": "\(listener)", "reason": "\(ListenFailure.text(forAccept: error))"])
         }
         guard let options = context.channel.syncOptions else { return }
         try? options.setOption(.autoRead, value: false)

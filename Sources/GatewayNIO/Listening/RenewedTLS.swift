@@ -47,7 +47,7 @@ final class RenewedTLS: Sendable {
             return .renewed
         } catch {
             state.withLock { $0.stamps = stamps }
-            return .refused("\(error)")
+            return .refused(TLSMaterialFailure.text(for: error))
         }
     }
 

@@ -27,7 +27,7 @@ struct TLSContexts: Sendable {
                 promise.succeed(chooser.choose(for: values.serverHostname))
             }
         }
-        context = try NIOSSLContext(configuration: settings)
+        context = try TLSMaterial.context(settings, files: first, authorities: tls.clientCA)
     }
 
     func makeHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context) }
@@ -40,9 +40,9 @@ private struct Credentials: Sendable {
     let names: [String]
 
     init(_ files: CertificateFiles) throws {
-        let certificates = try NIOSSLCertificate.fromPEMFile(files.certificate)
+        let certificates = try TLSMaterial.certificates(in: files.certificate)
         chain = certificates.map { .certificate($0) }
-        key = .privateKey(try NIOSSLPrivateKey(file: files.privateKey, format: .pem))
+        key = .privateKey(try TLSMaterial.privateKey(in: files.privateKey))
         var names: [String] = []
         if let alternatives = certificates.first?._subjectAlternativeNames() {
             for name in alternatives where name.nameType == .dnsName {

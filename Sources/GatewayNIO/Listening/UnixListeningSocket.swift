@@ -52,16 +52,16 @@ public struct UnixListeningSocket: Sendable {
         }
         let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
-        try check(descriptor, "no socket")
+        try checkSystem(descriptor)
         do {
-            try check(address.withSockAddr { bindSocket(descriptor, $0, socklen_t($1)) }, "bind")
+            try checkSystem(address.withSockAddr { bindSocket(descriptor, $0, socklen_t($1)) })
             guard let identity = Identity(of: path) else {
                 throw UnixSocketError(description: "the socket was removed while it was made")
             }
             do {
                 try apply(access, to: path)
                 // Before this, connecting is refused.
-                try check(listen(descriptor, backlog), "listen")
+                try checkSystem(listen(descriptor, backlog))
             } catch {
                 remove(path, identity)
                 throw error
@@ -85,6 +85,12 @@ public struct UnixListeningSocket: Sendable {
 
     private static func remove(_ path: String, _ identity: Identity) {
         if Identity(of: path) == identity { _ = unlink(path) }
+    }
+
+    /// What there are words for already (`ListenFailure`).
+    private static func checkSystem(_ result: CInt) throws {
+        guard result < 0 else { return }
+        throw IOError(errnoCode: errno, reason: "listening on a unix socket")
     }
 
     private static func check(_ result: CInt, _ what: String) throws {

@@ -29,7 +29,7 @@ final class ALPNCheck: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = error
+        lastError = UntrustedServer.explaining(error, in: context)
         context.close(promise: nil)
     }
 

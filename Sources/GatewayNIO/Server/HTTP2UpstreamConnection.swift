@@ -232,7 +232,8 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         countStreams()
         switch state {
         case .connecting:
-            lacksWebSockets("the server closed the connection before its SETTINGS")
+            let how = handler.lastError.map { " (\(ConnectFailure.text(for: $0)))" } ?? ""
+            lacksWebSockets("the server closed the connection before its SETTINGS\(how)")
             return
         case .ready, .retired:
             pool.loop.counters.http2Server.connectionsClosed.add()
@@ -242,7 +243,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         close { $0.failed(ConnectionEnded()) }
     }
 
-    private struct ConnectionEnded: Error, CustomStringConvertible {
+    private struct ConnectionEnded: WordedError {
         var description: String { "server closed the connection" }
     }
 

@@ -18,7 +18,7 @@ extension ServerAddresses {
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, String(port), &hints, &list)
-        guard status == 0 else { throw NameLookupError(description: String(cString: gai_strerror(status))) }
+        guard status == 0 else { throw NameLookupError(description: NameLookupFailure.text(for: status)) }
         defer { freeaddrinfo(list) }
         var found: [SocketAddress] = []
         var next = list

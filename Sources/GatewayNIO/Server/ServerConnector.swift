@@ -18,7 +18,7 @@ import NIOSSL
 final class ServerConnector {
     /// No address of the server is known.
     struct Unresolved: Error, CustomStringConvertible {
-        var description: String { "the name of the server has not been resolved" }
+        var description: String { "the server's name has no address; name lookup failed in the log says why" }
     }
 
     private let server: LiveServer

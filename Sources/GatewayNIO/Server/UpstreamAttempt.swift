@@ -137,7 +137,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private func connectFailed(_ server: LiveServer, _ error: any Error) {
         guard !isOver, current?.server === server else { return }
         if let error = error as? IOError, error.isLackOfResources { return lacksResources(error) }
-        serverFailed(server, .connectFailed, "\(error)")
+        serverFailed(server, .connectFailed, ConnectFailure.text(for: error))
     }
 
     /// Every connection to it has as many streams as it may: another server may have room.
@@ -168,7 +168,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private func lacksResources(_ error: IOError) {
         logger.warning(
             "no resources for a connection to a server",
-            metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(error)"])
+            metadata: ["upstream": "\(upstream.configuration.name)", "reason": "\(ConnectFailure.text(for: error))"])
         current?.permit.release()
         current = nil
         lastRefusal = .outOfResources

@@ -165,7 +165,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
             timer?.cancel()
             delegate?.handshake(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
         default:
-            lastError = error
+            lastError = UntrustedServer.explaining(error, in: context)
             context.close(promise: nil)
         }
     }
@@ -183,7 +183,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         ended(context, lastError)
     }
 
-    private struct ServerClosed: Error, CustomStringConvertible {
+    private struct ServerClosed: WordedError {
         var description: String { "server closed the connection" }
     }
 
@@ -196,7 +196,9 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         case .connecting:
             delegate?.handshake(self, failedWith: error ?? ServerClosed())
         case .waiting, .switching:
-            let how = error.map { "the connection broke (\($0))" } ?? "the server ended the connection"
+            let how =
+                error.map { "the connection broke (\(ConnectFailure.text(for: $0)))" }
+                ?? "the server ended the connection"
             let place = gate.beginning.isEmpty ? "before its answer" : "inside its answer; \(whatCame)"
             delegate?.handshakeBrokeOff(self, reason: "\(how) \(place)")
         case .refusing:

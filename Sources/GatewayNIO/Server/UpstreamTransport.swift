@@ -42,9 +42,10 @@ final class UpstreamTransport: Sendable {
             settings.shutdownTimeout = .seconds(1)
             settings.applicationProtocols = protocols.map(\.rawValue)
             do {
-                contexts[protocols] = try NIOSSLContext(configuration: settings)
+                contexts[protocols] = try TLSMaterial.context(settings, files: nil, authorities: tls.ca)
             } catch {
-                throw TLSMaterialError(place: "upstream \(configuration.name)", reason: "\(error)")
+                throw TLSMaterialError(
+                    place: "upstream \(configuration.name)", reason: TLSMaterialFailure.text(for: error))
             }
         }
         self.contexts = contexts

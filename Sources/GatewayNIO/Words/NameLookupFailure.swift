@@ -1,0 +1,22 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Why a name could not be looked up, in an operator's words.
+enum NameLookupFailure {
+    /// - Parameter status: what getaddrinfo gave (RFC 3493 §6.1), not 0.
+    static func text(for status: CInt) -> String {
+        switch status {
+        case EAI_NONAME:
+            return "the name is not known to DNS or /etc/hosts; correct it, or add it there"
+        case EAI_AGAIN:
+            return "no name server answered; it is asked again (/etc/resolv.conf says which there are)"
+        case EAI_FAIL:
+            return "the name server refused to answer"
+        default:
+            return String(cString: gai_strerror(status))
+        }
+    }
+}
