@@ -167,7 +167,7 @@ let package = Package(
         .testTarget(
             name: "GatewayNIOTests",
             dependencies: [
-                "GatewayNIO", "GatewayPolicy", "GatewayConfig", .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
+                "GatewayNIO", "GatewayPolicy", "GatewayConfig", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL,
                 .httpTypes, .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
@@ -175,7 +175,7 @@ let package = Package(
             name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayPolicy", "GatewayTelemetry"],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayTests", dependencies: ["Gateway", "GatewayConfig", .logging],
+            name: "GatewayTests", dependencies: ["Gateway", "GatewayNIO", "GatewayConfig", .nioCore, .logging],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayDemoTests",

@@ -1,0 +1,127 @@
+import GatewayConfig
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The file of a listening unix socket, known again whatever becomes of its path: it is taken away only while it is
+/// the one that was made, not that of a successor.
+struct UnixSocketFile: Sendable {
+    let path: String
+    private let identity: Identity
+
+    /// The socket that is there now; nil when there is none.
+    init?(at path: String) {
+        guard Identity.type(of: path) == S_IFSOCK, let identity = Identity(of: path) else { return nil }
+        self.init(path: path, identity: identity)
+    }
+
+    private init(path: String, identity: Identity) {
+        self.path = path
+        self.identity = identity
+    }
+
+    /// Makes a listening socket and its file. A socket file that nobody listens on any more is replaced. Mode and
+    /// owners are set before anyone can connect.
+    ///
+    /// - Parameter replacesLive: also replaces one on which somebody listens, who then is no longer reached.
+    /// - Throws: `UnixSocketError` for a file of another kind, `IOError` for what the system refuses (EADDRINUSE where
+    ///   somebody listens), with nothing left behind.
+    static func listen(
+        at path: String, access: UnixSocketAccess, backlog: Int32, replacesLive: Bool
+    ) throws -> (descriptor: CInt, file: UnixSocketFile) {
+        let address = try SocketAddress(unixDomainSocketPath: path)
+        if let type = Identity.type(of: path) {
+            guard type == S_IFSOCK else {
+                throw UnixSocketError(
+                    description: "expected a socket or nothing at \(path), found a file of another kind")
+            }
+            if !replacesLive { try checkUnused(address) }
+            // Another process may have found it unused as well.
+            guard unlink(path) == 0 || errno == ENOENT else {
+                throw IOError(errnoCode: errno, reason: "the socket that is there can't be removed")
+            }
+        }
+        let descriptor = try SocketCall.make(family: AF_UNIX)
+        do {
+            try SocketCall.bind(descriptor, to: address)
+            guard let file = UnixSocketFile(at: path) else {
+                throw UnixSocketError(description: "the socket was removed while it was made")
+            }
+            do {
+                try file.apply(access)
+                // Before this, connecting is refused.
+                try SocketCall.check(systemListen(descriptor, backlog), "listen")
+            } catch {
+                file.remove()
+                throw error
+            }
+            return (descriptor, file)
+        } catch {
+            SocketCall.close([descriptor])
+            throw error
+        }
+    }
+
+    /// Only a connection shows whether somebody listens: a process that was killed leaves its file.
+    private static func checkUnused(_ address: SocketAddress) throws {
+        let probe = try SocketCall.make(family: AF_UNIX)
+        defer { SocketCall.close([probe]) }
+        let result = address.withSockAddr { systemConnect(probe, $0, socklen_t($1)) }
+        // EAGAIN: a full queue, which somebody has; EPROTOTYPE: a socket of datagrams, which needs no queue.
+        guard result == 0 || errno == EAGAIN || errno == EPROTOTYPE else { return }
+        throw IOError(errnoCode: EADDRINUSE, reason: "bind")
+    }
+
+    func apply(_ access: UnixSocketAccess) throws {
+        if access.owner != nil || access.group != nil {
+            let asItIs = UInt32.max
+            try SocketCall.check(
+                lchown(path, access.owner ?? asItIs, access.group ?? asItIs),
+                "owner and group can't be set (only root may give a file away; a group has to be one of the process's)")
+        }
+        if let mode = access.mode { try SocketCall.check(chmod(path, mode), "mode can't be set") }
+    }
+
+    /// Does nothing when the path has become another file's.
+    func remove() {
+        if Identity(of: path) == identity { _ = unlink(path) }
+    }
+}
+
+/// Why a unix socket can't be listened on.
+public struct UnixSocketError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+/// `listen` is this type's own word as well.
+private func systemListen(_ descriptor: CInt, _ backlog: Int32) -> CInt { listen(descriptor, backlog) }
+
+private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> CInt {
+    connect(descriptor, address, size)
+}
+
+/// Which file it is, whatever its path.
+private struct Identity: Equatable {
+    var device: UInt64
+    var inode: UInt64
+    /// An inode's number may be used again at once. Connecting does not change this time.
+    var born: [Int]
+
+    init?(of path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        born = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    }
+
+    /// nil: there is nothing.
+    static func type(of path: String) -> mode_t? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+    }
+}
