@@ -1,4 +1,5 @@
-"""Reload: the ways to ask for one, what its answer says, whom it leaves alone, and that a refused one changes nothing."""
+"""Reload: the ways to ask for one, what its answer says, whom it leaves alone, and that one that is refused changes
+nothing."""
 
 import os
 import signal

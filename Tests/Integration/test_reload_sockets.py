@@ -11,27 +11,27 @@ from test_http2_back import check_echo, over_http2
 from waiting import eventually
 
 
-def route_changed(config, server, other):
+def route_changed(config, other):
     config["routes"][0]["max_message_size"] = "2MiB"
 
 
-def route_removed(config, server, other):
+def route_removed(config, other):
     config["routes"][0]["name"] = "another"
 
 
-def server_removed(config, server, other):
+def server_removed(config, other):
     config["upstreams"][0]["servers"] = [{"address": other.address}]
 
 
-def leads_elsewhere(config, server, other):
+def leads_elsewhere(config, other):
     config["routes"][0]["upstream"] = "other"
 
 
-def tls_changed(config, server, other):
+def tls_changed(config, other):
     config["upstreams"][0]["tls"] = {"verify": False}
 
 
-def upstream_h2_changed(config, server, other):
+def upstream_h2_changed(config, other):
     config["upstreams"][0]["protocol"] = "h2"
 
 
@@ -53,7 +53,7 @@ def test_on_change_decides(gateway, wire, kind, change, fate):
     running = gateway(config)
     client, peer = wire.pair(running, server)
     begin_message(client, peer)
-    answer = running.reload(edited(config, lambda new: change(new, server, other)))
+    answer = running.reload(edited(config, lambda new: change(new, other)))
     assert answer["sockets"] == {
         "kept": 0, "drained": 0, "closed": 0, **{{"keep": "kept", "drain": "drained", "close": "closed"}[fate]: 1}}
     check_fate(fate, client, peer)
@@ -66,7 +66,7 @@ def test_what_is_not_said_keeps_what_changed_and_drains_what_went(gateway, wire,
     running = gateway(config)
     client, peer = wire.pair(running, server)
     begin_message(client, peer)
-    running.reload(edited(config, lambda new: change(new, server, other)))
+    running.reload(edited(config, lambda new: change(new, other)))
     check_fate(kind, client, peer)
 
 
@@ -75,7 +75,7 @@ def test_defaults_say_it_for_every_route(gateway, wire):
     config = proxied(server.address, sections={"defaults": {"on_change": {"changed": "drain"}}})
     running = gateway(config)
     pair = wire.pair(running, server)
-    running.reload(edited(config, lambda new: route_changed(new, server, None)))
+    running.reload(edited(config, lambda new: route_changed(new, None)))
     check_closed(*pair)
 
 
@@ -135,7 +135,7 @@ def test_the_closes_are_counted_and_logged_as_the_gateways(gateway, wire):
     config = proxied(server.address, on_change={"changed": "drain"})
     running = gateway(config)
     pair = wire.pair(running, server)
-    running.reload(edited(config, lambda new: route_changed(new, server, None)))
+    running.reload(edited(config, lambda new: route_changed(new, None)))
     check_closed(*pair)
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"].get("1012") == 1, "1012 to be counted")
