@@ -240,7 +240,8 @@ class StreamConnection(Connection):
 
     def request(self):
         fields = [(":method", "CONNECT"), (":protocol", "websocket"),
-                  (":scheme", "https" if self.plan["tls"] else "http"), (":path", f"{self.plan['path']}?c={self.number}"),
+                  (":scheme", "https" if self.plan["tls"] else "http"),
+                  (":path", f"{self.plan['path']}?c={self.number}"),
                   (":authority", f"localhost:{self.plan['port']}"), ("sec-websocket-version", "13")]
         if self.plan["deflate"]:
             fields.append((EXTENSIONS.lower(), "permessage-deflate; client_max_window_bits"))

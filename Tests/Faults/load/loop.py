@@ -41,7 +41,7 @@ class Loop:
         self.rate = 0.0
         self._due = 0.0
         self._ring = deque()
-        self._lengths = deque()
+        self._lengths, self._longest = deque(), max(LENGTHS)
         self._epoll = select.epoll()
         self._next_look = 0.0
 
@@ -145,7 +145,7 @@ class Loop:
 
     def _next_length(self):
         if not self._lengths:
-            deck = [length for length, count in LENGTHS.items() for _ in range(count)]
+            deck = [length for length, count in LENGTHS.items() for _ in range(count) if length <= self._longest]
             self.source.shuffle(deck)
             self._lengths.extend(deck)
         return self._lengths.popleft()
@@ -158,6 +158,11 @@ class Loop:
                 connection.give_up(f"{connection.how}{suffix}" if connection.how else f"failed: timeout while {state}")
 
     # For commands
+
+    def choose_lengths(self, longest):
+        """From now on, no message is longer than this; None: as the deck has them."""
+        self._longest = longest or max(LENGTHS)
+        self._lengths.clear()
 
     def closing_now(self):
         """Connections that have seen or sent a Close and wait for the end of TCP."""

@@ -74,7 +74,7 @@ class Worker:
         self._numbers += self.workers
         tls, deflate = source.random() < tls_share, path is None and source.random() < deflate_share
         if http2_share and kind is Connection and source.random() < http2_share:
-            from load.http2 import StreamConnection as kind  # where no HTTP/2 is wanted, its libraries need not be there
+            from load.http2 import StreamConnection as kind  # its libraries are wanted for it alone
         # Many addresses, so that ports of connections that are gone do not run out.
         number = self._numbers // self.workers
         address = sources[number % len(sources)] if sources else (
@@ -105,8 +105,9 @@ class Worker:
         self.loop.comings = []
         return {}
 
-    def do_rate(self, messages):
+    def do_rate(self, messages, longest):
         self.loop.rate = messages
+        self.loop.choose_lengths(longest)
         return {}
 
     def do_quiet(self, seconds, without):

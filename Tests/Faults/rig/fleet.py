@@ -93,9 +93,9 @@ class Fleet:
     def leave(self):
         self.ask("leave").results()
 
-    def rate(self, messages):
-        """Messages a second, of all workers together."""
-        self.ask("rate", messages=messages / self._count).results()
+    def rate(self, messages, longest=None):
+        """Messages a second, of all workers together; `longest`: none has more bytes."""
+        self.ask("rate", messages=messages / self._count, longest=longest).results()
 
     def quiet(self, seconds, without=()):
         """Stops sending; waits until all is answered, and gives the number of messages that are not."""

@@ -5,14 +5,18 @@ import copy
 import socket
 import statistics
 
+from harness.children import Failure
 from rig.account import MIB
 from rig.stage import Stage
-from rig.waiting import eventually
-from harness.children import Failure
+from rig.waiting import eventually, hold
 
 SOCKETS = 1000
 MARGIN_MIB = 8       # what memory after the last reload may differ from that after the first tenth of them
 SETTLE_SECONDS = 8   # quiet compressors give their memory back after five
+# What a connection takes grows with the longest message it has seen. With short ones, all have soon seen one, and what
+# grows from then on is the reloads'.
+LONGEST = 4096
+LEVEL_SECONDS = 5
 GUESTS = 4           # sockets of a route that goes with the next reload
 BROKEN = "listeners: [\n"
 
@@ -23,6 +27,8 @@ def reload(options, folder, account):
     repeats = 60 if options.quick else 1000
     with Stage(options, folder, account, http2_share=0.5) as stage:
         stage.fill(min(options.connections, SOCKETS))
+        _begin_load(stage)
+        hold(LEVEL_SECONDS)
         reloads = Reloads(stage, repeats)
         samples = []
         for number in range(1, repeats + 1):
@@ -58,8 +64,12 @@ def _measured(stage):
 
     eventually(look, SETTLE_SECONDS)
     found = {"memory": min(seen), "descriptors": stage.gateway.descriptors(), "threads": stage.gateway.threads()}
-    stage.fleet.rate(stage.options.rate)
+    _begin_load(stage)
     return found
+
+
+def _begin_load(stage):
+    stage.fleet.rate(stage.options.rate, LONGEST)
 
 
 def _words(found):
@@ -74,8 +84,9 @@ class Reloads:
 
     def __init__(self, stage, repeats):
         self.stage = stage
-        self.every = {name: max(2, repeats * share // 1000) for name, share in
-                      (("guests", 20), ("listener", 50), ("broken", 100))}
+        # Odd ones meet both ways to reload in turn.
+        self.every = {name: max(3, repeats * share // 1000) for name, share in
+                      (("guests", 21), ("listener", 50), ("broken", 100))}
         self.base = {name: set(stage.gateway.stats()[name]) for name in ("routes", "upstreams")}
         self.asked = set()         # numbers of the connections that a reload drains
         self.kept = []             # those of the present guests, where their route says that they stay
@@ -124,7 +135,7 @@ class Reloads:
         if kept:
             self.stage.fleet.end("close", numbers=kept)
         if number % self.every["listener"] == 0:
-            self._listen(number)
+            self._listen()
         if number % 10 == 0 and not self.kept:
             self._check_leftovers(number)
 
@@ -164,7 +175,7 @@ class Reloads:
         after = {name: set(gateway.stats()[name]) for name in ("routes", "upstreams")}
         self.stage.check(after == before, f"a refused reload {number} to change nothing", f"{before}, then {after}")
 
-    def _listen(self, number):
+    def _listen(self):
         """A listener has come, or gone; who came by it stays."""
         if self.orphans:
             self.stage.check(not _connects(self.listener), "the removed listener to be gone", "it still accepts")
