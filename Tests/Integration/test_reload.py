@@ -174,7 +174,7 @@ def everything(server):
             upstream("came", "127.0.0.1:1"), upstream("scaled", "127.0.0.1:1", "127.0.0.1:3", "127.0.0.1:4")]),
         new["upstreams"][-1]["servers"][0].update(weight=5),
         new["listeners"].__setitem__(1, {"name": "came", "address": "127.0.0.1:0"}),
-        new.update(limits={"max_connections": 77}, log={"sample": 2})))
+        new.update(limits={"max_connections": 77}, log={"access": False})))
     return old, new
 
 
