@@ -25,7 +25,7 @@ help:
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
 	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
-	@echo "make faults            kill, freeze and cut off servers, fill caps, under load; ARGS=--quick takes a minute"
+	@echo "make faults            kill and cut off servers, fill caps, reload, restart, under load; ARGS=--quick is shorter"
 	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
 	@echo "make simulate          a million random sessions; SLUICE_SIMULATION_RUNS and _SEED choose others"
 	@echo "make sanitize          test-integration with ThreadSanitizer, then with AddressSanitizer"
@@ -82,8 +82,9 @@ conformance:
 
 faults:
 	@scripts/prerequisites build faults
+	@scripts/python-environment
 	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
-	Tests/Faults/run $(ARGS)
+	.venv/bin/python Tests/Faults/run $(ARGS)
 
 fuzz:
 	@scripts/prerequisites build

@@ -68,6 +68,16 @@ class Stream:
         return Response(f"HTTP/2 {status}", fields, bytes(self.data))
 
 
+def outlive_goaway(connection):
+    """Streams that were open go on behind a GOAWAY (RFC 9113 §6.8); h2 would end everything with it."""
+    machine, states, inputs = (
+        connection.state_machine, h2.connection.ConnectionState, h2.connection.ConnectionInputs)
+    machine._transitions = {
+        **machine._transitions,
+        **{(state, inputs.RECV_GOAWAY): (None, state) for state in (states.IDLE, states.CLIENT_OPEN)}}
+    connection.clear_outbound_data_buffer = lambda: None
+
+
 class HTTP2Client:
     """One connection, its prefaces exchanged. `settings`: what the client announces beside h2's own."""
 
@@ -89,20 +99,11 @@ class HTTP2Client:
             normalize_outbound_headers=False))
         self.connection.local_settings = h2.settings.Settings(
             client=True, initial_values={h2.settings.SettingCodes.ENABLE_PUSH: 0, **(settings or {})})
-        self._outlive_goaway()
+        outlive_goaway(self.connection)
         self.has_settings = False
         self.connection.initiate_connection()
         self.flush()
         self.wait(lambda: self.has_settings, "the server's SETTINGS")
-
-    def _outlive_goaway(self):
-        """Streams that were open go on behind a GOAWAY (RFC 9113 §6.8); h2 would end everything with it."""
-        machine, states, inputs = (
-            self.connection.state_machine, h2.connection.ConnectionState, h2.connection.ConnectionInputs)
-        machine._transitions = {
-            **machine._transitions,
-            **{(state, inputs.RECV_GOAWAY): (None, state) for state in (states.IDLE, states.CLIENT_OPEN)}}
-        self.connection.clear_outbound_data_buffer = lambda: None
 
     @classmethod
     def connect(cls, gateway, listener="plain", tls=None, **options):

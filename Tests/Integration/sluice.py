@@ -152,6 +152,27 @@ class Gateway:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"expected the gateway to end within {timeout:g} s\n{self.tail()}") from None
 
+    # Another configuration
+
+    def rewrite(self, config):
+        """Puts another configuration in the place of the file, in one step as deployments do: a dictionary, or text
+        that may be none."""
+        if not isinstance(config, str):
+            self.config = config
+            config = yaml.safe_dump(config, sort_keys=False)
+        fresh = self.file.with_name(f"{self.file.name}.new")
+        fresh.write_text(config)
+        fresh.replace(self.file)
+
+    def reload(self, config=None, *, status=200, method="POST", **options):
+        """Asks the admin endpoint to reload, after `rewrite(config)` where one is given; the JSON of its answer. With
+        the method GET nothing is applied."""
+        if config is not None:
+            self.rewrite(config)
+        got, _, body = self.admin("/reload", method, **options)
+        assert got == status, f"{method} /reload: expected {status}, got {got} {body.decode(errors='replace')!r}"
+        return json.loads(body)
+
     def stop(self):
         """SIGTERM; an idle or drained gateway ends with 0."""
         if self.process.poll() is None:

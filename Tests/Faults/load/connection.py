@@ -16,7 +16,7 @@ CONNECTING, SECURING, UPGRADING = "connecting", "securing", "upgrading"
 OPEN, CLOSING, ENDED = "open", "closing", "ended"
 _BIND_ADDRESS_NO_PORT = 24
 _READ = select.EPOLLIN | select.EPOLLRDHUP
-_EXTENSIONS = "Sec-WebSocket-Extensions"
+EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
 def reset_on_close(sock):
@@ -31,6 +31,8 @@ class Connection:
     before one of 4000 or more, which says why), `eof`, `reset`, both perhaps with
     ` inside a frame`, `failed: …` before it was open; `closed` and `aborted` are ends of this side's own making.
     """
+
+    comes_to_go = False  # whether it is none of the steady load
 
     def __init__(self, loop, number, plan):
         self.loop, self.number, self.plan = loop, number, plan
@@ -65,6 +67,7 @@ class Connection:
             self.sock.bind((self.plan["source"], 0))
         self.fd = self.sock.fileno()
         self.loop.register(self)
+        self.loop.begun(self)
         self._watch(select.EPOLLOUT)
         try:
             self.sock.connect(("127.0.0.1", self.plan["port"]))
@@ -100,7 +103,7 @@ class Connection:
         lines = [f"GET {self.plan['path']}?c={self.number} HTTP/1.1", f"Host: localhost:{self.plan['port']}",
                  "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}"]
         if self.plan["deflate"]:
-            lines.append(f"{_EXTENSIONS}: permessage-deflate; client_max_window_bits")
+            lines.append(f"{EXTENSIONS}: permessage-deflate; client_max_window_bits")
         return "\r\n".join([*lines, "", ""]).encode()
 
     def upgrade(self):
@@ -121,7 +124,13 @@ class Connection:
             return self._end(f"refused {status}")
         if fields.get("sec-websocket-accept") != self._wanted:
             return self._end("failed: expected another Sec-WebSocket-Accept")
-        extensions = fields.get(_EXTENSIONS.lower())
+        self._opened(fields)
+        if rest and self.state == OPEN:
+            self._read_frames(rest)
+
+    def _opened(self, fields):
+        """The answer says yes."""
+        extensions = fields.get(EXTENSIONS.lower())
         if bool(extensions) != self.plan["deflate"]:
             return self._end(f"failed: expected deflate {self.plan['deflate']}, got {extensions}")
         if extensions:
@@ -130,8 +139,6 @@ class Connection:
         self._reader = MessageReader(from_client=False)
         self.state = OPEN
         self.loop.opened(self)
-        if rest and self.state == OPEN:
-            self._read_frames(rest)
 
     # Events
 
@@ -274,7 +281,10 @@ class Connection:
         if self.state == ENDED:
             return
         self.how, self.state = how, ENDED
-        self.loop.unregister(self)
-        self.sock.close()
+        self._release()
         self._out.clear()
         self.loop.ended(self)
+
+    def _release(self):
+        self.loop.unregister(self)
+        self.sock.close()

@@ -33,21 +33,27 @@ class Loop:
         self.opening = 0             # handshakes under way
         self.deadlines = {}          # by number: when a handshake or Close is given up
         self.ends = []
+        self.links = {}              # HTTP/2 connections with room for streams, by what they were made for
+        self.comings = []            # clients that come at a pace
         self.faults = Counter()
         self.samples = []
         self.checked = self.sent = 0
         self.rate = 0.0
         self._due = 0.0
         self._ring = deque()
-        self._lengths = deque()
+        self._lengths, self._longest = deque(), max(LENGTHS)
         self._epoll = select.epoll()
         self._next_look = 0.0
 
     # What connections call
 
     def register(self, connection):
+        """It has a descriptor, and wants to hear of it."""
         self._epoll.register(connection.fd, 0)
         self.connections[connection.fd] = connection
+
+    def begun(self, connection):
+        """Its handshake is under way."""
         self.opening += 1
         self.deadlines[connection.number] = (self.now + HANDSHAKE_SECONDS, connection)
 
@@ -97,7 +103,7 @@ class Loop:
     def turn(self, more=()):
         """One round: events, new connections, messages that are due. `more`: descriptors to look at as well; those
         that are ready are given back."""
-        busy = self.rate > 0 or self.waiting
+        busy = self.rate > 0 or self.waiting or self.comings
         ready = []
         for fd, events in self._epoll.poll(0.004 if busy else 0.02, 512):
             connection = self.connections.get(fd)
@@ -106,6 +112,8 @@ class Loop:
             elif fd in more:
                 ready.append(fd)
         before, self.now = self.now, time.monotonic()
+        for coming in self.comings:
+            coming.turn(self.now)
         while self.waiting and self.opening < AT_ONCE:
             self.waiting.popleft().start()
         if self.rate > 0:
@@ -124,7 +132,7 @@ class Loop:
         passed = 0
         while self._due >= 1 and passed < len(self._ring):
             connection = self._ring.popleft()
-            if connection.state != OPEN:
+            if connection.state != OPEN or connection.comes_to_go:
                 continue
             self._ring.append(connection)
             if connection.outstanding >= WINDOW or connection.is_writing:
@@ -137,7 +145,7 @@ class Loop:
 
     def _next_length(self):
         if not self._lengths:
-            deck = [length for length, count in LENGTHS.items() for _ in range(count)]
+            deck = [length for length, count in LENGTHS.items() for _ in range(count) if length <= self._longest]
             self.source.shuffle(deck)
             self._lengths.extend(deck)
         return self._lengths.popleft()
@@ -151,9 +159,18 @@ class Loop:
 
     # For commands
 
+    def choose_lengths(self, longest):
+        """From now on, no message is longer than this; None: as the deck has them."""
+        self._longest = longest or max(LENGTHS)
+        self._lengths.clear()
+
     def closing_now(self):
         """Connections that have seen or sent a Close and wait for the end of TCP."""
-        return sum(connection.state == CLOSING for _, connection in self.deadlines.values())
+        return sum(connection.state == CLOSING and not connection.comes_to_go
+                   for _, connection in self.deadlines.values())
+
+    def open_now(self):
+        return sum(not connection.comes_to_go for connection in self.open.values())
 
     def outstanding(self, without=()):
         """Messages that wait for their answers, apart from those to some servers."""

@@ -13,6 +13,7 @@ from load.batches import Ending, Opening  # noqa: E402
 from load.connection import Connection  # noqa: E402
 from load.loop import Loop  # noqa: E402
 from load.storm import Fleeting, Storm  # noqa: E402
+from load.visitors import Visitor, Visitors  # noqa: E402
 
 
 class Quiet:
@@ -67,17 +68,23 @@ class Worker:
         sys.stdout.write(json.dumps({"id": number, "result": result}) + "\n")
         sys.stdout.flush()
 
-    def _start(self, count, batch, kind, ports, tls_share, deflate_share, path=None, sources=None):
+    def _make(self, batch, kind, ports, tls_share, deflate_share, path=None, sources=None, http2_share=0):
+        """One client, as chance has it."""
         source = self.loop.source
-        for offset in range(count):
-            self._numbers += self.workers
-            tls, deflate = source.random() < tls_share, path is None and source.random() < deflate_share
-            # Many addresses, so that ports of connections that are gone do not run out.
-            address = sources[offset % len(sources)] if sources else (
-                f"127.{self.index + 10}.{self._numbers // 200 % 200}.{1 + self._numbers % 200}")
-            plan = {"tls": tls, "deflate": deflate, "port": ports["tls" if tls else "plain"], "source": address,
-                    "path": path or ("/deflate" if deflate else "/plain"), "batch": batch}
-            self.loop.waiting.append(kind(self.loop, self._numbers, plan))
+        self._numbers += self.workers
+        tls, deflate = source.random() < tls_share, path is None and source.random() < deflate_share
+        if http2_share and kind is Connection and source.random() < http2_share:
+            from load.http2 import StreamConnection as kind  # its libraries are wanted for it alone
+        # Many addresses, so that ports of connections that are gone do not run out.
+        number = self._numbers // self.workers
+        address = sources[number % len(sources)] if sources else (
+            f"127.{self.index + 10}.{self._numbers // 200 % 200}.{1 + self._numbers % 200}")
+        plan = {"tls": tls, "deflate": deflate, "port": ports["tls" if tls else "plain"], "source": address,
+                "path": path or ("/deflate" if deflate else "/plain"), "batch": batch}
+        return kind(self.loop, self._numbers, plan)
+
+    def _start(self, count, batch, kind, **options):
+        self.loop.waiting.extend(self._make(batch, kind, **options) for _ in range(count))
         return batch
 
     def do_open(self, count, **options):
@@ -86,8 +93,21 @@ class Worker:
     def do_storm(self, count, **options):
         return self._start(count, Storm(count), Fleeting, **options)
 
-    def do_rate(self, messages):
+    def do_visit(self, rate, **options):
+        visitors = Visitors(self.loop, rate, lambda batch: self._make(batch, Visitor, **options))
+        self.loop.comings.append(visitors)
+        return visitors
+
+    def do_leave(self):
+        """No more visitors come; `visit` answers when the last one has gone."""
+        for visitors in self.loop.comings:
+            visitors.stop()
+        self.loop.comings = []
+        return {}
+
+    def do_rate(self, messages, longest):
         self.loop.rate = messages
+        self.loop.choose_lengths(longest)
         return {}
 
     def do_quiet(self, seconds, without):
@@ -95,7 +115,7 @@ class Worker:
 
     def do_status(self):
         loop = self.loop
-        return {"open": len(loop.open), "closing": loop.closing_now(), "servers": loop.by_server,
+        return {"open": loop.open_now(), "closing": loop.closing_now(), "servers": loop.by_server,
                 "checked": loop.checked, "sent": loop.sent, "faults": loop.faults, "samples": loop.samples}
 
     def do_ends(self):

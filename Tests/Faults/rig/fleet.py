@@ -86,9 +86,16 @@ class Fleet:
     def storming(self, count):
         return self.ask("storm", self._shares(count), **self.profile)
 
-    def rate(self, messages):
-        """Messages a second, of all workers together."""
-        self.ask("rate", messages=messages / self._count).results()
+    def visiting(self, rate, **options):
+        """From now until `leave`, so many clients a second come, say and hear a word, and go."""
+        return self.ask("visit", rate=rate / self._count, **{**self.profile, **options})
+
+    def leave(self):
+        self.ask("leave").results()
+
+    def rate(self, messages, longest=None):
+        """Messages a second, of all workers together; `longest`: none has more bytes."""
+        self.ask("rate", messages=messages / self._count, longest=longest).results()
 
     def quiet(self, seconds, without=()):
         """Stops sending; waits until all is answered, and gives the number of messages that are not."""

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -23,10 +25,10 @@ def binary():
     return path
 
 
-def configuration(folder, servers, timing, limits=None, capped=None):
-    """`capped`: settings of the route `/capped`."""
+def configuration(folder, servers, timing, limits=None, capped=None, change=None):
+    """`capped`: settings of the route `/capped`; `change`: a function that alters what is made here."""
     certificate = {"certificate": str(folder / "cert.pem"), "private_key": str(folder / "key.pem")}
-    return {
+    config = {
         "listeners": [{"name": "plain", "address": "127.0.0.1:0"},
                       {"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [certificate]}}],
         "admin": {"address": "127.0.0.1:0"},
@@ -44,17 +46,23 @@ def configuration(folder, servers, timing, limits=None, capped=None):
         "log": {"level": "info", "format": "json"},
         "drain": {"timeout": "2s", "spread": "0s"},
     }
+    if change is not None:
+        change(config)
+    return config
 
 
 class Gateway:
-    """One `sluice run`. `descriptors`: the hard limit of its file descriptors."""
+    """One `sluice run`. `descriptors`: the hard limit of its file descriptors. `number`: above 0, the one before has to
+    hand its sockets over."""
 
-    def __init__(self, folder, config, descriptors=None):
-        file = folder / "sluice.yaml"
-        file.write_text(json.dumps(config, indent=2) + "\n")  # JSON is YAML
-        self.log = folder / "gateway.log"
+    def __init__(self, folder, config, descriptors=None, number=0):
+        self.file = folder / "sluice.yaml"
+        self.rewrite(config)
+        self.log = folder / (f"gateway-{number}.log" if number else "gateway.log")
         wrapper = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-        self.child = start([*wrapper, binary(), "run", "--config", file], self.log, stdout=subprocess.DEVNULL)
+        manner = ["--takeover"] if number else []
+        self.child = start([*wrapper, binary(), "run", *manner, "--config", self.file], self.log,
+                           stdout=subprocess.DEVNULL)
         self.peak = 0
         self._done = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
@@ -93,6 +101,40 @@ class Gateway:
         with urllib.request.urlopen(f"http://{self._addresses['admin']}/stats", timeout=10) as response:
             return json.load(response)
 
+    # Another configuration
+
+    def rewrite(self, config):
+        """Replaces the file in one step; text may be anything."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(config if isinstance(config, str) else json.dumps(config, indent=2) + "\n")  # JSON is YAML
+        fresh.replace(self.file)
+
+    def reload(self):
+        """POST /reload: the status, and the JSON of the answer, or its text where it is none."""
+        self.require_running()
+        request = urllib.request.Request(f"http://{self._addresses['admin']}/reload", method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode(errors="replace")
+                try:
+                    return error.code, json.loads(text)
+                except ValueError:
+                    return error.code, text
+
+    def hang_up(self):
+        """SIGHUP."""
+        self.child.send_signal(signal.SIGHUP)
+
+    def wait(self, seconds):
+        """The exit status; None when it has not ended by then."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     # What /proc says
 
     def memory(self):
@@ -101,6 +143,9 @@ class Gateway:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/task"))
 
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()

@@ -37,18 +37,20 @@ class Timing:
 
 
 class Stage:
-    """Use as a context. `severed`: the last server is made by this function, to be cut off; `capped`, `limits` and
-    `descriptors` go to the gateway."""
+    """Use as a context. `severed`: the last server is made by this function, to be cut off; `http2_share`: of the
+    clients that have HTTP/2; `capped`, `limits`, `change` and `descriptors` go to the gateway."""
 
-    def __init__(self, options, folder, account, *, severed=None, limits=None, capped=None, descriptors=None):
+    def __init__(self, options, folder, account, *, severed=None, limits=None, capped=None, change=None,
+                 descriptors=None, http2_share=0):
         self.options, self.folder, self.account = options, folder, account
         self.timing = Timing(1, 3, 2) if options.quick else Timing(2, 4, 3)
         self.servers = [Server(folder, f"s{index}") for index in range(3 if severed is None else 2)]
         if severed is not None:
             self.servers.append(severed(folder, "s2"))
-        self._gateway_options = {"limits": limits, "capped": capped}
-        self._descriptors = descriptors
-        self.gateway = None
+        self._gateway_options = {"limits": limits, "capped": capped, "change": change}
+        self._descriptors, self._http2_share = descriptors, http2_share
+        self.config = None
+        self.gateways = []
         self.fleet = Fleet(folder, options.workers, f"{options.seed}/{account.fault}", str(folder / "cert.pem"))
         self.before = {}
         self._begin = time.monotonic()
@@ -57,10 +59,11 @@ class Stage:
         try:
             for server in self.servers:
                 server.start()
-            config = configuration(self.folder, self.servers, self.timing, **self._gateway_options)
-            self.gateway = Gateway(self.folder, config, self._descriptors).wait_until_started()
+            self.config = configuration(self.folder, self.servers, self.timing, **self._gateway_options)
+            self._start_gateway()
             self.fleet.start()
-            self.fleet.profile = {"ports": self.gateway.ports, "tls_share": 0.4, "deflate_share": 0.4}
+            self.fleet.profile = {"ports": self.gateway.ports, "tls_share": 0.4, "deflate_share": 0.4,
+                                  "http2_share": self._http2_share}
             self._warm_up()
         except BaseException:
             self._stop()
@@ -74,10 +77,25 @@ class Stage:
         finally:
             self._stop()
 
+    @property
+    def gateway(self):
+        """The one that serves."""
+        return self.gateways[-1]
+
+    def _start_gateway(self):
+        self.gateways.append(Gateway(self.folder, self.config, self._descriptors, len(self.gateways)))
+        self.gateway.wait_until_started()
+
+    def take_over(self):
+        """Starts a gateway that takes the place of the one that runs; gives that one."""
+        before = self.gateway
+        self._start_gateway()
+        return before
+
     def _stop(self):
         self.fleet.stop()
-        if self.gateway is not None:
-            self.gateway.stop()
+        for gateway in self.gateways:
+            gateway.stop()
         for server in self.servers:
             server.stop()
         self.account.seconds = time.monotonic() - self._begin
