@@ -8,9 +8,10 @@ import Synchronization
 
 /// The admin endpoint of the configuration in force, whatever address that gives it.
 final class AdminEndpoint: Sendable {
-    private struct State {
+    fileprivate struct State: Sendable {
         var configuration: AdminConfiguration?
         var server: AdminServer?
+        var sockets: AcceptingSockets?
     }
 
     private let group: any EventLoopGroup
@@ -29,37 +30,49 @@ final class AdminEndpoint: Sendable {
 
     /// Listens as the configuration says. Requests under way at the former address are still answered.
     ///
+    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process.
     /// - Returns: what is to be done once nothing else can fail; until then both addresses listen.
     /// - Throws: `StartError` for an address that can't be opened; the former one stays.
-    func prepare(_ next: AdminConfiguration?) async throws -> Change {
-        let current = state.withLock { ($0.configuration, $0.server) }
-        guard next != current.0 else { return Change(server: current.1, configuration: next, closing: nil, isNew: false) }
-        if let next, let known = current.0, let server = current.1, known.hasSocket(of: next) {
-            return Change(server: server, configuration: next, closing: nil, isNew: false)
+    func prepare(_ next: AdminConfiguration?, inherited: ListeningDescriptors? = nil) async throws -> Change {
+        let current = state.withLock { $0 }
+        guard let next else { return Change(next: State(), closing: current.server, isNew: false) }
+        if let known = current.configuration, current.server != nil, known.address == next.address {
+            if known.access != next.access { try current.sockets?.descriptors.apply(next.access) }
+            var same = current
+            same.configuration = next
+            return Change(next: same, closing: nil, isNew: false)
         }
-        var opened: AdminServer?
-        if let next { opened = try await start(next) }
-        return Change(server: opened, configuration: next, closing: current.1, isNew: opened != nil)
+        let overlaps = current.configuration?.address.overlaps(next.address) ?? false
+        let (server, sockets) = try await start(next, inherited: inherited, mayShare: overlaps)
+        return Change(
+            next: State(configuration: next, server: server, sockets: sockets), closing: current.server, isNew: true)
     }
 
     /// Another configuration's endpoint, open and not in force.
     struct Change: Sendable {
-        fileprivate let server: AdminServer?
-        fileprivate let configuration: AdminConfiguration?
+        fileprivate let next: State
         fileprivate let closing: AdminServer?
         fileprivate let isNew: Bool
     }
 
     /// - Parameter isTold: whether a new address is logged now.
     func apply(_ change: Change, isTold: Bool = true) async {
-        state.withLock { $0 = State(configuration: change.configuration, server: change.server) }
-        if let server = change.server, let configuration = change.configuration { server.follow(configuration) }
+        state.withLock { $0 = change.next }
+        if let configuration = change.next.configuration { change.next.server?.follow(configuration) }
         if change.isNew, isTold { tellAddress() }
         await change.closing?.stop()
     }
 
     func takeBack(_ change: Change) async {
-        if change.isNew { await change.server?.stop() }
+        if change.isNew { await change.next.server?.stop() }
+    }
+
+    /// The listening socket; nil: there is none.
+    var listening: ListeningDescriptors? { state.withLock { $0.sockets?.descriptors } }
+
+    /// A successor accepts on the same socket: this process no longer does.
+    func leaveToSuccessor() async {
+        await state.withLock { $0.sockets }?.stop(leavesFile: true)
     }
 
     func tellAddress() {
@@ -71,28 +84,36 @@ final class AdminEndpoint: Sendable {
         await state.withLock { $0.server }?.stop()
     }
 
-    private func start(_ settings: AdminConfiguration) async throws -> AdminServer {
+    private func start(
+        _ settings: AdminConfiguration, inherited: ListeningDescriptors?, mayShare: Bool
+    ) async throws -> (AdminServer, AcceptingSockets) {
         let logger = logger
         do {
-            return try await AdminServer.start(settings, source: source, group: group) { channel in
+            let descriptors: ListeningDescriptors
+            if let inherited {
+                descriptors = inherited
+            } else {
+                descriptors = try await NIOThreadPool.singleton.runIfActive {
+                    try ListeningDescriptors.open(
+                        settings.address, access: settings.access, count: 1, backlog: AdminServer.backlog,
+                        mayShare: mayShare)
+                }
+            }
+            var accepting: AcceptingSockets?
+            let server = try await AdminServer.start(settings, source: source, group: group) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
                 }
-            } bindUnix: { bootstrap, path in
-                let socket = try await UnixListeningSocket.bind(
-                    bootstrap, path: path, access: settings.access, backlog: 128)
-                return (socket.channel, { await socket.close() })
+            } accept: { bootstrap in
+                let sockets = try await AcceptingSockets.accept(on: descriptors) { _ in bootstrap }
+                accepting = sockets
+                return (sockets.boundAddress, { await sockets.stop() })
             }
+            guard let accepting else { throw ChannelError.operationUnsupported }
+            return (server, accepting)
         } catch {
             let reason = ListenFailure.text(for: error, address: settings.address)
             throw StartError(description: "admin can't listen on \(settings.address): \(reason)")
         }
-    }
-}
-
-extension AdminConfiguration {
-    /// Whether the socket of this one will do for the other.
-    fileprivate func hasSocket(of other: AdminConfiguration) -> Bool {
-        address == other.address && access == other.access
     }
 }

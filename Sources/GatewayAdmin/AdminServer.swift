@@ -6,32 +6,34 @@ public import NIOPosix
 
 /// The admin endpoint: an HTTP/1.1 server of its own, away from the listeners.
 public final class AdminServer: Sendable {
-    /// A listening socket, and how it ends.
-    public typealias Socket = (channel: any Channel, close: @Sendable () async -> Void)
+    /// Listening sockets: where, and how that ends.
+    public typealias Socket = (boundAddress: Address, stop: @Sendable () async -> Void)
 
     private let socket: Socket
     private let access: CurrentAccess
     /// What the address has become: the port is known where 0 was asked for.
-    public let boundAddress: Address
+    public var boundAddress: Address { socket.boundAddress }
 
-    private init(socket: Socket, access: CurrentAccess, boundAddress: Address) {
+    private init(socket: Socket, access: CurrentAccess) {
         self.socket = socket
         self.access = access
-        self.boundAddress = boundAddress
     }
+
+    /// How many connections may wait to be accepted.
+    public static let backlog: Int32 = 128
 
     /// - Parameters:
     ///   - listening: sets up the listening socket's own pipeline.
-    ///   - bindUnix: listens on the unix socket with that path, as the listeners do.
-    /// - Throws: what the system says of the address.
+    ///   - accept: accepts with that bootstrap, as the listeners do.
+    /// - Throws: what `accept` does.
     public static func start(
         _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
         listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
-        bindUnix: (ServerBootstrap, _ path: String) async throws -> Socket
+        accept: (ServerBootstrap) async throws -> Socket
     ) async throws -> AdminServer {
         let access = CurrentAccess(AdminAccess(configuration))
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 128)
+            .serverChannelOption(.backlog, value: backlog)
             .serverChannelInitializer(listening)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
@@ -43,25 +45,13 @@ public final class AdminServer: Sendable {
                     try pipeline.addHandler(AdminConnection(source: source, access: access))
                 }
             }
-        switch configuration.address {
-        case .unix(let path):
-            return AdminServer(
-                socket: try await bindUnix(bootstrap, path), access: access, boundAddress: configuration.address)
-        case .tcp(let host, let port):
-            let channel =
-                try await bootstrap
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: host, port: port).get()
-            return AdminServer(
-                socket: (channel, { try? await channel.close() }), access: access,
-                boundAddress: .tcp(host: host, port: channel.localAddress?.port ?? port))
-        }
+        return AdminServer(socket: try await accept(bootstrap), access: access)
     }
 
     /// From now on requests are allowed as this configuration says; the address stays.
     public func follow(_ configuration: AdminConfiguration) { access.value = AdminAccess(configuration) }
 
     public func stop() async {
-        await socket.close()
+        await socket.stop()
     }
 }

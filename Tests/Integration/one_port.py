@@ -28,7 +28,10 @@ def serve(listening):
 def answer(connection):
     head = b""
     while b"\r\n\r\n" not in head:
-        head += connection.recv(4096)
+        piece = connection.recv(4096)
+        if not piece:
+            return  # only a look
+        head += piece
     connection.sendall(switching(head.decode("latin-1")))
     while connection.recv(4096):
         pass

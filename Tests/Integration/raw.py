@@ -329,16 +329,45 @@ class Peer:
         return frame.close
 
 
+class Listening(socket.socket):
+    """Accepts those who have something to say: a gateway that only looks whether the server is there connects, and
+    ends the connection without a byte."""
+
+    PATIENCE = 2.0  # for the first byte; who says nothing for longer is no look
+
+    @classmethod
+    def on(cls, address, backlog=128):
+        return cls(fileno=socket.create_server(address, backlog=backlog).detach())
+
+    def accept(self):
+        while True:
+            connection, peer = super().accept()
+            if not self._is_look(connection):
+                return connection, peer
+            connection.close()
+
+    @classmethod
+    def _is_look(cls, connection):
+        timeout = connection.gettimeout()
+        connection.settimeout(cls.PATIENCE)
+        try:
+            return connection.recv(1, socket.MSG_PEEK) == b""
+        except OSError:  # silent, or reset
+            return False
+        finally:
+            connection.settimeout(timeout)
+
+
 class RawServer:
     """A listening socket on a free loopback port, at an address, or on a unix path."""
 
     def __init__(self, path=None, address=("127.0.0.1", 0)):
         if path is None:
-            self.sock = socket.create_server(address)
+            self.sock = Listening.on(address)
             self.port = self.sock.getsockname()[1]
             self.address = f"{address[0]}:{self.port}"
         else:
-            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock = Listening(socket.AF_UNIX)
             self.sock.bind(str(path))
             self.sock.listen()
             self.address = f"unix:{path}"

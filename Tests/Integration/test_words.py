@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from certificates import Authority
+from raw import Listening
 from sluice import Gateway, configuration, proxied
 from test_refusals import check_refusal, closed_port
 from waiting import eventually
@@ -220,7 +221,7 @@ class TLSServer:
 
     def __init__(self, context):
         self.context = context
-        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.sock = Listening.on(("127.0.0.1", 0))
         self.address = f"localhost:{self.sock.getsockname()[1]}"
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()

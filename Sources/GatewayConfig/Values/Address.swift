@@ -16,3 +16,13 @@ public enum Address: Hashable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension Address {
+    /// Whether listening on both takes the same port of this machine, or the same file.
+    public func overlaps(_ other: Address) -> Bool {
+        switch (self, other) {
+        case (.tcp(_, let port), .tcp(_, let wanted)): port == wanted && port != 0
+        default: self == other
+        }
+    }
+}

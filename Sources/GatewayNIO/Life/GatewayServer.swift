@@ -22,9 +22,11 @@ public final class GatewayServer: Sendable {
 
     /// Opens every listener.
     ///
+    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process, by listener.
     /// - Throws: `ListenerError` for the first one that can't be opened; those before it are closed again.
     public static func start(
-        _ generation: Generation, process: ProcessState, group: any EventLoopGroup
+        _ generation: Generation, process: ProcessState, inherited: [String: ListeningDescriptors] = [:],
+        group: any EventLoopGroup
     ) async throws -> GatewayServer {
         var loops: [LoopHandle] = []
         for (index, eventLoop) in group.makeIterator().enumerated() {
@@ -36,7 +38,8 @@ public final class GatewayServer: Sendable {
             loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
         }
         var listeners = Listeners()
-        let change = try await listeners.prepare(generation, loops: loops, logger: process.logger)
+        let change = try await listeners.prepare(
+            generation, inherited: inherited, loops: loops, logger: process.logger)
         _ = listeners.apply(change, logger: process.logger)
         generation.comeIntoForce(in: process)
         return GatewayServer(
@@ -63,13 +66,26 @@ public final class GatewayServer: Sendable {
         state.withLock { $0.listeners.open }.map { ($0.configuration.name, $0.boundAddress) }
     }
 
+    /// The listeners, by name.
+    public var listening: [(name: String, sockets: ListeningDescriptors)] {
+        state.withLock { $0.listeners.open }.map { ($0.configuration.name, $0.sockets.descriptors) }
+    }
+
+    /// A successor accepts on the same sockets: this process no longer does. Whoever was accepted before is served.
+    public func leaveToSuccessor() async {
+        for listener in state.withLock({ $0.listeners.open }) { await listener.sockets.stop(leavesFile: true) }
+    }
+
     /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over
     /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over.
-    public func drain() async {
+    ///
+    /// - Parameter refusesHandshakes: whether those whose handshake is under way get 503. With a successor there is no
+    ///   need: they get their WebSocket, and its Close.
+    public func drain(refusesHandshakes: Bool = true) async {
         let settings = generation.configuration.drain
-        process.admission.startDraining()
+        if refusesHandshakes { process.admission.startDraining() }
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
-        for listener in state.withLock({ $0.listeners.open }) { await listener.stopAccepting() }
+        for listener in state.withLock({ $0.listeners.open }) { await listener.sockets.stop() }
         upkeep.cancel()
         await withTaskGroup(of: Void.self) { group in
             for loop in loops {
@@ -126,7 +142,7 @@ public final class GatewayServer: Sendable {
                 }
             }
         }
-        for listener in closing { await listener.stopAccepting() }
+        for listener in closing { await listener.sockets.stop() }
         let settings = next.configuration.drain
         let payload = ClosePayload(code: CloseCode(rawValue: settings.code), reason: "configuration changed")
         await Shedding(payload: payload, grace: Self.leastGrace).run(toClose, perSecond: nil)

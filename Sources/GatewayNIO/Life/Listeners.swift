@@ -1,5 +1,6 @@
 import GatewayConfig
 import Logging
+import NIOPosix
 
 /// The listeners that are open, and what becomes of them when another generation comes.
 struct Listeners: Sendable {
@@ -16,8 +17,11 @@ struct Listeners: Sendable {
     /// Opens what the generation has and is not open yet. Sockets are found again by name and address, or by address
     /// alone. Nothing else happens, so that all of it can be taken back.
     ///
+    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process, by listener.
     /// - Throws: `ListenerError` for the first that can't be opened; those opened before it are closed again.
-    func prepare(_ generation: Generation, loops: [LoopHandle], logger: Logger) async throws -> Change {
+    func prepare(
+        _ generation: Generation, inherited: [String: ListeningDescriptors] = [:], loops: [LoopHandle], logger: Logger
+    ) async throws -> Change {
         var left = open
         func take(where matches: (ListenerConfiguration) -> Bool) -> Listener? {
             left.firstIndex { matches($0.configuration) }.map { left.remove(at: $0) }
@@ -34,18 +38,33 @@ struct Listeners: Sendable {
         }
         var next: [(CompiledListener, Listener)] = []
         var opened: [Listener] = []
+        var accessBefore: [(Listener, UnixSocketAccess)] = []
         for compiled in generation.allListeners {
             let configuration = compiled.configuration
-            if let listener = kept[configuration.name] {
-                next.append((compiled, listener))
-                continue
-            }
             do {
-                let listener = try await Listener.bind(compiled, loops: loops, logger: logger)
+                if let listener = kept[configuration.name] {
+                    next.append((compiled, listener))
+                    if listener.configuration.access != configuration.access {
+                        accessBefore.append((listener, listener.configuration.access))
+                        try listener.sockets.descriptors.apply(configuration.access)
+                    }
+                    continue
+                }
+                let mayShare = open.contains { $0.configuration.address.overlaps(configuration.address) }
+                let descriptors: ListeningDescriptors
+                if let known = inherited[configuration.name] {
+                    descriptors = known
+                } else {
+                    descriptors = try await NIOThreadPool.singleton.runIfActive {
+                        try Listener.openSockets(configuration, loops: loops.count, mayShare: mayShare)
+                    }
+                }
+                let listener = try await Listener.accept(on: descriptors, compiled, loops: loops, logger: logger)
                 opened.append(listener)
                 next.append((compiled, listener))
             } catch {
-                for listener in opened { await listener.stopAccepting() }
+                for (listener, access) in accessBefore { try? listener.sockets.descriptors.apply(access) }
+                for listener in opened { await listener.sockets.stop() }
                 let reason = ListenFailure.text(for: error, address: configuration.address)
                 throw ListenerError(name: configuration.name, address: configuration.address, reason: reason)
             }
@@ -73,9 +92,7 @@ struct Listeners: Sendable {
 
 extension ListenerConfiguration {
     /// Whether the sockets of this one will do for the other.
-    fileprivate func hasSocket(of other: ListenerConfiguration) -> Bool {
-        address == other.address && access == other.access
-    }
+    fileprivate func hasSocket(of other: ListenerConfiguration) -> Bool { address == other.address }
 }
 
 /// A listener that could not be opened.

@@ -4,12 +4,6 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// One address the gateway accepts connections on. Its sockets outlive the configuration: what a connection meets is
 /// looked up when it is accepted.
 ///
@@ -19,7 +13,6 @@ final class Listener: Sendable {
     /// Bytes waiting to be sent on a leg: above the high one its other side is no longer read, until below the low one.
     static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
     private static let backlog: Int32 = 4096
-    private static let reusePort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
 
     /// The listener of the generation in force.
     private final class InForce: Sendable {
@@ -34,27 +27,36 @@ final class Listener: Sendable {
     }
 
     private let inForce: InForce
-    private let channels: [any Channel]
-    private let unixSocket: UnixListeningSocket?
-    /// What the address has become: the port is known where 0 was asked for.
-    let boundAddress: Address
+    let sockets: AcceptingSockets
 
-    private init(
-        _ inForce: InForce, channels: [any Channel], unixSocket: UnixListeningSocket?, boundAddress: Address
-    ) {
+    private init(_ inForce: InForce, sockets: AcceptingSockets) {
         self.inForce = inForce
-        self.channels = channels
-        self.unixSocket = unixSocket
-        self.boundAddress = boundAddress
+        self.sockets = sockets
     }
 
     var configuration: ListenerConfiguration { inForce.value.configuration }
 
+    /// What the address has become: the port is known where 0 was asked for.
+    var boundAddress: Address { sockets.boundAddress }
+
     /// From now on connections meet this one.
     func follow(_ next: CompiledListener) { inForce.value = next }
 
+    /// Opens the sockets that a listener needs. Blocks.
+    ///
+    /// - Parameter mayShare: whether a listener that is to end has an address in common with it.
     /// - Throws: what the system says of the address.
-    static func bind(_ compiled: CompiledListener, loops: [LoopHandle], logger: Logger) async throws -> Listener {
+    static func openSockets(
+        _ configuration: ListenerConfiguration, loops: Int, mayShare: Bool
+    ) throws -> ListeningDescriptors {
+        try ListeningDescriptors.open(
+            configuration.address, access: configuration.access, count: loops, backlog: backlog, mayShare: mayShare)
+    }
+
+    /// Accepts connections on sockets that listen. A single one that can't be shared hands its connections round.
+    static func accept(
+        on descriptors: ListeningDescriptors, _ compiled: CompiledListener, loops: [LoopHandle], logger: Logger
+    ) async throws -> Listener {
         let inForce = InForce(compiled)
         let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
             channel.eventLoop.makeCompletedFuture {
@@ -64,39 +66,27 @@ final class Listener: Sendable {
                 try setUp(channel.pipeline.syncOperations, for: inForce.value, on: loop.context.value)
             }
         }
-        let configuration = compiled.configuration
-        let pauses: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(
-                    AcceptPause(listener: configuration.name, logger: logger))
-            }
-        }
-        switch configuration.address {
-        case .unix(let path):
-            let socket = try await UnixListeningSocket.bind(
-                bootstrap(ServerBootstrap(group: loops[0].eventLoop, childGroup: loops[0].group), initializer)
-                    .serverChannelInitializer(pauses),
-                path: path, access: configuration.access, backlog: backlog)
-            return Listener(inForce, channels: [], unixSocket: socket, boundAddress: configuration.address)
-        case .tcp(let host, var port):
-            var channels: [any Channel] = []
-            do {
-                for loop in loops {
-                    let channel = try await bootstrap(ServerBootstrap(group: loop.eventLoop), initializer)
-                        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                        .serverChannelOption(.socketOption(reusePort), value: 1)
-                        .serverChannelInitializer(pauses)
-                        .bind(host: host, port: port).get()
-                    channels.append(channel)
-                    port = channel.localAddress?.port ?? port
+        let name = compiled.configuration.name
+        let handsRound = descriptors.count < loops.count
+        let sockets = try await AcceptingSockets.accept(on: descriptors) { number in
+            let loop = loops[number % loops.count]
+            let bootstrap =
+                handsRound
+                ? ServerBootstrap(group: loop.eventLoop, childGroup: loop.group)
+                : ServerBootstrap(group: loop.eventLoop)
+            return
+                bootstrap
+                .serverChannelOption(.backlog, value: backlog)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: name, logger: logger))
+                    }
                 }
-            } catch {
-                for channel in channels { try? await channel.close() }
-                throw error
-            }
-            return Listener(
-                inForce, channels: channels, unixSocket: nil, boundAddress: .tcp(host: host, port: port))
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
+                .childChannelOption(.writeBufferWaterMark, value: watermarks)
+                .childChannelInitializer(initializer)
         }
+        return Listener(inForce, sockets: sockets)
     }
 
     private static func setUp(
@@ -109,21 +99,6 @@ final class Listener: Sendable {
         if offersHTTP2 { try pipeline.addHandler(ProtocolChoice(http1: http1, listener: listener, loop: loop)) }
         try pipeline.addHandler(http1)
         if !offersHTTP2 { try http1.addCodec() }
-    }
-
-    private static func bootstrap(
-        _ bootstrap: ServerBootstrap, _ initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
-    ) -> ServerBootstrap {
-        bootstrap
-            .serverChannelOption(.backlog, value: backlog)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.writeBufferWaterMark, value: watermarks)
-            .childChannelInitializer(initializer)
-    }
-
-    func stopAccepting() async {
-        await unixSocket?.close()
-        for channel in channels { try? await channel.close() }
     }
 }
 

@@ -1,0 +1,46 @@
+public import GatewayConfig
+import NIOCore
+public import NIOPosix
+
+/// Listening sockets, and the channels that accept on them.
+public final class AcceptingSockets: Sendable {
+    public let descriptors: ListeningDescriptors
+    private let channels: [any Channel]
+
+    private init(descriptors: ListeningDescriptors, channels: [any Channel]) {
+        self.descriptors = descriptors
+        self.channels = channels
+    }
+
+    public var boundAddress: Address { descriptors.boundAddress }
+
+    /// Accepts on every socket. The descriptors are this object's, and closed should it throw.
+    ///
+    /// - Parameter bootstrap: sets up the channel of one socket, by its number, and those of its connections.
+    /// - Throws: what NIO says.
+    public static func accept(
+        on descriptors: ListeningDescriptors, bootstrap: (Int) -> ServerBootstrap
+    ) async throws -> AcceptingSockets {
+        var channels: [any Channel] = []
+        do {
+            for (number, descriptor) in try descriptors.duplicates().enumerated() {
+                channels.append(try await bootstrap(number).withBoundSocket(descriptor).get())
+            }
+            return AcceptingSockets(descriptors: descriptors, channels: channels)
+        } catch {
+            for channel in channels { try? await channel.close() }
+            descriptors.close()
+            throw error
+        }
+    }
+
+    /// Stops accepting. The address is free unless another process has duplicates; the file of a unix socket is gone
+    /// before it refuses anyone.
+    ///
+    /// - Parameter leavesFile: a successor listens on it.
+    public func stop(leavesFile: Bool = false) async {
+        if leavesFile { descriptors.giveFileAway() }
+        descriptors.close()
+        for channel in channels { try? await channel.close() }
+    }
+}
