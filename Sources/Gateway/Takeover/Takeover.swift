@@ -63,6 +63,8 @@ public final class Takeover: Sendable {
                 line = try connection.readLine(by: deadline)
             } catch let error as IOError where error.errnoCode == ECONNRESET {
                 line = nil
+            } catch let error as IOError {
+                throw TakeoverError(description: "the gateway that was there can't be heard: \(error)")
             }
             guard let line else { return }
             let message = try TakeoverMessage.read(TakeoverMessage.Ended.self, from: line)

@@ -152,8 +152,10 @@ final class TakeoverConnection: Sendable {
                 min(rest.components.seconds, 3600) * 1000 + rest.components.attoseconds / 1_000_000_000_000_000 + 1
             let count = poll(&waiting, nfds_t(waiting.count), CInt(milliseconds))
             guard count >= 0 || errno == EINTR else { throw IOError(errnoCode: errno, reason: "poll") }
-            if count > 0, waiting[1].revents != 0 { visit() }
-            if count > 0, waiting[0].revents != 0 { return }
+            guard count > 0 else { continue }
+            // First, as a visitor need not be sent away once the connection has ended.
+            if waiting[0].revents != 0 { return }
+            if waiting[1].revents != 0 { visit() }
         }
     }
 }
