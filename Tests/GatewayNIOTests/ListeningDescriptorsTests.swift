@@ -95,7 +95,7 @@ final class ListeningDescriptorsTests {
 
     @Test("of two that open an address at once, at most one gets it")
     func race() async throws {
-        for _ in 0..<200 {
+        for _ in 0..<500 {
             let free = try Self.open("127.0.0.1")
             let port = try Self.port(free)
             free.close()

@@ -112,6 +112,22 @@ final class TakeoverConnection: Sendable {
         }
     }
 
+    /// Sends a line and reads the next one, which the other side may have said before it ended the connection; nil when
+    /// it has said nothing more.
+    ///
+    /// - Throws: as `send` and `readLine`.
+    func ask(_ line: [UInt8], by deadline: ContinuousClock.Instant) throws -> [UInt8]? {
+        do {
+            try send(line, by: deadline)
+        } catch let error as IOError where error.errnoCode == EPIPE || error.errnoCode == ECONNRESET {}
+        do {
+            return try readLine(by: deadline)
+        } catch let error as IOError where error.errnoCode == ECONNRESET {
+            // It has not read all that it was sent.
+            return nil
+        }
+    }
+
     /// What came with the lines so far; from now on the caller's to close.
     func takeDescriptors() -> [CInt] {
         state.withLock { state in
