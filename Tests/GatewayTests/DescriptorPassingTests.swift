@@ -22,30 +22,32 @@ struct DescriptorPassingTests {
     /// Each a file of its own, told apart by its inode.
     private static func files(_ count: Int) throws -> [CInt] {
         try (0..<count).map { _ in
-            let file = eventLike()
+            let file = unique()
             try #require(file >= 0)
             return file
         }
     }
 
-    private static func eventLike() -> CInt { socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0) }
+    private static func unique() -> CInt { socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0) }
 
     private static func inode(_ descriptor: CInt) -> UInt64? {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
-    private static func close(_ descriptors: [CInt]) { for descriptor in descriptors { Foundation.close(descriptor) } }
+    private static func closeAll(_ descriptors: [CInt]) {
+        for descriptor in descriptors { Foundation.close(descriptor) }
+    }
 
     @Test("so many, in their order, none passed on to children", arguments: [0, 1, 2, 253])
     func oneMessage(count: Int) throws {
         let pair = try Pair()
         let files = try Self.files(count)
-        defer { Self.close(files) }
+        defer { Self.closeAll(files) }
         let sent = try DescriptorPassing.send(Array("hello".utf8)[...], with: files[...], to: pair.ends[0])
         #expect(sent == 5)
         let (bytes, came) = try DescriptorPassing.receive(from: pair.ends[1], atMost: 100)
-        defer { Self.close(came) }
+        defer { Self.closeAll(came) }
         #expect(bytes == Array("hello".utf8))
         #expect(came.map(Self.inode) == files.map(Self.inode))
         #expect(came.allSatisfy { fcntl($0, F_GETFD, 0) & FD_CLOEXEC != 0 })
@@ -56,7 +58,7 @@ struct DescriptorPassingTests {
     func tooMany() throws {
         let pair = try Pair()
         let files = try Self.files(254)
-        defer { Self.close(files) }
+        defer { Self.closeAll(files) }
         #expect(throws: IOError.self) {
             try DescriptorPassing.send([1], with: files[...], to: pair.ends[0])
         }
@@ -68,12 +70,12 @@ struct DescriptorPassingTests {
         let sender = TakeoverConnection(dup(pair.ends[0]), mostDescriptors: 0)
         let receiver = TakeoverConnection(dup(pair.ends[1]), mostDescriptors: 1000)
         let files = try Self.files(count)
-        defer { Self.close(files) }
+        defer { Self.closeAll(files) }
         let line = Array("{\"sockets\": []}".utf8)
         try sender.send(line + [10, 65, 10], with: files, by: .now + .seconds(10))
         #expect(try receiver.readLine(by: .now + .seconds(10)) == line)
         let came = receiver.takeDescriptors()
-        defer { Self.close(came) }
+        defer { Self.closeAll(came) }
         #expect(came.map(Self.inode) == files.map(Self.inode))
         #expect(try receiver.readLine(by: .now + .seconds(10)) == [65])
         sender.close()

@@ -53,16 +53,12 @@ public final class Takeover: Sendable {
         try await thread.run {
             defer { connection.close() }
             let deadline = ContinuousClock.now + times.ended
-            do {
-                try connection.send(try TakeoverMessage.line(TakeoverMessage.Ready(ready: true)), by: deadline)
-            } catch is IOError {
-                // It has ended the connection; what it said last can still be read.
-            }
+            let ready = try TakeoverMessage.line(TakeoverMessage.Ready(ready: true))
             let line: [UInt8]?
             do {
-                line = try connection.readLine(by: deadline)
-            } catch let error as IOError where error.errnoCode == ECONNRESET {
-                line = nil
+                line = try connection.ask(ready, by: deadline)
+            } catch let error as IOError {
+                throw TakeoverError(description: "the gateway that was there can't be heard: \(error)")
             }
             guard let line else { return }
             let message = try TakeoverMessage.read(TakeoverMessage.Ended.self, from: line)

@@ -79,8 +79,7 @@ public enum TakeoverClient {
         }
         let deadline = ContinuousClock.now + times.offer
         let hello = TakeoverMessage.Hello(sluice: TakeoverMessage.version, pid: Int(getpid()))
-        try connection.send(try TakeoverMessage.line(hello), by: deadline)
-        guard let line = try connection.readLine(by: deadline) else {
+        guard let line = try connection.ask(try TakeoverMessage.line(hello), by: deadline) else {
             throw TakeoverError(description: "the gateway at \(path) ended while it was asked; try again")
         }
         let offer = try TakeoverMessage.read(TakeoverMessage.Offer.self, from: line)

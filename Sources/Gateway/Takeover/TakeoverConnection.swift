@@ -112,6 +112,22 @@ final class TakeoverConnection: Sendable {
         }
     }
 
+    /// Sends a line and reads the next one, which the other side may have said before it ended the connection; nil when
+    /// it has said nothing more.
+    ///
+    /// - Throws: as `send` and `readLine`.
+    func ask(_ line: [UInt8], by deadline: ContinuousClock.Instant) throws -> [UInt8]? {
+        do {
+            try send(line, by: deadline)
+        } catch let error as IOError where error.errnoCode == EPIPE || error.errnoCode == ECONNRESET {}
+        do {
+            return try readLine(by: deadline)
+        } catch let error as IOError where error.errnoCode == ECONNRESET {
+            // It has not read all that it was sent.
+            return nil
+        }
+    }
+
     /// What came with the lines so far; from now on the caller's to close.
     func takeDescriptors() -> [CInt] {
         state.withLock { state in
@@ -152,8 +168,10 @@ final class TakeoverConnection: Sendable {
                 min(rest.components.seconds, 3600) * 1000 + rest.components.attoseconds / 1_000_000_000_000_000 + 1
             let count = poll(&waiting, nfds_t(waiting.count), CInt(milliseconds))
             guard count >= 0 || errno == EINTR else { throw IOError(errnoCode: errno, reason: "poll") }
-            if count > 0, waiting[1].revents != 0 { visit() }
-            if count > 0, waiting[0].revents != 0 { return }
+            guard count > 0 else { continue }
+            // First, as a visitor need not be sent away once the connection has ended.
+            if waiting[0].revents != 0 { return }
+            if waiting[1].revents != 0 { visit() }
         }
     }
 }
