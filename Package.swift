@@ -173,7 +173,7 @@ let package = Package(
             name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayPolicy", "GatewayTelemetry"],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayTests", dependencies: ["Gateway", "GatewayConfig", .logging],
+            name: "GatewayTests", dependencies: ["Gateway", "GatewayNIO", "GatewayConfig", .logging],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayDemoTests",

@@ -2,12 +2,6 @@ import GatewayConfig
 import NIOSSL
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A listener's TLS that follows its files: new handshakes get the certificates that are there now, connections that
 /// are open keep theirs.
 final class RenewedTLS: Sendable {
@@ -59,24 +53,6 @@ final class RenewedTLS: Sendable {
 
     private static func stamps(of tls: ListenerTLS) -> [FileStamp?] {
         (tls.certificates.flatMap { [$0.certificate, $0.privateKey] } + (tls.clientCA.map { [$0] } ?? []))
-            .map(FileStamp.init)
-    }
-}
-
-/// By what a file is known to have changed, a link's target included.
-private struct FileStamp: Equatable {
-    private let inode: UInt64
-    private let size: Int64
-    private let seconds: Int
-    private let nanoseconds: Int
-
-    /// nil: not there.
-    init?(path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        seconds = Int(status.st_mtim.tv_sec)
-        nanoseconds = Int(status.st_mtim.tv_nsec)
+            .map { FileStamp(path: $0) }
     }
 }
