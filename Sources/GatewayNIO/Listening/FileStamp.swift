@@ -12,9 +12,11 @@ public struct FileStamp: Equatable, Sendable {
     var device: UInt64
     var inode: UInt64
     var size: Int64
+    /// Kind and permissions: a file that could not be read may be readable now.
+    var mode: UInt32
     /// Seconds and nanoseconds since 1970.
     var modified: [Int]
-    /// Of its inode: a renaming and a change of mode or owner count as well.
+    /// Of its inode: a renaming and a change of owner count as well.
     var changed: [Int]
 }
 
@@ -29,6 +31,7 @@ extension FileStamp {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
+        mode = UInt32(status.st_mode)
         modified = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
         changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
     }
