@@ -75,15 +75,15 @@ def test_an_address_in_use(tmp_path):
 def test_an_address_of_no_interface(tmp_path):
     check_words(
         refused_start(tmp_path, listener("192.0.2.1:8080")),
-        "error: listener plain can't listen on 192.0.2.1:8080: no interface of this machine has the address; ip address "
-        "shows those it has (for one that comes later, run sysctl net.ipv4.ip_nonlocal_bind=1)")
+        "error: listener plain can't listen on 192.0.2.1:8080: no interface of this machine has the address; ip "
+        "address shows those it has (for one that comes later, run sysctl net.ipv4.ip_nonlocal_bind=1)")
 
 
 def test_a_name_without_an_address(tmp_path):
     check_words(
         refused_start(tmp_path, listener("nowhere.invalid:8080")),
-        "error: listener plain can't listen on nowhere.invalid:8080: the name nowhere.invalid has no address; add it to "
-        "DNS or /etc/hosts, or write an IP address")
+        "error: listener plain can't listen on nowhere.invalid:8080: the name nowhere.invalid has no address; add it "
+        "to DNS or /etc/hosts, or write an IP address")
 
 
 @AS_NOBODY
@@ -93,8 +93,8 @@ def test_a_privileged_port(tmp_path):
             pytest.skip("this machine has no privileged ports")
     check_words(
         refused_start(open_to_all(tmp_path), listener("127.0.0.1:81"), prefix=NOBODY),
-        "error: listener plain can't listen on 127.0.0.1:81: permission denied, as ports below 1024 are privileged; give "
-        "the process CAP_NET_BIND_SERVICE (AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit), or run sysctl "
+        "error: listener plain can't listen on 127.0.0.1:81: permission denied, as ports below 1024 are privileged; "
+        "give the process CAP_NET_BIND_SERVICE (AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit), or run sysctl "
         "net.ipv4.ip_unprivileged_port_start=81")
 
 
@@ -115,8 +115,8 @@ def test_a_unix_socket_in_a_folder_of_somebody_else(tmp_path):
         who = "admin" if sections else "listener plain"
         check_words(
             refused_start(tmp_path / who, listener(address), prefix=NOBODY, **sections),
-            f"error: {who} can't listen on unix:{folder}/s: permission denied; the process needs write permission for the "
-            f"folder {folder}, and search permission for those above it")
+            f"error: {who} can't listen on unix:{folder}/s: permission denied; the process needs write permission for "
+            f"the folder {folder}, and search permission for those above it")
 
 
 # Connecting

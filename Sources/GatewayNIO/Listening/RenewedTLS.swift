@@ -53,6 +53,6 @@ final class RenewedTLS: Sendable {
 
     private static func stamps(of tls: ListenerTLS) -> [FileStamp?] {
         (tls.certificates.flatMap { [$0.certificate, $0.privateKey] } + (tls.clientCA.map { [$0] } ?? []))
-            .map(FileStamp.init)
+            .map { FileStamp(path: $0) }
     }
 }

@@ -18,7 +18,7 @@ final class UpstreamTransport: Sendable {
     static func make(
         _ configuration: UpstreamConfiguration, previous: UpstreamTransport?
     ) throws -> UpstreamTransport {
-        let stamp = configuration.tls?.ca.flatMap(FileStamp.init)
+        let stamp = configuration.tls?.ca.flatMap { FileStamp(path: $0) }
         if let previous, previous.protocol == configuration.protocol, previous.http2 == configuration.http2,
             previous.tls == configuration.tls, previous.stamp == stamp
         {
