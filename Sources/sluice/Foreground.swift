@@ -12,9 +12,13 @@ enum Foreground {
 
     /// Returns when a drain is done; exits with 3 when the gateway can't start.
     ///
-    /// - Parameter started: called once everything listens.
+    /// - Parameters:
+    ///   - watch: whether a reload follows each change of the files.  // wired by the assembly
+    ///   - takeover: whether the listening sockets come from a running gateway.  // wired by the assembly
+    ///   - started: called once everything listens.
     static func run(
-        _ configuration: GatewayConfiguration, logger: Logger, started: (Gateway) -> Void = { _ in }
+        _ configuration: GatewayConfiguration, logger: Logger, watch: Bool = false, takeover: Bool = false,
+        started: (Gateway) -> Void = { _ in }
     ) async throws {
         let descriptors = FileDescriptorLimit.raise()
         let (stops, stop) = AsyncStream.makeStream(of: Stop.self)
