@@ -4,6 +4,7 @@ import GatewayConfig
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Validate a configuration file without opening a port.",
+        usage: "sluice check [--config] <file> [--diff [--admin <address>] [--token-file <file>]]",
         discussion: """
             Reads the file and everything it names: certificates, keys, patterns, references. Prints the routes and \
             exits with 0, or prints every error, one a line, and exits with 1. Warnings change nothing about that.

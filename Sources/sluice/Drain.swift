@@ -3,6 +3,10 @@ import ArgumentParser
 struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have a running gateway end its connections and stop.",
+        usage: """
+            sluice drain [--config] <file> [--admin <address>] [--token-file <file>] [--wait]
+            sluice drain --admin <address> [--token-file <file>] [--wait]
+            """,
         discussion: """
             The gateway is found by the admin section of FILE, or by --admin. It does what it does on SIGTERM: every \
             WebSocket gets a Close between two messages, and the process ends when all of them have ended, or \

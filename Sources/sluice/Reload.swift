@@ -3,6 +3,10 @@ import ArgumentParser
 struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have a running gateway read its configuration file again.",
+        usage: """
+            sluice reload [--config] <file> [--admin <address>] [--token-file <file>]
+            sluice reload --admin <address> [--token-file <file>]
+            """,
         discussion: """
             The gateway is found by the admin section of FILE, or by --admin. It reads the file that it was started with, \
             and prints what changed. A file with mistakes changes nothing: every error is printed, one a line, and the \

@@ -6,6 +6,7 @@ import Logging
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway in the foreground.",
+        usage: "sluice run [--config] <file> [--watch] [--takeover]",
         discussion: """
             Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
             the program exits with 0; one more signal, half a second later or more, exits at once. SIGHUP reads the \

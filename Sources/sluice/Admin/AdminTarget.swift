@@ -23,14 +23,15 @@ struct AdminTarget {
             let path = String(text.dropFirst("unix:".count))
             // `sun_path` has 108 bytes on Linux, the last of them zero.
             guard (1...107).contains(path.utf8.count) else {
-                throw ValidationError("expected \(expected), found a path of \(path.utf8.count) bytes, limit 107")
+                throw ValidationError(
+                    "expected \(expected), whose path is at most 107 bytes, found \(path.utf8.count) bytes")
             }
             return .unix(path: path)
         }
         guard let colon = text.lastIndex(of: ":"),
             let port = Int(decimalDigits: text[text.index(after: colon)...]), (1...65_535).contains(port)
         else {
-            throw ValidationError("expected \(expected), found \(text)")
+            throw ValidationError("expected \(expected)")
         }
         var host = text[..<colon]
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
@@ -38,7 +39,7 @@ struct AdminTarget {
         guard !host.isEmpty, isBracketed == host.contains(":"), !host.contains("/"),
             !isBracketed || IPPrefix(String(host))?.bytes.count == 16
         else {
-            throw ValidationError("expected \(expected), found \(text)")
+            throw ValidationError("expected \(expected)")
         }
         return reachable(.tcp(host: String(host), port: port)) ?? .tcp(host: String(host), port: port)
     }
