@@ -131,7 +131,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "Gateway", "GatewayDemo", "GatewayConfig", .argumentParser, .unixSignals, .logging, .nioCore,
-                .nioPosix,
+                .nioPosix, .nioHTTP1,
             ],
             swiftSettings: strict),
 

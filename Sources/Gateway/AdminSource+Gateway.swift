@@ -10,18 +10,18 @@ extension AdminSource {
     /// What the admin endpoint asks of a gateway, which may not be there yet. Each request that changes something leaves
     /// one line in the log.
     init(
-        of running: RunningGateway, process: ProcessState, isDraining: DrainSwitch, startedAt: NIODeadline,
+        of running: RunningGateway, process: ProcessState, stage: Stage, startedAt: NIODeadline,
         settings: Gateway.Settings
     ) {
         self.init(
             snapshot: {
                 process.telemetry.snapshot(
                     uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
-                    draining: isDraining.isOn, upstreams: process.upstreamSnapshots(in: running.value?.server),
+                    draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
                     residentMemoryBytes: ResidentMemory.bytes())
             },
             readiness: {
-                if isDraining.isOn { return .draining }
+                if stage.value != .serving { return .draining }
                 guard let gateway = running.value else { return .starting }
                 return gateway.server.hasServerUp ? .ready : .noServerUp
             },
@@ -58,7 +58,7 @@ extension AdminSource {
             },
             drain: { caller in
                 if let gateway = running.value { gateway.audit("drain", caller, [:], sockets: gateway.socketCount) }
-                settings.onDrainRequest()
+                settings.onDrainRequest("admin request")
             },
             drainServer: { upstream, server, perSecond, caller in
                 guard let gateway = running.value else { return .refused("the gateway is starting") }

@@ -39,7 +39,9 @@ public enum FileDescriptorLimit {
         let listening = configuration.listeners.reduce(configuration.admin == nil ? 0 : 1) { sum, listener in
             if case .unix = listener.address { sum + 1 } else { sum + loops }
         }
-        try check(perLoop * loops + listening + neededBesides)
+        let takeover = configuration.admin?.takeoverSocket == nil ? 0 : 1
+        // The gateway keeps each listening socket beside the channel that accepts on it.
+        try check(perLoop * loops + 2 * (listening + takeover) + neededBesides)
     }
 
     /// Checks that event loops can be made besides the gateway's own.

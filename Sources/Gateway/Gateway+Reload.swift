@@ -24,8 +24,12 @@ extension Gateway {
     ///   - requester: for the log.
     public func reload(applies: Bool = true, by requester: Requester) async -> ReloadAnswer {
         await reloads.run { [self] in
+            if applies { settings.onReload(true) }
             let answer = await performReload(applies: applies)
-            if applies { log(answer, by: requester) }
+            if applies {
+                log(answer, by: requester)
+                settings.onReload(false)
+            }
             return answer
         }
     }
@@ -35,7 +39,7 @@ extension Gateway {
             return .refused(.init(file: "", reason: "this gateway was started without a file"))
         }
         func refuse(_ reason: String) -> ReloadAnswer { .refused(.init(file: file.path, reason: reason)) }
-        guard !isInDrain else { return refuse("the gateway is draining; it stops when its connections have ended") }
+        guard !isDraining else { return refuse("the gateway is draining; it stops when its connections have ended") }
         let current = server.generation
         let process = server.process
         let next: GatewayConfiguration
@@ -59,17 +63,24 @@ extension Gateway {
             let generation = try await NIOThreadPool.singleton.runIfActive {
                 try Generation(next, process: process, previous: current)
             }
+            // What can fail comes first, and takes back what was opened before it.
             let endpoint = try await admin.prepare(next.admin)
-            let sockets: GatewayServer.Fates
             do {
-                sockets = try await server.follow(generation, difference: difference)
+                let takeover = try await takeovers.prepare(next.admin?.takeoverSocket)
+                do {
+                    let sockets = try await server.follow(generation, difference: difference)
+                    await admin.apply(endpoint)
+                    await takeovers.apply(takeover)
+                    settings.log.follow(next.log)
+                    return accept(sockets)
+                } catch {
+                    await takeovers.takeBack(takeover)
+                    throw error
+                }
             } catch {
                 await admin.takeBack(endpoint)
                 throw error
             }
-            await admin.apply(endpoint)
-            settings.log.follow(next.log)
-            return accept(sockets)
         } catch {
             return refuse("\(error)")
         }

@@ -16,9 +16,10 @@ public final class Gateway: Sendable {
     private let group: MultiThreadedEventLoopGroup
     let server: GatewayServer
     let admin: AdminEndpoint
+    let takeovers: TakeoverEndpoint
     let settings: Settings
     let logger: Logger
-    private let isDraining: DrainSwitch
+    private let stage: Stage
     private let memoryReturn: Task<Void, Never>
     /// One reload after the other.
     let reloads = TaskLine()
@@ -28,26 +29,30 @@ public final class Gateway: Sendable {
         /// Where the configuration is read again; nil: it came from no file.
         public var file: ReloadableFile?
         public var log: LogSettings
-        /// Called when the admin endpoint is asked for a drain.
-        public var onDrainRequest: @Sendable () -> Void
+        public var inherited = InheritedSockets()
+        /// From whom the sockets come; nil: nobody has to be told that they are used.
+        public var takeover: Takeover?
+        /// Called when a drain is asked for: by whom.
+        public var onDrainRequest: @Sendable (String) -> Void = { _ in }
+        /// Called before and after each reload, with true before.
+        public var onReload: @Sendable (Bool) -> Void = { _ in }
 
-        public init(
-            file: ReloadableFile? = nil, log: LogSettings, onDrainRequest: @escaping @Sendable () -> Void = {}
-        ) {
+        public init(file: ReloadableFile? = nil, log: LogSettings) {
             self.file = file
             self.log = log
-            self.onDrainRequest = onDrainRequest
         }
     }
 
     /// Opens the listeners and the admin endpoint.
     ///
-    /// - Throws: `StartError` for an address that can't be opened or TLS material that can't be used; nothing stays open.
+    /// - Throws: `StartError` for an address that can't be opened or TLS material that can't be used, or a predecessor
+    ///   that goes on; nothing stays open.
     public static func start(_ configuration: GatewayConfiguration, settings: Settings) async throws -> Gateway {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         do {
             return try await start(configuration, settings: settings, group: group)
         } catch {
+            settings.takeover?.abandon()
             try? await group.shutdownGracefully()
             throw StartError(description: "\(error)")
         }
@@ -60,37 +65,53 @@ public final class Gateway: Sendable {
         let telemetry = Telemetry(loops: System.coreCount, version: version)
         let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
         let generation = try Generation(configuration, process: process)
-        let isDraining = DrainSwitch()
+        let stage = Stage()
         // The admin endpoint is there first.
         let running = RunningGateway()
         let admin = AdminEndpoint(
-            source: AdminSource(
-                of: running, process: process, isDraining: isDraining, startedAt: .now(), settings: settings),
+            source: AdminSource(of: running, process: process, stage: stage, startedAt: .now(), settings: settings),
             group: group, logger: logger)
-        await admin.apply(try await admin.prepare(configuration.admin), isTold: false)
+        await admin.apply(
+            try await admin.prepare(configuration.admin, inherited: settings.inherited.admin), isTold: false)
+        let server: GatewayServer
         do {
-            let server = try await GatewayServer.start(generation, process: process, group: group)
-            let gateway = Gateway(
-                group: group, server: server, admin: admin, isDraining: isDraining, settings: settings, logger: logger)
-            running.set(gateway)
-            admin.tellAddress()
-            return gateway
+            server = try await GatewayServer.start(
+                generation, process: process, inherited: settings.inherited.listeners, group: group)
         } catch {
             await admin.stop()
             throw error
         }
+        let gateway = Gateway(
+            group: group, server: server, admin: admin, stage: stage, running: running, settings: settings,
+            logger: logger)
+        running.set(gateway)
+        do {
+            // From here on the predecessor, if there is one, no longer accepts.
+            try await settings.takeover?.ready()
+            await gateway.takeovers.apply(try await gateway.takeovers.prepare(configuration.admin?.takeoverSocket))
+        } catch {
+            gateway.memoryReturn.cancel()
+            await server.leaveToSuccessor()
+            await admin.leaveToSuccessor()
+            throw error
+        }
+        admin.tellAddress()
+        return gateway
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, isDraining: DrainSwitch,
-        settings: Settings, logger: Logger
+        group: MultiThreadedEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, stage: Stage,
+        running: RunningGateway, settings: Settings, logger: Logger
     ) {
         self.group = group
         self.server = server
         self.admin = admin
-        self.isDraining = isDraining
+        self.stage = stage
         self.settings = settings
         self.logger = logger
+        takeovers = TakeoverEndpoint(
+            sockets: { running.value?.socketsForSuccessor() ?? [] },
+            onReady: { await running.value?.leaveToSuccessor() }, logger: logger)
         let admission = server.process.admission
         let telemetry = server.process.telemetry
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
@@ -103,42 +124,87 @@ public final class Gateway: Sendable {
 
     /// Where the listeners are, by name, and the admin endpoint as `admin`.
     public var addresses: [(name: String, address: Address)] {
-        server.addresses + (admin.boundAddress.map { [("admin", $0)] } ?? [])
+        server.addresses + (admin.boundAddress.map { [(InheritedSockets.adminName, $0)] } ?? [])
     }
 
     /// WebSockets that are open or on their way.
     public var socketCount: Int { server.process.admission.activeConnections }
 
-    var isInDrain: Bool { isDraining.isOn }
+    /// The files that the configuration in force names, without itself: absolute paths.
+    public var files: [String] { server.generation.configuration.files }
+
+    /// Returns when every event loop has had a turn.
+    public func waitForLoops() async { await server.waitForLoops() }
+
+    var isDraining: Bool { stage.value != .serving }
 
     /// Ends every connection as `drain` in the configuration says, then stops. Returns when all is closed.
     ///
-    /// For `drain.delay` nothing changes but the answer of `/readyz`, so that balancers send their clients elsewhere.
+    /// For `drain.delay` nothing changes but the answer of `/readyz`, so that balancers send their clients elsewhere;
+    /// with a successor there is no need to wait.
     public func drain() async {
-        isDraining.turnOn()
         memoryReturn.cancel()
-        let delay = server.generation.configuration.drain.delay
-        if delay > .zero { try? await Task.sleep(for: delay) }
-        await server.drain()
+        let hasSuccessor = stage.value == .succeeded
+        if !hasSuccessor {
+            stage.value = .draining
+            await takeovers.stop()
+            let delay = server.generation.configuration.drain.delay
+            if delay > .zero { try? await Task.sleep(for: delay) }
+        }
+        await server.drain(refusesHandshakes: !hasSuccessor)
         await admin.stop()
         try? await group.shutdownGracefully()
+    }
+
+    // MARK: A successor
+
+    private func socketsForSuccessor() -> [TakeoverSocket] {
+        guard stage.value == .serving else { return [] }
+        let listening = server.listening + (admin.listening.map { [(InheritedSockets.adminName, $0)] } ?? [])
+        return listening.compactMap { name, sockets in
+            (try? sockets.duplicates()).map {
+                TakeoverSocket(name: name, address: "\(sockets.boundAddress)", descriptors: $0)
+            }
+        }
+    }
+
+    private func leaveToSuccessor() async {
+        stage.value = .succeeded
+        await server.leaveToSuccessor()
+        await admin.leaveToSuccessor()
+        settings.onDrainRequest("takeover")
     }
 }
 
 /// Why a gateway could not start.
 public struct StartError: Error, CustomStringConvertible {
     public let description: String
+
+    public init(description: String) {
+        self.description = description
+    }
 }
 
-/// The gateway, for the admin endpoint, which is there before it.
+/// The gateway, for those that are there before it.
 final class RunningGateway: Sendable {
     private let gateway = Mutex<Gateway?>(nil)
     var value: Gateway? { gateway.withLock { $0 } }
     func set(_ gateway: Gateway) { self.gateway.withLock { $0 = gateway } }
 }
 
-final class DrainSwitch: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isOn: Bool { value.load(ordering: .relaxed) }
-    func turnOn() { value.store(true, ordering: .relaxed) }
+/// How far a gateway is on its way out.
+final class Stage: Sendable {
+    enum Value: Sendable {
+        case serving
+        case draining
+        /// Another process accepts its connections.
+        case succeeded
+    }
+
+    private let stage = Mutex(Value.serving)
+
+    var value: Value {
+        get { stage.withLock { $0 } }
+        set { stage.withLock { $0 = newValue } }
+    }
 }

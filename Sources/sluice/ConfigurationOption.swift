@@ -8,14 +8,39 @@ import GatewayConfig
     import Foundation
 #endif
 
-/// `--config FILE`, read and validated.
+/// `FILE` or `--config FILE`, read and validated.
 struct ConfigurationOption: ParsableArguments {
-    @Option(name: [.customShort("c"), .customLong("config")], help: "The configuration file (YAML).")
-    var path: String
+    @Argument(help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
+    var argument: String?
+
+    @Option(
+        name: [.customShort("c"), .customLong("config")],
+        help: ArgumentHelp("The same, if you prefer an option.", valueName: "file"))
+    var option: String?
+
+    /// nil: no file is named.
+    var path: String? { option ?? argument }
+
+    func validate() throws {
+        guard argument == nil || option == nil else {
+            throw ValidationError("expected one configuration file, found two: give FILE or --config FILE")
+        }
+    }
+
+    /// For commands that can't do without.
+    ///
+    /// - Parameter orAdmin: whether the address of an admin endpoint would do as well.
+    func requirePath(orAdmin: Bool = false) throws {
+        guard path != nil else {
+            throw ValidationError(
+                "expected a configuration file: give FILE or --config FILE\(orAdmin ? ", or --admin ADDRESS" : "")")
+        }
+    }
 
     /// The same, to be read once more later, wherever the process has gone meanwhile.
     var reloadable: ReloadableFile {
-        let path = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        let given = path ?? ""
+        let path = given.hasPrefix("/") ? given : FileManager.default.currentDirectoryPath + "/" + given
         return ReloadableFile(path: path) { () throws(ConfigurationErrors) in
             try ConfigurationFile.load(path: path, environment: ProcessInfo.processInfo.environment, now: Date())
         }
@@ -24,11 +49,16 @@ struct ConfigurationOption: ParsableArguments {
     /// Prints every error and exits with 1 when the file is refused.
     func load() throws -> GatewayConfiguration {
         do {
-            return try ConfigurationFile.load(
-                path: path, environment: ProcessInfo.processInfo.environment, now: Date())
+            return try read(checkFiles: true)
         } catch {
             StandardError.print("\(error)")
             throw Exit.configurationRefused
         }
+    }
+
+    /// - Parameter checkFiles: whether certificates and keys are opened, which only the gateway's user may be able to.
+    func read(checkFiles: Bool) throws(ConfigurationErrors) -> GatewayConfiguration {
+        try ConfigurationFile.load(
+            path: path ?? "", environment: ProcessInfo.processInfo.environment, now: Date(), checkFiles: checkFiles)
     }
 }

@@ -47,7 +47,7 @@ struct Demo: AsyncParsableCommand {
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
-        try await Foreground.run(configuration) { gateway in
+        try await Foreground.run(configuration, settings: .init(log: LogSettings(configuration.log))) { gateway in
             print(Self.instructions(gateway.addresses))
             // Whoever reads a pipe wants to know the address as well.
             fflush(nil)

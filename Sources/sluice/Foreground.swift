@@ -4,6 +4,12 @@ import GatewayConfig
 import Logging
 import UnixSignals
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// A gateway that runs until it is told to stop.
 enum Foreground {
     /// A signal this soon after the drain began is the same wish once more: a terminal signals all its programs, and
@@ -13,22 +19,19 @@ enum Foreground {
     /// Returns when a drain is done; exits with 3 when the gateway can't start.
     ///
     /// - Parameters:
-    ///   - file: where the configuration is read again; nil: it came from no file.
-    ///   - watch: whether the file is read again when it changes, or one that it names.
-    ///   - takeover: whether the listening sockets come from the gateway that runs.
+    ///   - settings: those that are not the foreground's own to set.
+    ///   - watch: finds out when the file is to be read again; nil: nobody does.
     ///   - started: called once everything listens.
     static func run(
-        _ configuration: GatewayConfiguration, file: ReloadableFile? = nil, watch: Bool = false,
-        takeover: Bool = false, started: (Gateway) -> Void = { _ in }
+        _ configuration: GatewayConfiguration, settings: Gateway.Settings, watch: ConfigurationWatch? = nil,
+        started: (Gateway) -> Void = { _ in }
     ) async throws {
-        let log = LogSettings(configuration.log)
-        let logger = StandardErrorLog.logger(log)
+        let logger = StandardErrorLog.logger(settings.log)
         for warning in configuration.warnings {
             logger.warning(
                 "configuration warning", metadata: ["place": "\(warning.place)", "reason": "\(warning.message)"])
         }
         let descriptors = FileDescriptorLimit.raise()
-        let (events, event) = AsyncStream.makeStream(of: Event.self)
         do {
             try FileDescriptorLimit.check(for: configuration)
         } catch {
@@ -38,34 +41,55 @@ enum Foreground {
         // Dispatch opens its timer when it is first used, and ends the process if it can't: clients come later.
         try? await Task.sleep(for: .nanoseconds(1))
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        let (events, event) = AsyncStream.makeStream(of: Event.self)
+        var settings = settings
+        settings.onDrainRequest = { event.yield(.drain(by: $0)) }
+        settings.onReload = { begins in
+            if begins { StartedBy.notifier?.reloading() } else { StartedBy.notifier?.ready() }
+        }
         let gateway: Gateway
         do {
-            gateway = try await Gateway.start(
-                configuration,
-                settings: .init(file: file, log: log, onDrainRequest: { event.yield(.drain(by: "admin request")) }))
+            gateway = try await Gateway.start(configuration, settings: settings)
         } catch {
             LogWriter.standardError.flush()
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
         logger.info("started", metadata: ["version": "\(Gateway.version)", "file_descriptors": "\(descriptors)"])
-        started(gateway)
-        let watcher = Task {
-            for await signal in signals { event.yield(signal == .sighup ? .reload : .signal(signal, at: .now)) }
+        if settings.takeover != nil {
+            StartedBy.notifier?.mainProcess(ProcessInfo.processInfo.processIdentifier)
         }
-        defer { watcher.cancel() }
+        StartedBy.notifier?.ready()
+        started(gateway)
+        let background = [
+            Task { for await signal in signals { event.yield(.signal(signal, at: .now)) } },
+            Task { await StartedBy.tell(about: gateway) },
+            Task {
+                guard let watch else { return }
+                for await _ in watch.changes(others: { gateway.files }) { _ = await gateway.reload(by: .watch) }
+            },
+        ]
+        await wait(for: gateway, events: events, event: event, logger: logger)
+        for task in background { task.cancel() }
+        logger.info("stopped")
+        LogWriter.standardError.flush()
+    }
 
-        var drain: (task: Task<Void, Never>, began: ContinuousClock.Instant)?
+    /// Returns when a drain is done.
+    private static func wait(
+        for gateway: Gateway, events: AsyncStream<Event>, event: AsyncStream<Event>.Continuation, logger: Logger
+    ) async {
+        var drainBegan: ContinuousClock.Instant?
         for await next in events {
             let reason: String
             switch next {
-            case .reload:
+            case .signal(.sighup, _):
                 // Reloads wait for each other; a signal to stop waits for none.
                 Task { _ = await gateway.reload(by: .signal("SIGHUP")) }
                 continue
             case .signal(let signal, let time):
-                if let drain {
-                    guard time - drain.began >= sameWish else { continue }
+                if let drainBegan {
+                    guard time - drainBegan >= sameWish else { continue }
                     logger.warning("second signal: exiting at once")
                     LogWriter.standardError.flush()
                     exitProcess(0)
@@ -74,21 +98,20 @@ enum Foreground {
             case .drain(let requester):
                 reason = requester
             }
-            guard drain == nil else { continue }
+            guard drainBegan == nil else { continue }
+            drainBegan = .now
             logger.info("draining", metadata: ["reason": "\(reason)"])
-            let task = Task {
+            StartedBy.notifier?.stopping()
+            Task {
                 await gateway.drain()
                 event.finish()
             }
-            drain = (task, .now)
         }
-        logger.info("stopped")
-        LogWriter.standardError.flush()
     }
 
     private enum Event {
         case signal(UnixSignal, at: ContinuousClock.Instant)
+        /// Asked for otherwise: by whom.
         case drain(by: String)
-        case reload
     }
 }

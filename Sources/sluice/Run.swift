@@ -1,20 +1,62 @@
 import ArgumentParser
 import Gateway
 import GatewayConfig
-import Logging
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway in the foreground.",
+        usage: "sluice run [--config] <file> [--watch] [--takeover]",
         discussion: """
-            Logs to standard error. SIGHUP reads the configuration again. SIGTERM and SIGINT drain: every connection gets \
-            a Close between two messages, then the program exits with 0; one more signal, half a second later or more, \
-            exits at once.
+            Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
+            the program exits with 0; one more signal, half a second later or more, exits at once. SIGHUP reads the \
+            configuration file again.
             """)
 
     @OptionGroup var file: ConfigurationOption
 
+    @Flag(help: "Reload when the configuration file changes, or a file that it names.")
+    var watch = false
+
+    @Flag(
+        help: "Take the listening sockets from the running gateway, by way of admin.takeover_socket, which then drains."
+    )
+    var takeover = false
+
+    func validate() throws {
+        try file.requirePath()
+    }
+
     func run() async throws {
-        try await Foreground.run(try file.load(), file: file.reloadable)
+        let reloadable = file.reloadable
+        // What changes while the file is read counts as a change.
+        let watch = watch ? ConfigurationWatch(file: reloadable.path) : nil
+        let configuration = try file.load()
+        var settings = Gateway.Settings(file: reloadable, log: LogSettings(configuration.log))
+        do {
+            (settings.takeover, settings.inherited) = try await sockets(for: configuration)
+        } catch {
+            StandardError.print("error: \(error)")
+            throw Exit.couldNotStart
+        }
+        try await Foreground.run(configuration, settings: settings, watch: watch)
+    }
+
+    /// Those that listen already: a predecessor's, or systemd's.
+    private func sockets(for configuration: GatewayConfiguration) async throws -> (Takeover?, InheritedSockets) {
+        guard takeover else {
+            return (nil, try InheritedSockets(try StartedBy.systemdSockets.get(), for: configuration))
+        }
+        guard let path = configuration.admin?.takeoverSocket else {
+            throw StartError(
+                description: "--takeover needs to know where the running gateway waits for a successor: set "
+                    + "admin.takeover_socket in \(file.path ?? ""), in the running gateway as well")
+        }
+        let takeover = try await TakeoverClient.take(path: path)
+        do {
+            return (takeover, try InheritedSockets(takeover, for: configuration))
+        } catch {
+            takeover.abandon()
+            throw error
+        }
     }
 }

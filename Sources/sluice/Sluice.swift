@@ -8,10 +8,10 @@ struct Sluice: AsyncParsableCommand {
         commandName: "sluice",
         abstract: "A multiplexing WebSocket gateway.",
         discussion: """
-            Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start.
+            Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start, or no gateway answers.
             """,
         version: "sluice \(Gateway.version)",
-        subcommands: [Run.self, Check.self, Demo.self, Version.self])
+        subcommands: [Run.self, Check.self, Reload.self, Drain.self, Demo.self, Version.self])
 
     /// The main thread only waits. Were this function async, it would become dispatch's signal thread, which valgrind
     /// can't run, and instruction counts come from valgrind.
@@ -24,6 +24,7 @@ struct Sluice: AsyncParsableCommand {
             StandardError.print("error: \(error)")
             exitProcess(Exit.couldNotStart.rawValue)
         }
+        _ = StartedBy.systemdSockets
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             await runCommand()
@@ -56,6 +57,8 @@ enum Exit {
     static let configurationRefused = ExitCode(1)
     static let usage = ExitCode(2)
     static let couldNotStart = ExitCode(3)
+    /// No running gateway did what it was asked for.
+    static let notReached = ExitCode(3)
 }
 
 struct Version: ParsableCommand {

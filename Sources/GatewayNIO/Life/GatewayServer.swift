@@ -20,6 +20,14 @@ public final class GatewayServer: Sendable {
         var listeners: Listeners
     }
 
+    /// How many connections may wait in each listening socket.
+    public static let backlog: Int32 = 4096
+
+    /// Returns when every event loop has had a turn.
+    public func waitForLoops() async {
+        for loop in loops { try? await loop.eventLoop.submit {}.get() }
+    }
+
     /// Opens every listener.
     ///
     /// - Parameter inherited: sockets of a predecessor, or of whatever started the process, by listener.

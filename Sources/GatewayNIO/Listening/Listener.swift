@@ -12,7 +12,6 @@ import Synchronization
 final class Listener: Sendable {
     /// Bytes waiting to be sent on a leg: above the high one its other side is no longer read, until below the low one.
     static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
-    private static let backlog: Int32 = 4096
 
     /// The listener of the generation in force.
     private final class InForce: Sendable {
@@ -50,7 +49,7 @@ final class Listener: Sendable {
         _ configuration: ListenerConfiguration, loops: Int, mayShare: Bool
     ) throws -> ListeningDescriptors {
         try ListeningDescriptors.open(
-            configuration.address, access: configuration.access, count: loops, backlog: backlog, mayShare: mayShare)
+            configuration.address, access: configuration.access, count: loops, backlog: GatewayServer.backlog, mayShare: mayShare)
     }
 
     /// Accepts connections on sockets that listen. A single one that can't be shared hands its connections round.
@@ -76,7 +75,7 @@ final class Listener: Sendable {
                 : ServerBootstrap(group: loop.eventLoop)
             return
                 bootstrap
-                .serverChannelOption(.backlog, value: backlog)
+                .serverChannelOption(.backlog, value: GatewayServer.backlog)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: name, logger: logger))

@@ -1,0 +1,74 @@
+import GatewayConfig
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Why there is no answer from an admin endpoint.
+enum AdminFailure: Error {
+    case notConnected(any Error)
+    case timedOut
+    /// The connection ended before the answer did.
+    case cut
+    case tooLong
+    case noHTTP
+
+    init(_ error: any Error) {
+        switch error {
+        case let failure as AdminFailure: self = failure
+        case is HTTPParserError: self = .noHTTP
+        case let error as NIOHTTPObjectAggregatorError where error == .frameTooLong: self = .tooLong
+        default: self = .cut
+        }
+    }
+
+    /// Whether nobody listens at the address.
+    var isGone: Bool {
+        guard case .notConnected(let error) = self else { return false }
+        let codes = Self.codes(of: error)
+        return !codes.isEmpty && codes.allSatisfy { [ECONNREFUSED, ENOENT].contains($0) }
+    }
+
+    /// One sentence, with what to do about it.
+    func text(of address: Address) -> String {
+        switch self {
+        case .notConnected(let error):
+            "no gateway answers at \(address): \(Self.reason(of: error)); start it with sluice run, or give the address "
+                + "of its admin endpoint with --admin"
+        case .timedOut:
+            "the gateway at \(address) did not answer within \(AdminClient.timeLimit.nanoseconds / 1_000_000_000) s; "
+                + "its log may say why"
+        case .cut:
+            "the connection to \(address) ended without an answer; its log may say why, or it is no admin endpoint: "
+                + "give the address with --admin"
+        case .tooLong:
+            "the answer of \(address) is longer than \(AdminClient.answerLimit) bytes, which no gateway's is: give the "
+                + "address of its admin endpoint with --admin"
+        case .noHTTP:
+            "what answers at \(address) speaks no HTTP/1.1: give the address of the admin endpoint with --admin"
+        }
+    }
+
+    private static func reason(of error: any Error) -> String {
+        if let code = codes(of: error).first { return String(cString: strerror(code)) }
+        if let error = error as? NIOConnectionError {
+            if error.dnsAError != nil || error.dnsAAAAError != nil { return "the name has no address" }
+            if let first = error.connectionErrors.first { return reason(of: first.error) }
+        }
+        if case .connectTimeout? = error as? ChannelError { return "it does not take the connection" }
+        return "it can't be connected to"
+    }
+
+    private static func codes(of error: any Error) -> [CInt] {
+        switch error {
+        case let error as IOError: [error.errnoCode]
+        case let error as NIOConnectionError: error.connectionErrors.flatMap { codes(of: $0.error) }
+        default: []
+        }
+    }
+}

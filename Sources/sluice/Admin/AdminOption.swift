@@ -1,0 +1,80 @@
+import ArgumentParser
+import GatewayConfig
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Which running gateway is asked, where the configuration file does not say it: `--admin`, `--token-file`.
+struct AdminOption: ParsableArguments {
+    @Option(
+        name: .customLong("admin"),
+        help: ArgumentHelp(
+            "The admin endpoint to ask, in place of admin.address of the file: host:port, [v6]:port or unix:/path.",
+            valueName: "address"),
+        transform: AdminTarget.address)
+    var address: Address?
+
+    @Option(
+        name: .customLong("token-file"),
+        help: ArgumentHelp(
+            "A file that holds the admin token, in place of admin.token of the file or SLUICE_ADMIN_TOKEN.",
+            valueName: "file"))
+    var tokenFile: String?
+
+    var isGiven: Bool { address != nil || tokenFile != nil }
+
+    /// The gateway that the options or the configuration of `file` lead to.
+    ///
+    /// A file that is refused is no obstacle where `--admin` tells the address: the gateway may read it with another
+    /// environment.
+    ///
+    /// - Parameter signal: what does the same without an admin endpoint.
+    func target(_ file: ConfigurationOption, signal: String) throws -> AdminTarget {
+        guard let path = file.path else { return try target(nil, path: "", signal: signal) }
+        let configuration: GatewayConfiguration
+        do {
+            configuration = try file.read(checkFiles: false)
+        } catch {
+            guard address == nil else { return try target(nil, path: path, signal: signal) }
+            // With every error that there is.
+            _ = try file.load()
+            throw Exit.configurationRefused
+        }
+        return try target(configuration, path: path, signal: signal)
+    }
+
+    /// - Parameters:
+    ///   - configuration: nil: none that could be read, and `--admin` is given.
+    ///   - path: of that configuration.
+    ///   - signal: what does the same without an admin endpoint.
+    func target(_ configuration: GatewayConfiguration?, path: String, signal: String) throws -> AdminTarget {
+        let address: Address
+        if let given = self.address {
+            address = given
+        } else if let admin = configuration?.admin {
+            guard let configured = AdminTarget.reachable(admin.address) else {
+                StandardError.print(
+                    "error: admin.address in \(path) is \(admin.address), whose port the gateway chose itself; give the "
+                        + "address with --admin, which its log has with \"listening\"")
+                throw Exit.configurationRefused
+            }
+            address = configured
+        } else {
+            StandardError.print(
+                "error: \(path) has no admin section, by which a running gateway could be asked; add one such as "
+                    + "admin: { address: \"127.0.0.1:9901\" } and start the gateway with it\(signal)")
+            throw Exit.configurationRefused
+        }
+        return AdminTarget(address: address, token: try token(configuration))
+    }
+
+    private func token(_ configuration: GatewayConfiguration?) throws -> String? {
+        if let tokenFile { return try AdminToken.inFile(tokenFile) }
+        if let token = configuration?.admin?.token { return token }
+        return try AdminToken.checked(
+            ProcessInfo.processInfo.environment["SLUICE_ADMIN_TOKEN"] ?? "", from: "SLUICE_ADMIN_TOKEN")
+    }
+}
