@@ -103,7 +103,8 @@ let package = Package(
             name: "GatewayNIO",
             dependencies: [
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
-                "HTTP2Core", "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging, .x509,
+                "HTTP2Core", "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
+                .x509,
                 .asn1,
             ],
             swiftSettings: strict),

@@ -93,7 +93,7 @@ def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire
     assert [wire.request(running).status for _ in range(2)] == [101, 101]
     # A port each, and there is no third.
     check_refusal(wire.request(running), 503, retry_after=True)
-    assert running.log()[-1]["refusal"] == "out_of_resources"
+    running.wait_for_output(lambda line: '"refusal":"out_of_resources"' in line, "the refusal in the log")
 
 
 def test_connect_timeout_bounds_all_addresses_together(gateway, backend, wire, names, addresses):
