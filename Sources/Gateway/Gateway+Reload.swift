@@ -68,10 +68,11 @@ extension Gateway {
             do {
                 let takeover = try await takeovers.prepare(next.admin?.takeoverSocket)
                 do {
-                    let sockets = try await server.follow(generation, difference: difference)
+                    let sockets = try await server.follow(generation, difference: difference) {
+                        settings.log.follow(next.log)
+                    }
                     await admin.apply(endpoint)
                     await takeovers.apply(takeover)
-                    settings.log.follow(next.log)
                     return accept(sockets)
                 } catch {
                     await takeovers.takeBack(takeover)

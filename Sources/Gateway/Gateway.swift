@@ -87,7 +87,10 @@ public final class Gateway: Sendable {
         running.set(gateway)
         do {
             // From here on the predecessor, if there is one, no longer accepts.
-            try await settings.takeover?.ready()
+            if let takeover = settings.takeover {
+                try await takeover.ready()
+                for (_, sockets) in gateway.listening { sockets.takeFile() }
+            }
             await gateway.takeovers.apply(try await gateway.takeovers.prepare(configuration.admin?.takeoverSocket))
         } catch {
             gateway.memoryReturn.cancel()
@@ -158,9 +161,12 @@ public final class Gateway: Sendable {
 
     // MARK: A successor
 
+    private var listening: [(name: String, sockets: ListeningDescriptors)] {
+        server.listening + (admin.listening.map { [(InheritedSockets.adminName, $0)] } ?? [])
+    }
+
     private func socketsForSuccessor() -> [TakeoverSocket] {
         guard stage.value == .serving else { return [] }
-        let listening = server.listening + (admin.listening.map { [(InheritedSockets.adminName, $0)] } ?? [])
         return listening.compactMap { name, sockets in
             (try? sockets.duplicates()).map {
                 TakeoverSocket(name: name, address: "\(sockets.boundAddress)", descriptors: $0)

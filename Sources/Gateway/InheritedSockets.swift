@@ -28,7 +28,7 @@ public struct InheritedSockets: Sendable {
             }
             guard let found else { return nil }
             return try ListeningDescriptors(
-                adopting: takeover.claim(found), address: address, count: Self.loopCount, backlog: GatewayServer.backlog, ownsFile: true)
+                adopting: takeover.claim(found), address: address, count: Self.loopCount, backlog: GatewayServer.backlog, ownsFile: false)
         }
     }
 

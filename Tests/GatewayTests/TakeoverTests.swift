@@ -45,7 +45,7 @@ final class TakeoverTests {
     }
 
     private func server(
-        _ sockets: [ListeningDescriptors] = [], user: UInt32 = geteuid(), times: TakeoverTimes = .init(),
+        _ sockets: [ListeningDescriptors] = [], user: UInt32 = geteuid(), times: TakeoverTimes = .patient(),
         onReady: @escaping @Sendable () async -> Void = {}
     ) throws -> TakeoverServer {
         let log = log
@@ -92,13 +92,13 @@ final class TakeoverTests {
 
     private func answer(_ connection: TakeoverConnection) async throws -> String? {
         try await BlockingThread("test").run {
-            try connection.ask([], by: .now + .seconds(20)).map { String(decoding: $0, as: UTF8.self) }
+            try connection.ask([], by: .now + .seconds(600)).map { String(decoding: $0, as: UTF8.self) }
         }
     }
 
     /// The server does as it should with the next one.
     private func checkServes(_ server: TakeoverServer, _ sockets: Int) async throws {
-        let takeover = try await TakeoverClient.take(path: path)
+        let takeover = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         #expect(takeover.sockets.count == sockets)
         takeover.abandon()
     }
@@ -116,7 +116,7 @@ final class TakeoverTests {
         let early = try connect(to: old[0].boundAddress)
         defer { close(early) }
 
-        let takeover = try await TakeoverClient.take(path: path)
+        let takeover = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         #expect(takeover.sockets.map(\.name) == ["listener0", "listener1"])
         #expect(takeover.sockets.map(\.address) == old.map { "\($0.boundAddress)" })
         #expect(takeover.sockets.map(\.descriptors.count) == [2, 1])
@@ -151,7 +151,7 @@ final class TakeoverTests {
         let old = try listen()
         let isReady = Flag()
         let server = try server([old]) { isReady.raise() }
-        var takeover: Takeover? = try await TakeoverClient.take(path: path)
+        var takeover: Takeover? = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         if byItself { takeover?.abandon() }
         takeover = nil
         try await checkServes(server, 1)
@@ -168,8 +168,8 @@ final class TakeoverTests {
     @Test("a successor that takes too long hears that the old one goes on")
     func tooSlow() async throws {
         let isReady = Flag()
-        let server = try server([try listen()], times: .init(ready: .milliseconds(50))) { isReady.raise() }
-        let takeover = try await TakeoverClient.take(path: path)
+        let server = try server([try listen()], times: .patient(ready: .milliseconds(50))) { isReady.raise() }
+        let takeover = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         while !log.texts.withLock({ $0.contains { $0.contains("did not answer in time") } }) { await Task.yield() }
         try await checkServes(server, 1)
         await #expect(throws: TakeoverError(description: "the other process did not answer in time")) {
@@ -184,13 +184,13 @@ final class TakeoverTests {
         let listening = try ListeningDescriptors.open(.unix(path: path), count: 1, backlog: 4)
         let copies = try listening.duplicates()
         let path = path
-        async let begun = TakeoverClient.take(path: path)
+        async let begun = TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         let old = try await BlockingThread("test").run {
             var waiting = pollfd(fd: copies[0], events: Int16(POLLIN), revents: 0)
             while poll(&waiting, 1, 20_000) < 1 {}
             let old = TakeoverConnection(accept(copies[0], nil, nil), mostDescriptors: 0)
-            _ = try old.readLine(by: .now + .seconds(20))
-            try old.send(Array("{\"sockets\": []}\n".utf8), by: .now + .seconds(20))
+            _ = try old.readLine(by: .now + .seconds(600))
+            try old.send(Array("{\"sockets\": []}\n".utf8), by: .now + .seconds(600))
             return old
         }
         let takeover = try await begun
@@ -202,9 +202,9 @@ final class TakeoverTests {
     @Test("while one takes over, another is told to wait")
     func oneAtATime() async throws {
         let server = try server([try listen()])
-        let first = try await TakeoverClient.take(path: path)
+        let first = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         await #expect(throws: TakeoverError(description: "another takeover is under way; try again later")) {
-            try await TakeoverClient.take(path: self.path)
+            try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient())
         }
         first.abandon()
         try await checkServes(server, 1)
@@ -215,13 +215,13 @@ final class TakeoverTests {
     func stops() async throws {
         let isReady = Flag()
         let server = try server([try listen()]) { isReady.raise() }
-        let takeover = try await TakeoverClient.take(path: path)
+        let takeover = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         await server.stop()
         await #expect {
             try await takeover.ready()
         } throws: { "\($0)".contains("is stopping") }
         #expect(!isReady.isRaised)
-        await #expect(throws: TakeoverError.self) { try await TakeoverClient.take(path: self.path) }
+        await #expect(throws: TakeoverError.self) { try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient()) }
     }
 
     @Test("without a gateway the error names the remedy", arguments: [true, false])
@@ -233,7 +233,7 @@ final class TakeoverTests {
         }
         await #expect(
             throws: TakeoverError(description: "no gateway answers at \(path); start it without --takeover")
-        ) { try await TakeoverClient.take(path: self.path) }
+        ) { try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient()) }
         // A stale file is in nobody's way.
         try await server().stop()
     }
@@ -250,12 +250,12 @@ final class TakeoverTests {
     func users() async throws {
         let mistaken = try server([try listen()], user: geteuid() + 1)
         await #expect {
-            try await TakeoverClient.take(path: self.path)
+            try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient())
         } throws: { "\($0)".contains("expected a process of user \(geteuid() + 1)") }
         await mistaken.stop()
         let server = try server([try listen()])
         await #expect {
-            try await TakeoverClient.take(path: self.path, user: geteuid() + 1, times: .init())
+            try await TakeoverClient.take(path: self.path, user: geteuid() + 1, times: .patient())
         } throws: { "\($0)".contains("to run as user \(geteuid() + 1)") }
         try await checkServes(server, 1)
         await server.stop()
@@ -273,7 +273,7 @@ final class TakeoverTests {
         let server = try server([try listen()]) { isReady.raise() }
         let stranger = try stranger()
         // It may be refused before it has sent everything.
-        try? await BlockingThread("test").run { try stranger.send(Array(text.utf8), by: .now + .seconds(20)) }
+        try? await BlockingThread("test").run { try stranger.send(Array(text.utf8), by: .now + .seconds(600)) }
         #expect(try await answer(stranger)?.contains("\"error\"") == true)
         #expect(try await answer(stranger) == nil, "expected the connection to end")
         try await checkServes(server, 1)
@@ -284,12 +284,12 @@ final class TakeoverTests {
     @Test("whoever says nothing, or is not ready, is given up", arguments: ["", "nonsense\n", "{\"ready\": false}\n"])
     func notReady(text: String) async throws {
         let isReady = Flag()
-        let server = try server([try listen()], times: .init(ready: .milliseconds(50))) { isReady.raise() }
+        let server = try server([try listen()], times: .patient(ready: .milliseconds(50))) { isReady.raise() }
         let stranger = try stranger()
         let hello = try hello()
-        try stranger.send(hello, by: .now + .seconds(20))
+        try stranger.send(hello, by: .now + .seconds(600))
         #expect(try await answer(stranger)?.contains("\"sockets\"") == true)
-        try stranger.send(Array(text.utf8), by: .now + .seconds(20))
+        try stranger.send(Array(text.utf8), by: .now + .seconds(600))
         #expect(try await answer(stranger)?.contains("\"error\"") == true)
         try await checkServes(server, 1)
         await server.stop()
@@ -298,7 +298,7 @@ final class TakeoverTests {
 
     @Test("whoever does not introduce itself is not waited for")
     func silent() async throws {
-        let server = try server(times: .init(hello: .milliseconds(50)))
+        let server = try server(times: .patient(hello: .milliseconds(50)))
         let stranger = try stranger()
         #expect(try await answer(stranger) == "{\"error\":\"the other process did not answer in time\"}")
         await server.stop()
@@ -308,7 +308,7 @@ final class TakeoverTests {
     func descriptors() async throws {
         let server = try server([try listen()])
         let stranger = try stranger()
-        try stranger.send(try hello(), with: [STDIN_FILENO], by: .now + .seconds(20))
+        try stranger.send(try hello(), with: [STDIN_FILENO], by: .now + .seconds(600))
         #expect(try await answer(stranger)?.contains("expected at most 0 descriptors") == true)
         try await checkServes(server, 1)
         await server.stop()
@@ -334,7 +334,7 @@ final class TakeoverTests {
     func many() async throws {
         let old = try (0..<100).map { _ in try listen(count: 3) }
         let server = try server(old)
-        let takeover = try await TakeoverClient.take(path: path)
+        let takeover = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
         #expect(takeover.sockets.count == 100)
         for (socket, listening) in zip(takeover.sockets, old) {
             let adopted = try ListeningDescriptors(
@@ -343,5 +343,14 @@ final class TakeoverTests {
         }
         try await takeover.ready()
         await server.stop()
+    }
+}
+
+extension TakeoverTimes {
+    /// The whole test run shares a few threads: what is not about time waits as long as that takes.
+    fileprivate static func patient(
+        hello: Duration = .seconds(600), ready: Duration = .seconds(600)
+    ) -> TakeoverTimes {
+        TakeoverTimes(hello: hello, offer: .seconds(600), ready: ready, ended: .seconds(600))
     }
 }

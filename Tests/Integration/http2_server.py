@@ -94,7 +94,16 @@ class HTTP2Server(EchoServer):
     def _link(self):
         link = HTTP2Link(
             self.stage, "server", settings=self.settings, on_request=self._take, news=self.news, **self.link_options)
-        self.links.append(link)
+        received = link.data_received
+
+        def first(data):  # who ends the connection without a byte has only looked whether the server is there
+            link.data_received = received
+            with self.news:
+                self.links.append(link)
+                self.news.notify_all()
+            received(data)
+
+        link.data_received = first
         return link
 
     def _take(self, stream):

@@ -373,6 +373,16 @@ class RawServer:
             self.address = f"unix:{path}"
         self.sock.settimeout(DEADLINE)
 
+    def accept_now(self):
+        """As `accept`, of a connection that is there; None: nobody has anything to say."""
+        self.sock.settimeout(0)
+        try:
+            return Peer(self.sock.accept()[0], "server")
+        except BlockingIOError:
+            return None
+        finally:
+            self.sock.settimeout(DEADLINE)
+
     def accept(self):
         """The next connection as a `Peer`."""
         try:

@@ -128,7 +128,7 @@ def test_a_body_without_end_is_refused(observed, wire):
 
 
 @pytest.mark.parametrize("method, target, allow", [
-    ("OPTIONS", "/stats", "GET, HEAD"), ("PATCH", "/connections", "GET, HEAD"), ("PUT", "/drain", "POST"),
+    ("OPTIONS", "/stats", "GET, HEAD"), ("PATCH", "/connections", "GET, HEAD, DELETE"), ("PUT", "/drain", "POST"),
     ("TRACE", "/connections/1", "DELETE"), ("FOO", "/stats", "GET, HEAD, POST, DELETE"),
 ])
 def test_an_unknown_method_gets_405(observed, wire, method, target, allow):

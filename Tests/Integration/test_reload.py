@@ -210,9 +210,11 @@ def test_the_answer_names_what_changed_and_asking_alone_changes_nothing(gateway,
         assert again[kind] == names(unchanged=again[kind]["unchanged"]), f"nothing had changed in {kind}"
     assert (again["servers"], again["sections"]) == ({}, [])
     check_kept(client, peer)
-    upstreams = running.stats()["upstreams"]
-    assert set(upstreams) == {"backend", "came", "scaled"}
-    assert set(upstreams["scaled"]["servers"]) == {"127.0.0.1:1", "127.0.0.1:3", "127.0.0.1:4"}
+    # Nothing of the former configuration is left, once whoever looked at its servers is through.
+    running.eventually(
+        lambda stats: set(stats["upstreams"]) == {"backend", "came", "scaled"} and set(
+            stats["upstreams"]["scaled"]["servers"]) == {"127.0.0.1:1", "127.0.0.1:3", "127.0.0.1:4"},
+        "the upstreams and servers of the new configuration in /stats")
 
 
 def test_check_diff_says_what_a_reload_would_change(gateway, wire):

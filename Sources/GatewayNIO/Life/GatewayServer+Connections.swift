@@ -46,7 +46,11 @@ extension GatewayServer {
         let targets = await sessions { filter.matches($0) }
         let shedding = Shedding(
             payload: ClosePayload(code: CloseCode(rawValue: code), reason: reason), grace: Self.closeGrace)
-        Task { await shedding.run(targets, perSecond: perSecond) }
+        if let perSecond {
+            Task { await shedding.run(targets, perSecond: perSecond) }
+        } else {
+            await shedding.run(targets, perSecond: nil)
+        }
         return targets.count
     }
 
@@ -71,7 +75,7 @@ extension GatewayServer {
         }
         _ = server.record.setDrained(true)
         let targets = await sessions { $0.server === server }
-        shed(targets, payload("server draining"), perSecond: perSecond) { server.record.isDrained }
+        await shed(targets, payload("server draining"), perSecond: perSecond) { server.record.isDrained }
         return .begun(sockets: targets.count)
     }
 
@@ -96,12 +100,13 @@ extension GatewayServer {
     public func rebalance(upstream name: String, perSecond: Double?) async -> ServerChange {
         guard let upstream = generation.upstreams[name] else { return .noUpstream }
         let targets = await surplus(of: upstream)
-        let payload = payload("rebalancing")
+        let shedding = Shedding(
+            payload: payload("rebalancing"), grace: TimeAmount(generation.configuration.drain.timeout))
         Task {
             var targets = targets
             // Where clients come back to depends on them and the balance; so it is looked at again.
             for _ in 0..<Self.rebalancingRounds where !targets.isEmpty {
-                await run(targets, payload, perSecond: perSecond)
+                await shedding.run(targets, perSecond: pace(perSecond, of: targets))
                 try? await Task.sleep(for: .seconds(2))
                 guard let upstream = generation.upstreams[name] else { return }
                 targets = await surplus(of: upstream)
@@ -152,24 +157,20 @@ extension GatewayServer {
         ClosePayload(code: CloseCode(rawValue: generation.configuration.drain.code), reason: reason)
     }
 
-    /// Ends sessions in the background.
+    /// Ends sessions: in the background, unless all go at once.
     func shed(
         _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?,
         while isWanted: @escaping @Sendable () -> Bool = { true }
-    ) {
-        guard !targets.isEmpty else { return }
-        Task { await run(targets, payload, perSecond: perSecond, while: isWanted) }
+    ) async {
+        let shedding = Shedding(payload: payload, grace: TimeAmount(generation.configuration.drain.timeout))
+        guard let pace = pace(perSecond, of: targets) else { return await shedding.run(targets, perSecond: nil) }
+        Task { await shedding.run(targets, perSecond: pace, isWanted: isWanted) }
     }
 
-    private func run(
-        _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?,
-        while isWanted: @escaping @Sendable () -> Bool = { true }
-    ) async {
-        let drain = generation.configuration.drain
-        let spread = drain.spread / .seconds(1)
-        let pace = perSecond ?? (spread > 0 ? Double(targets.count) / spread : nil)
-        await Shedding(payload: payload, grace: TimeAmount(drain.timeout))
-            .run(targets, perSecond: pace, isWanted: isWanted)
+    /// Sessions a second; nil: all at once.
+    private func pace(_ asked: Double?, of targets: [Shedding.Target]) -> Double? {
+        let spread = generation.configuration.drain.spread / .seconds(1)
+        return asked ?? (spread > 0 ? Double(targets.count) / spread : nil)
     }
 }
 

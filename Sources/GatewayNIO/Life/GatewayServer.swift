@@ -127,10 +127,14 @@ public final class GatewayServer: Sendable {
     ///
     /// One call at a time.
     ///
+    /// - Parameter willFollow: called when nothing is left that could fail.
     /// - Throws: `ListenerError` for a listener that can't be opened; then nothing has changed.
-    public func follow(_ next: Generation, difference: ConfigurationDifference) async throws -> Fates {
+    public func follow(
+        _ next: Generation, difference: ConfigurationDifference, willFollow: () -> Void
+    ) async throws -> Fates {
         let open = state.withLock { $0.listeners }
         let change = try await open.prepare(next, loops: loops, logger: process.logger)
+        willFollow()
         let closing = state.withLock { state in
             state.generation = next
             return state.listeners.apply(change, logger: process.logger)
@@ -154,7 +158,7 @@ public final class GatewayServer: Sendable {
         let settings = next.configuration.drain
         let payload = ClosePayload(code: CloseCode(rawValue: settings.code), reason: "configuration changed")
         await Shedding(payload: payload, grace: Self.leastGrace).run(toClose, perSecond: nil)
-        shed(toDrain, payload, perSecond: nil)
+        await shed(toDrain, payload, perSecond: nil)
         return fates
     }
 
@@ -169,7 +173,8 @@ public final class GatewayServer: Sendable {
             if let next { context.follow(next) }
             // Many sessions, few routes and servers.
             var known: [[ObjectIdentifier]: ChangeAction] = [:]
-            return context.sessions.map { id, driver in
+            // Those that are ending have had their lot.
+            return context.sessions.filter { !$0.value.isEnding }.map { id, driver in
                 let kind = [ObjectIdentifier(driver.info.route), ObjectIdentifier(driver.info.server)]
                 let fate = known[kind] ?? driver.info.fate(in: difference)
                 known[kind] = fate

@@ -19,19 +19,29 @@ struct Upkeep: Sendable {
     ///
     /// - Parameter generation: the one in force.
     func run(_ generation: @Sendable () -> Generation) async {
-        var nextLookups: [ObjectIdentifier: NIODeadline] = [:]
-        var nextRenewal = NIODeadline.now() + TimeAmount(RenewedTLS.interval)
-        var looksUnderWay = LooksUnderWay()
+        var due = Due(renewal: .now() + TimeAmount(RenewedTLS.interval))
         repeat {
-            let now = NIODeadline.now()
-            let generation = generation()
-            nextLookups = lookUpNames(of: generation, due: nextLookups, now: now)
-            looksUnderWay = look(at: generation, looksUnderWay, now: now)
-            if now >= nextRenewal {
-                nextRenewal = now + TimeAmount(RenewedTLS.interval)
-                for listener in generation.allListeners { await renew(listener) }
-            }
+            // Not kept meanwhile: what another generation does not name goes with its last session.
+            await lookAfter(generation(), &due)
         } while (try? await Task.sleep(for: Self.tick)) != nil
+    }
+
+    /// When what is to be done next.
+    private struct Due {
+        /// By server.
+        var lookups: [ObjectIdentifier: NIODeadline] = [:]
+        /// When each look at a server that is under way began.
+        var looks: [ObjectIdentifier: NIODeadline] = [:]
+        var renewal: NIODeadline
+    }
+
+    private func lookAfter(_ generation: Generation, _ due: inout Due) async {
+        let now = NIODeadline.now()
+        due.lookups = lookUpNames(of: generation, due: due.lookups, now: now)
+        due.looks = look(at: generation, due.looks, now: now)
+        guard now >= due.renewal else { return }
+        due.renewal = now + TimeAmount(RenewedTLS.interval)
+        for listener in generation.allListeners { await renew(listener) }
     }
 
     // MARK: Names
@@ -58,13 +68,12 @@ struct Upkeep: Sendable {
 
     // MARK: Servers
 
-    /// When each look began, by server.
-    private typealias LooksUnderWay = [ObjectIdentifier: NIODeadline]
-
     /// Tries connections to servers that nobody has tried for a while, so that it is known who is down before a client
     /// finds out.
-    private func look(at generation: Generation, _ underWay: LooksUnderWay, now: NIODeadline) -> LooksUnderWay {
-        var looks: LooksUnderWay = [:]
+    private func look(
+        at generation: Generation, _ underWay: [ObjectIdentifier: NIODeadline], now: NIODeadline
+    ) -> [ObjectIdentifier: NIODeadline] {
+        var looks: [ObjectIdentifier: NIODeadline] = [:]
         for upstream in generation.upstreams.values {
             let limit = TimeAmount(upstream.configuration.connectTimeout)
             for server in upstream.allServers {

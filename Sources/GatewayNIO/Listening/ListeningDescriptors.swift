@@ -144,6 +144,14 @@ public final class ListeningDescriptors: Sendable {
         try state.withLock { try $0.file?.apply(access) }
     }
 
+    /// Makes a unix socket's file this one's to take away with `close()`: the predecessor has given it away.
+    public func takeFile() {
+        guard case .unix(let path) = address else { return }
+        state.withLock { state in
+            if !state.descriptors.isEmpty { state.file = UnixSocketFile(at: path) }
+        }
+    }
+
     /// Leaves a unix socket's file to the successor that got the duplicates: `close()` no longer takes it away.
     public func giveFileAway() { state.withLock { $0.file = nil } }
 

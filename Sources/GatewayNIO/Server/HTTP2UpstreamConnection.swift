@@ -26,6 +26,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private var waiting: [HTTP2UpstreamStream] = []
     private var settingsTimer: Scheduled<Void>?
     private var idleTimer: Scheduled<Void>?
+    private var pingTimer: Scheduled<Void>?
     private var knownStreams = 0
     /// A PING waits for an answer.
     private var pingSentAt: NIODeadline?
@@ -126,6 +127,8 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private func close(_ tell: (HTTP2UpstreamStream) -> Void) {
         settingsTimer?.cancel()
         idleTimer?.cancel()
+        // What waits keeps the server, which no configuration may name any more.
+        pingTimer?.cancel()
         state = .closed
         pool.retire(self)
         let streams = waiting
@@ -300,7 +303,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         }
         let next = pingSentAt.map { $0 + timeout } ?? handler.lastRead + interval
         let this = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(deadline: max(next, now + .milliseconds(10))) {
+        pingTimer = eventLoop.scheduleTask(deadline: max(next, now + .milliseconds(10))) {
             switch this.value.state {
             case .ready, .retired: this.value.watchPings()
             case .connecting, .closed: break

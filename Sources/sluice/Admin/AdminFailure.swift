@@ -21,6 +21,7 @@ enum AdminFailure: Error {
     init(_ error: any Error) {
         switch error {
         case let failure as AdminFailure: self = failure
+        case HTTPParserError.invalidEOFState: self = .cut
         case is HTTPParserError: self = .noHTTP
         case let error as NIOHTTPObjectAggregatorError where error == .frameTooLong: self = .tooLong
         default: self = .cut
