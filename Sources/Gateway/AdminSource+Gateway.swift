@@ -64,7 +64,8 @@ extension AdminSource {
                 guard let gateway = running.value else { return .refused("the gateway is starting") }
                 let change = await gateway.server.drainServer(
                     upstream: upstream, address: server, perSecond: perSecond)
-                return gateway.audit("drain server", caller, ["upstream": "\(upstream)", "server": "\(server)"], change)
+                return gateway.audit(
+                    "drain server", caller, ["upstream": "\(upstream)", "server": "\(server)"], change)
             },
             undrainServer: { upstream, server, caller in
                 guard let gateway = running.value else { return .refused("the gateway is starting") }

@@ -28,7 +28,8 @@ public struct InheritedSockets: Sendable {
             }
             guard let found else { return nil }
             return try ListeningDescriptors(
-                adopting: takeover.claim(found), address: address, count: Self.loopCount, backlog: GatewayServer.backlog, ownsFile: false)
+                adopting: takeover.claim(found), address: address, count: Self.loopCount,
+                backlog: GatewayServer.backlog, ownsFile: false)
         }
     }
 
@@ -61,7 +62,9 @@ public struct InheritedSockets: Sendable {
                 throw StartError(description: "listener \(name) can't listen on \(address): \(reason)")
             }
         }
-        for listener in configuration.listeners { listeners[listener.name] = try adopt(listener.name, listener.address) }
+        for listener in configuration.listeners {
+            listeners[listener.name] = try adopt(listener.name, listener.address)
+        }
         admin = try configuration.admin.flatMap { try adopt(Self.adminName, $0.address) }
     }
 }

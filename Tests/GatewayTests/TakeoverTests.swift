@@ -221,7 +221,9 @@ final class TakeoverTests {
             try await takeover.ready()
         } throws: { "\($0)".contains("is stopping") }
         #expect(!isReady.isRaised)
-        await #expect(throws: TakeoverError.self) { try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient()) }
+        await #expect(throws: TakeoverError.self) {
+            try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient())
+        }
     }
 
     @Test("without a gateway the error names the remedy", arguments: [true, false])

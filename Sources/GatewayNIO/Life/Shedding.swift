@@ -37,7 +37,9 @@ struct Shedding: Sendable {
                 due = targets.count
             }
             for target in targets[done..<max(done, due)] {
-                target.loop.eventLoop.execute { target.loop.context.value.sessions[target.id]?.close(payload, grace: grace) }
+                target.loop.eventLoop.execute {
+                    target.loop.context.value.sessions[target.id]?.close(payload, grace: grace)
+                }
             }
             done = max(done, due)
             if done < targets.count { try? await Task.sleep(for: Self.tick) }

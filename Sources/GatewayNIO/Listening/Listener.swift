@@ -49,7 +49,8 @@ final class Listener: Sendable {
         _ configuration: ListenerConfiguration, loops: Int, mayShare: Bool
     ) throws -> ListeningDescriptors {
         try ListeningDescriptors.open(
-            configuration.address, access: configuration.access, count: loops, backlog: GatewayServer.backlog, mayShare: mayShare)
+            configuration.address, access: configuration.access, count: loops, backlog: GatewayServer.backlog,
+            mayShare: mayShare)
     }
 
     /// Accepts connections on sockets that listen. A single one that can't be shared hands its connections round.

@@ -59,7 +59,8 @@ final class SessionInfo {
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
-            id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name, server: server.address.description,
+            id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name,
+            server: server.address.description,
             protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
             clientConnection: shared.client, serverConnection: shared.server,
             ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,

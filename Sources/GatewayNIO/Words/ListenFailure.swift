@@ -71,7 +71,8 @@ public enum ListenFailure {
         let folder = slash == path.startIndex ? "/" : String(path[..<slash])
         switch code {
         case EADDRINUSE:
-            return "address in use; another process listens there: stop it, take over from it (run --takeover), or choose"
+            return
+                "address in use; another process listens there: stop it, take over from it (run --takeover), or choose"
                 + " another path"
         case ENOENT:
             return "the folder \(folder) does not exist; create it (RuntimeDirectory= in a systemd unit does so)"
