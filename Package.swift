@@ -168,8 +168,9 @@ let package = Package(
         .testTarget(
             name: "GatewayNIOTests",
             dependencies: [
-                "GatewayNIO", "GatewayPolicy", "GatewayConfig", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL,
-                .httpTypes, .x509, .crypto, .asn1,
+                "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "PerMessageDeflate",
+                "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes, .x509, .crypto,
+                .asn1, .logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -35,12 +35,20 @@ final class AdminEndpoint: Sendable {
     /// - Throws: `StartError` for an address that can't be opened; the former one stays.
     func prepare(_ next: AdminConfiguration?, inherited: ListeningDescriptors? = nil) async throws -> Change {
         let current = state.withLock { $0 }
-        guard let next else { return Change(next: State(), closing: current.server, isNew: false) }
+        guard let next else { return Change(next: State(), closing: current.server) }
         if let known = current.configuration, current.server != nil, known.address == next.address {
-            if known.access != next.access { try current.sockets?.descriptors.apply(next.access) }
-            var same = current
-            same.configuration = next
-            return Change(next: same, closing: nil, isNew: false)
+            var same = Change(next: current)
+            same.next.configuration = next
+            if known.access != next.access {
+                same.accessBefore = known.access
+                do {
+                    try current.sockets?.descriptors.apply(next.access)
+                } catch {
+                    await takeBack(same)
+                    throw Self.error(error, next)
+                }
+            }
+            return same
         }
         let overlaps = current.configuration?.address.overlaps(next.address) ?? false
         let (server, sockets) = try await start(next, inherited: inherited, mayShare: overlaps)
@@ -50,9 +58,16 @@ final class AdminEndpoint: Sendable {
 
     /// Another configuration's endpoint, open and not in force.
     struct Change: Sendable {
-        fileprivate let next: State
-        fileprivate let closing: AdminServer?
-        fileprivate let isNew: Bool
+        fileprivate var next: State
+        fileprivate var closing: AdminServer?
+        fileprivate var isNew = false
+        /// Of a unix socket that goes on with another.
+        fileprivate var accessBefore: UnixSocketAccess?
+    }
+
+    private static func error(_ error: any Error, _ settings: AdminConfiguration) -> StartError {
+        let reason = ListenFailure.text(for: error, address: settings.address)
+        return StartError(description: "admin can't listen on \(settings.address): \(reason)")
     }
 
     /// - Parameter isTold: whether a new address is logged now.
@@ -65,6 +80,7 @@ final class AdminEndpoint: Sendable {
 
     func takeBack(_ change: Change) async {
         if change.isNew { await change.next.server?.stop() }
+        if let access = change.accessBefore { try? change.next.sockets?.descriptors.apply(access) }
     }
 
     /// The listening socket; nil: there is none.
@@ -112,8 +128,7 @@ final class AdminEndpoint: Sendable {
             guard let accepting else { throw ChannelError.operationUnsupported }
             return (server, accepting)
         } catch {
-            let reason = ListenFailure.text(for: error, address: settings.address)
-            throw StartError(description: "admin can't listen on \(settings.address): \(reason)")
+            throw Self.error(error, settings)
         }
     }
 }

@@ -1,12 +1,9 @@
-import Crypto
 import Foundation
 import GatewayConfig
 import NIOCore
 import NIOEmbedded
 import NIOSSL
-import SwiftASN1
 import Testing
-import X509
 
 @testable import GatewayNIO
 
@@ -22,26 +19,10 @@ final class TLSContextsTests {
 
     deinit { try? FileManager.default.removeItem(at: directory) }
 
-    private func issue(_ file: String, _ names: [String]) throws -> CertificateFiles {
-        let key = P256.Signing.PrivateKey()
-        let subject = try DistinguishedName { CommonName(file) }
-        let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: Date() - 300,
-            notValidAfter: Date() + 3600, issuer: subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: .init { SubjectAlternativeNames(names.map(GeneralName.dnsName)) },
-            issuerPrivateKey: .init(key))
-        let files = CertificateFiles(
-            certificate: directory.appendingPathComponent("\(file).pem").path,
-            privateKey: directory.appendingPathComponent("\(file).key").path)
-        try Data(certificate.serializeAsPEM().pemString.utf8).write(to: URL(fileURLWithPath: files.certificate))
-        try Data(key.pemRepresentation.utf8).write(to: URL(fileURLWithPath: files.privateKey))
-        return files
-    }
-
     private func contexts(
         _ sites: [(file: String, names: [String])], minimumVersion: GatewayConfig.TLSVersion = .v12
     ) throws -> TLSContexts {
-        let certificates = try sites.map { try issue($0.file, $0.names) }
+        let certificates = try sites.map { try SelfSigned.write($0.file, names: $0.names, in: directory) }
         return try TLSContexts(
             ListenerTLS(certificates: certificates, minimumVersion: minimumVersion), protocols: [.http1])
     }
@@ -129,8 +110,8 @@ final class TLSContextsTests {
 
     @Test("a key that is another certificate's is refused")
     func otherKey() throws {
-        let a = try issue("a", ["a.example"])
-        let b = try issue("b", ["b.example"])
+        let a = try SelfSigned.write("a", names: ["a.example"], in: directory)
+        let b = try SelfSigned.write("b", names: ["b.example"], in: directory)
         let mixed = CertificateFiles(certificate: a.certificate, privateKey: b.privateKey)
         #expect(throws: (any Error).self) {
             try TLSContexts(ListenerTLS(certificates: [mixed]), protocols: [.http1])

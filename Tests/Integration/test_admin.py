@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from changes import check_kept, edited, free_address
 from raw import BINARY, TEXT, Deflate
 from sluice import proxied
 from test_refusals import closed_port
+from waiting import eventually
 
 NUMBER = (int, float)
 # The shape of GET /stats: a type, a dictionary of them, or {str: shape} for names that are not fixed.
@@ -167,6 +169,93 @@ def test_not_ready_when_no_server_is_up(gateway, wire):
     wire.request(running)
     assert running.admin("/healthz")[0] == 200
     assert running.admin("/readyz")[0] == 503
+
+
+def readiness(running):
+    status, _, body = running.admin("/readyz")
+    return status, body.decode().strip()
+
+
+def messages(running, message):
+    return [entry for entry in running.log() if entry.get("message") == message]
+
+
+def test_readiness_follows_a_server_that_no_client_has_asked_for(gateway, wire):
+    address = free_address()
+    running = gateway(proxied(address))
+    eventually(lambda: readiness(running) == (503, "no server up"), "503, as the only server does not listen", 5)
+    # Meanwhile it is tried again and again, which is no news.
+    eventually(lambda: running.stats()["uptime_seconds"] > 3, "time for some more tries")
+    assert readiness(running) == (503, "no server up")
+    server = running.stats()["upstreams"]["backend"]["servers"][address]
+    assert (server["healthy"], server["failures_total"]) == (False, 0), "nobody was refused"
+    wire.server(address=("127.0.0.1", int(address.rsplit(":", 1)[1])))
+    eventually(lambda: readiness(running)[0] == 200, "200 again, as it listens")
+    assert running.stats()["upstreams"]["backend"]["servers"][address]["healthy"] is True
+    eventually(lambda: messages(running, "server is up"), "its line in the log")
+    for message, level in (("server is down", "warning"), ("server is up", "info")):
+        entry, = messages(running, message)
+        assert (entry["level"], entry["upstream"], entry["server"]) == (level, "backend", address)
+
+
+def test_a_server_that_is_late_is_ready_again_after_its_rest(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address, upstream={"response_timeout": "200ms"}))
+    eventually(lambda: readiness(running)[0] == 200, "200: it listens")
+    assert wire.request(running).status == 504
+    assert readiness(running) == (503, "no server up")
+    # A connection would be no answer to it: its rest has to be over.
+    eventually(lambda: readiness(running)[0] == 200, "200 again without a client", 5)
+    shown = running.stats()["upstreams"]["backend"]["servers"][server.address]
+    assert (shown["healthy"], shown["failures_total"]) == (False, 1), "it has not answered since"
+
+
+def test_stats_tell_the_state_of_each_server(gateway, wire):
+    active, draining, down, removed = servers = [wire.server() for _ in range(4)]
+    config = proxied(*(server.address for server in servers), on_change={"removed": "keep"},
+                     upstream={"balance": "round_robin"})
+    running = gateway(config)
+    clients = []
+    for _ in servers:
+        client = wire.connect(running).send_upgrade("/")
+        server, peer = eventually(lambda: next(
+            ((server, peer) for server in servers if (peer := server.accept_now())), None), "a server to be asked")
+        peer.read_upgrade()
+        peer.accept_upgrade()
+        assert client.read_response().status == 101
+        clients.append((server, client, wire._keep(peer)))
+
+    def states():
+        shown = running.stats()["upstreams"]["backend"]["servers"]
+        return {address: server["state"] for address, server in shown.items()}
+
+    assert states() == dict.fromkeys((server.address for server in servers), "active")
+    assert running.admin(f"/upstreams/backend/servers/{draining.address}/drain", "POST")[0] == 202
+
+    def change(new):
+        listed = new["upstreams"][0]["servers"]
+        listed[2]["state"] = "down"
+        del listed[3]
+
+    running.reload(edited(config, change))
+    expected = {active.address: "active", draining.address: "draining", down.address: "down",
+                removed.address: "removed"}
+    assert states() == expected
+    # The last one is known as long as it has a socket.
+    client, peer = next((client, peer) for server, client, peer in clients if server is removed)
+    check_kept(client, peer)
+    client.send_close(1000)
+    peer.expect_close()
+    peer.send_close(1000)
+    peer.close()
+    client.expect_close()
+    eventually(lambda: removed.address not in states(), "it to be forgotten with its last socket")
+    del expected[removed.address]
+    assert states() == expected
+    assert running.admin(f"/upstreams/backend/servers/{draining.address}/undrain", "POST")[0] == 202
+    assert states()[draining.address] == "active"
+    assert running.admin(f"/upstreams/backend/servers/{down.address}/undrain", "POST")[0] == 409
+    assert states()[down.address] == "down"
 
 
 def test_the_token_guards_all_but_health(gateway, backend):

@@ -3,11 +3,9 @@ drains. Sockets of service managers, too."""
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import stat
-import sys
 import threading
 import urllib.error
 
@@ -16,6 +14,7 @@ import yaml
 
 from changes import begin_message, check_closed, check_kept, edited, end_message, free_address, responding, status_of
 from raw import Ended
+from service_manager import Notices, activated
 from sluice import command, proxied
 from waiting import eventually
 
@@ -257,72 +256,32 @@ def test_without_a_takeover_socket_in_the_file_the_remedy_is_said(config, tmp_pa
 
 @pytest.fixture
 def notices(tmp_path):
-    """A service manager's ear: `notices.path` for NOTIFY_SOCKET; `heard(word)` waits for an assignment."""
-    class Notices:
-        path = str(tmp_path / "notify")
-        lines = []
-
-        def __init__(self):
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self.sock.bind(self.path)
-
-        def poll(self):
-            while select.select([self.sock], [], [], 0)[0]:
-                self.lines += self.sock.recv(65536).decode().splitlines()
-            return self.lines
-
-        def heard(self, line):
-            eventually(lambda: line in self.poll(), f"{line} at NOTIFY_SOCKET")
-
-    notices = Notices()
+    notices = Notices(tmp_path / "notify")
     yield notices
-    notices.sock.close()
+    notices.close()
 
 
 def test_the_service_manager_is_told_when_it_is_ready(gateway, config, notices):
-    running = gateway(config, environment={"NOTIFY_SOCKET": notices.path})
+    running = gateway(config, environment=notices.environment)
     notices.heard("READY=1")
     assert running.stop() == 0
 
 
 def test_the_service_manager_is_told_of_the_new_process(gateway, wire, config, notices):
-    old = gateway(config, environment={"NOTIFY_SOCKET": notices.path})
+    old = gateway(config, environment=notices.environment)
     notices.heard("READY=1")
     notices.lines.clear()
-    new = take_over(gateway, old, environment={"NOTIFY_SOCKET": notices.path})
+    new = take_over(gateway, old, environment=notices.environment)
     notices.heard("READY=1")
     assert old.wait() == 0
     assert generation(wire, new) == "first"
-
-
-# Opens a socket for each `NAME=HOST:PORT` of its first argument, and becomes the rest of its arguments.
-ACTIVATE = """
-import os, socket, sys
-names = []
-for number, pair in enumerate(sys.argv[1].split(","), 3):
-    name, _, address = pair.partition("=")
-    host, _, port = address.rpartition(":")
-    opened = socket.create_server((host, int(port)))
-    os.dup2(opened.detach(), 100 + number)
-    names.append(name)
-for number in range(3, 3 + len(names)):
-    os.dup2(100 + number, number)
-    os.close(100 + number)
-os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=":".join(names))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-def activated(**listening):
-    pairs = ",".join(f"{name}={address}" for name, address in listening.items())
-    return {"prefix": [sys.executable, "-c", ACTIVATE, pairs]}
 
 
 def test_sockets_of_a_service_manager_are_taken_by_name(gateway, wire, config, server):
     config["listeners"].append({"name": "more", "address": free_address()})
     addresses = {listener["name"]: listener["address"] for listener in config["listeners"]}
     # Whoever tried to open these would find them in use.
-    running = gateway(config, **activated(plain=addresses["plain"], more=addresses["more"]))
+    running = gateway(config, prefix=activated(*((name, addresses[name]) for name in ("plain", "more"))))
     for name in ("plain", "more", "unix"):
         assert generation(wire, running, name) == "first"
     check_kept(*wire.pair(running, server))
@@ -333,7 +292,7 @@ def test_sockets_of_a_service_manager_are_taken_by_name(gateway, wire, config, s
 
 
 def test_the_admin_socket_may_come_from_a_service_manager(gateway, config):
-    running = gateway(config, **activated(admin=config["admin"]["address"]))
+    running = gateway(config, prefix=activated(("admin", config["admin"]["address"])))
     assert running.admin("/healthz")[0] == 200
 
 

@@ -12,16 +12,17 @@ import NIOCore
 struct UnixSocketFile: Sendable {
     let path: String
     private let identity: Identity
+    /// As it was found: what a configuration that says nothing goes back to.
+    private let made: Access
 
     /// The socket that is there now; nil when there is none.
     init?(at path: String) {
-        guard Identity.type(of: path) == S_IFSOCK, let identity = Identity(of: path) else { return nil }
-        self.init(path: path, identity: identity)
-    }
-
-    private init(path: String, identity: Identity) {
+        guard Identity.type(of: path) == S_IFSOCK, let identity = Identity(of: path), let made = Access(of: path) else {
+            return nil
+        }
         self.path = path
         self.identity = identity
+        self.made = made
     }
 
     /// Makes a listening socket and its file. A socket file that nobody listens on any more is replaced. Mode and
@@ -76,14 +77,17 @@ struct UnixSocketFile: Sendable {
         throw IOError(errnoCode: EADDRINUSE, reason: "bind")
     }
 
+    /// Sets mode and owners; those that are not said are as the file was made.
     func apply(_ access: UnixSocketAccess) throws {
-        if access.owner != nil || access.group != nil {
-            let asItIs = UInt32.max
+        let wanted = Access(
+            mode: access.mode ?? made.mode, owner: access.owner ?? made.owner, group: access.group ?? made.group)
+        guard let now = Access(of: path), now != wanted else { return }
+        if now.owner != wanted.owner || now.group != wanted.group {
             try SocketCall.check(
-                lchown(path, access.owner ?? asItIs, access.group ?? asItIs),
+                lchown(path, wanted.owner, wanted.group),
                 "owner and group can't be set (only root may give a file away; a group has to be one of the process's)")
         }
-        if let mode = access.mode { try SocketCall.check(chmod(path, mode), "mode can't be set") }
+        if now.mode != wanted.mode { try SocketCall.check(chmod(path, wanted.mode), "mode can't be set") }
     }
 
     /// Does nothing when the path has become another file's.
@@ -102,6 +106,21 @@ private func systemListen(_ descriptor: CInt, _ backlog: Int32) -> CInt { listen
 
 private func systemConnect(_ descriptor: CInt, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> CInt {
     connect(descriptor, address, size)
+}
+
+/// Who may do what with a file.
+private struct Access: Equatable {
+    var mode: mode_t
+    var owner: uid_t
+    var group: gid_t
+}
+
+extension Access {
+    init?(of path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        self.init(mode: status.st_mode & 0o7777, owner: status.st_uid, group: status.st_gid)
+    }
 }
 
 /// Which file it is, whatever its path.

@@ -4,6 +4,7 @@
 /// through `ListenFailure`, `ConnectFailure` or `TLSMaterialFailure` before they reach a log, an answer or a terminal.
 public protocol WordedError: Error, CustomStringConvertible {}
 
+extension AdoptionError: WordedError {}
 extension NameLookupError: WordedError {}
 extension ListenerError: WordedError {}
 extension UnixSocketError: WordedError {}
