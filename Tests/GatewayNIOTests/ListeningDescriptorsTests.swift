@@ -6,6 +6,12 @@ import Testing
 
 @testable import GatewayNIO
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// With real sockets. Another gateway's are a second object's here: the kernel asks who holds a socket's address, and
 /// not which process.
 @Suite("Listening sockets apart from their channels")
