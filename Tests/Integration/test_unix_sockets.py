@@ -4,12 +4,15 @@ import grp
 import http.client
 import os
 import pwd
+import shutil
 import socket
 import stat
+import subprocess
 
 import pytest
+import yaml
 
-from sluice import command, configuration
+from sluice import BINARY, command, configuration
 
 ROUTE = {"name": "all", "respond": {"status": 404}}
 
@@ -104,6 +107,25 @@ def test_the_owners_are_those_asked_for(both, owner, group):
         found = path.stat().st_uid, path.stat().st_gid
         assert found == (uid, gid), f"expected {(uid, gid)}, got {found}"
     check_served(running.paths)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+@pytest.mark.parametrize("access", [{"owner": "0"}, {"group": "0"}])
+def test_who_may_not_give_a_file_away_is_told_so(tmp_path, access):
+    for folder in [tmp_path, *tmp_path.parents]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    tmp_path.chmod(0o777)
+    file = tmp_path / "sluice.yaml"
+    file.write_text(yaml.safe_dump(configuration(
+        ROUTE, listeners=[{"name": "plain", "address": f"unix:{tmp_path}/s", **access}])))
+    done = subprocess.run(
+        ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", str(BINARY), "run", "--config", str(file)],
+        capture_output=True, text=True, timeout=30)
+    assert done.returncode == 3, done
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"error: listener plain can't listen on unix:{tmp_path}/s: its owner and group can't be set: ")
+    assert "only root may give a file away" in said, said
+    assert not (tmp_path / "s").exists(), "expected nothing to be left behind"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user")

@@ -22,12 +22,16 @@ public final class AcceptingSockets: Sendable {
         on descriptors: ListeningDescriptors, bootstrap: (Int) -> ServerBootstrap
     ) async throws -> AcceptingSockets {
         var channels: [any Channel] = []
+        var left: ArraySlice<CInt> = []
         do {
-            for (number, descriptor) in try descriptors.duplicates().enumerated() {
-                channels.append(try await bootstrap(number).withBoundSocket(descriptor).get())
+            left = try descriptors.duplicates()[...]
+            // NIO closes one that it has been given, whatever comes of it.
+            while let descriptor = left.popFirst() {
+                channels.append(try await bootstrap(channels.count).withBoundSocket(descriptor).get())
             }
             return AcceptingSockets(descriptors: descriptors, channels: channels)
         } catch {
+            SocketCall.close(Array(left))
             for channel in channels { try? await channel.close() }
             descriptors.close()
             throw error

@@ -83,11 +83,21 @@ struct UnixSocketFile: Sendable {
             mode: access.mode ?? made.mode, owner: access.owner ?? made.owner, group: access.group ?? made.group)
         guard let now = Access(of: path), now != wanted else { return }
         if now.owner != wanted.owner || now.group != wanted.group {
-            try SocketCall.check(
-                lchown(path, wanted.owner, wanted.group),
-                "owner and group can't be set (only root may give a file away; a group has to be one of the process's)")
+            guard lchown(path, wanted.owner, wanted.group) == 0 else {
+                throw Self.refused(
+                    "owner and group", "only root may give a file away, and a group has to be one of the process's")
+            }
         }
-        if now.mode != wanted.mode { try SocketCall.check(chmod(path, wanted.mode), "mode can't be set") }
+        if now.mode != wanted.mode {
+            guard chmod(path, wanted.mode) == 0 else {
+                throw Self.refused("mode", "the file has to be the process's own")
+            }
+        }
+    }
+
+    /// What the number of the error alone would say is about binding.
+    private static func refused(_ what: String, _ remedy: String) -> UnixSocketError {
+        UnixSocketError(description: "its \(what) can't be set: \(SystemErrorText.words(errno)); \(remedy)")
     }
 
     /// Does nothing when the path has become another file's.
