@@ -199,6 +199,9 @@ def test_the_status_says_how_many_sockets_are_open(gateway, wire, server, notice
     notices.heard("STATUS=sockets: 2")
     for pair in pairs:
         check_kept(*pair)
+    # It is asked for with each sign of life.
+    notices.messages.clear()
+    eventually(lambda: notices.poll() and sum("WATCHDOG=1" in lines for _, lines in notices.messages) >= 3, "some more")
     told = notices.said("STATUS")
     assert all(before != after for before, after in zip(told, told[1:])), f"expected news alone, got {told}"
 
