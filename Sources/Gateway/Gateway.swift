@@ -34,6 +34,8 @@ public final class Gateway: Sendable {
         public var takeover: Takeover?
         /// Called when a drain is asked for: by whom.
         public var onDrainRequest: @Sendable (String) -> Void = { _ in }
+        /// Called when another process accepts the connections: this one is to drain.
+        public var onSuccessor: @Sendable () -> Void = {}
         /// Called before and after each reload, with true before.
         public var onReload: @Sendable (Bool) -> Void = { _ in }
 
@@ -191,7 +193,7 @@ public final class Gateway: Sendable {
         stage.value = .succeeded
         await server.leaveToSuccessor()
         await admin.leaveToSuccessor()
-        settings.onDrainRequest("takeover")
+        settings.onSuccessor()
     }
 }
 
