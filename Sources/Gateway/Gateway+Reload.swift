@@ -1,7 +1,14 @@
 public import GatewayConfig
 import GatewayNIO
+import GatewayTelemetry
 import Logging
 import NIOPosix
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// A configuration file that can be read again.
 public struct ReloadableFile: Sendable {
@@ -27,6 +34,7 @@ extension Gateway {
             if applies { settings.onReload(true) }
             let answer = await performReload(applies: applies)
             if applies {
+                count(answer)
                 log(answer, by: requester)
                 settings.onReload(false)
             }
@@ -86,6 +94,15 @@ extension Gateway {
             return refuse("\(error)")
         }
     }
+
+    private func count(_ answer: ReloadAnswer) {
+        switch answer {
+        case .accepted: server.process.telemetry.reloads.applied(at: Self.secondsSince1970, isReload: true)
+        case .refused: server.process.telemetry.reloads.refused()
+        }
+    }
+
+    static var secondsSince1970: Double { Date().timeIntervalSince1970 }
 
     private func log(_ answer: ReloadAnswer, by requester: Requester) {
         switch answer {

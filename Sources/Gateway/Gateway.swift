@@ -34,6 +34,8 @@ public final class Gateway: Sendable {
         public var takeover: Takeover?
         /// Called when a drain is asked for: by whom.
         public var onDrainRequest: @Sendable (String) -> Void = { _ in }
+        /// Called when another process accepts the connections: this one is to drain.
+        public var onSuccessor: @Sendable () -> Void = {}
         /// Called before and after each reload, with true before.
         public var onReload: @Sendable (Bool) -> Void = { _ in }
 
@@ -85,13 +87,14 @@ public final class Gateway: Sendable {
             group: group, server: server, admin: admin, stage: stage, running: running, settings: settings,
             logger: logger)
         running.set(gateway)
+        telemetry.reloads.applied(at: secondsSince1970, isReload: false)
         do {
             // From here on the predecessor, if there is one, no longer accepts.
             if let takeover = settings.takeover {
                 try await takeover.ready()
                 for (_, sockets) in gateway.listening { sockets.takeFile() }
             }
-            await gateway.takeovers.apply(try await gateway.takeovers.prepare(configuration.admin?.takeoverSocket))
+            try await gateway.awaitSuccessor(at: configuration.admin?.takeoverSocket)
         } catch {
             gateway.memoryReturn.cancel()
             await server.leaveToSuccessor()
@@ -154,12 +157,24 @@ public final class Gateway: Sendable {
             let delay = server.generation.configuration.drain.delay
             if delay > .zero { try? await Task.sleep(for: delay) }
         }
+        // A reload that had begun before would open listeners behind their closing.
+        await reloads.run {}
         await server.drain(refusesHandshakes: !hasSuccessor)
         await admin.stop()
         try? await group.shutdownGracefully()
     }
 
     // MARK: A successor
+
+    private func awaitSuccessor(at path: String?) async throws {
+        do {
+            await takeovers.apply(try await takeovers.prepare(path))
+        } catch {
+            guard settings.takeover != nil else { throw error }
+            // The predecessor has left already: serving goes before being succeeded.
+            logger.error("no successor can take over", metadata: ["reason": "\(error)"])
+        }
+    }
 
     private var listening: [(name: String, sockets: ListeningDescriptors)] {
         server.listening + (admin.listening.map { [(InheritedSockets.adminName, $0)] } ?? [])
@@ -178,7 +193,7 @@ public final class Gateway: Sendable {
         stage.value = .succeeded
         await server.leaveToSuccessor()
         await admin.leaveToSuccessor()
-        settings.onDrainRequest("takeover")
+        settings.onSuccessor()
     }
 }
 

@@ -27,8 +27,9 @@ public struct InheritedSockets: Sendable {
                 return socket.address == "\(address)"
             }
             guard let found else { return nil }
+            // Listeners have a socket for each loop; the predecessor may have had fewer loops.
             return try ListeningDescriptors(
-                adopting: takeover.claim(found), address: address, count: Self.loopCount,
+                adopting: takeover.claim(found), address: address, count: name == Self.adminName ? 0 : Self.loopCount,
                 backlog: GatewayServer.backlog, ownsFile: false)
         }
     }

@@ -39,6 +39,19 @@ public struct PrometheusText: Sendable {
         if let bytes = snapshot.residentMemoryBytes {
             write("process_resident_memory_bytes", .gauge, "Memory the process holds.", [([], "\(bytes)")])
         }
+        let configuration = snapshot.configuration
+        write(
+            "configuration_loaded_timestamp_seconds", .gauge, "When the configuration in force was loaded.",
+            [([], "\(configuration.loadedAt)")])
+        write(
+            "configuration_last_reload_refused", .gauge, "1 while the file can't be used that was last loaded.",
+            [([], configuration.lastReloadRefused ? "1" : "0")])
+        write(
+            "configuration_reloads_total", .counter, "Reloads of the configuration, by what came of them.",
+            [
+                ([("result", "applied")], "\(configuration.reloadsTotal.applied)"),
+                ([("result", "refused")], "\(configuration.reloadsTotal.refused)"),
+            ])
         let transports = snapshot.transports
         write("transports", .gauge, "Transport connections open.", [([], "\(transports.active)")])
         write(

@@ -11,6 +11,7 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     public var draining: Bool
     /// nil: not known, and left out.
     public var residentMemoryBytes: UInt64?
+    public var configuration: ConfigurationSnapshot
     public var transports: TransportSnapshot
     public var http2: HTTP2Snapshot
     public var connections: ConnectionsSnapshot
@@ -20,7 +21,7 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     public var upstreams: [String: UpstreamSnapshot]
 
     enum CodingKeys: String, CodingKey {
-        case version, draining, transports, http2, connections, routes, upstreams
+        case version, draining, configuration, transports, http2, connections, routes, upstreams
         case uptimeSeconds = "uptime_seconds"
         case residentMemoryBytes = "resident_memory_bytes"
     }

@@ -16,6 +16,7 @@ public final class Telemetry: Sendable {
     /// HTTP/2 connections that ended because a rule was broken.
     public let http2Client = HTTP2Failures()
     public let http2Server = HTTP2Failures()
+    public let reloads = ReloadCounters()
     private let loops: [LoopCounters]
     private let routes = Mutex(Routes())
     private let rejected = Mutex(BoundedTally(maximumNames: Telemetry.maximumRejectionKeys))
@@ -88,7 +89,7 @@ public final class Telemetry: Sendable {
         let snapshots = Dictionary(uniqueKeysWithValues: routes.map { ($0.name, RouteSnapshot($0)) })
         return StatsSnapshot(
             version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
-            residentMemoryBytes: residentMemoryBytes,
+            residentMemoryBytes: residentMemoryBytes, configuration: reloads.snapshot,
             transports: TransportSnapshot(loops),
             http2: HTTP2Snapshot(
                 client: .init(loops.map(\.http2Client), http2Client),

@@ -44,6 +44,7 @@ enum Foreground {
         let (events, event) = AsyncStream.makeStream(of: Event.self)
         var settings = settings
         settings.onDrainRequest = { event.yield(.drain(by: $0)) }
+        settings.onSuccessor = { event.yield(.succeeded) }
         settings.onReload = { begins in
             if begins { StartedBy.notifier?.reloading() } else { StartedBy.notifier?.ready() }
         }
@@ -97,11 +98,14 @@ enum Foreground {
                 reason = "\(signal)"
             case .drain(let requester):
                 reason = requester
+            case .succeeded:
+                reason = "takeover"
             }
             guard drainBegan == nil else { continue }
             drainBegan = .now
             logger.info("draining", metadata: ["reason": "\(reason)"])
-            StartedBy.notifier?.stopping()
+            // With a successor the service goes on.
+            if case .succeeded = next {} else { StartedBy.notifier?.stopping() }
             Task {
                 await gateway.drain()
                 event.finish()
@@ -113,5 +117,7 @@ enum Foreground {
         case signal(UnixSignal, at: ContinuousClock.Instant)
         /// Asked for otherwise: by whom.
         case drain(by: String)
+        /// Another process accepts the connections.
+        case succeeded
     }
 }

@@ -60,7 +60,7 @@ struct StatsSnapshotTests {
 
     @Test func theKeysAreSorted() {
         let text = String(decoding: Self.snapshot().json(), as: UTF8.self)
-        #expect(text.hasPrefix("{\"connections\":{\"accepted_total\":10,"))
+        #expect(text.hasPrefix("{\"configuration\":{\"last_reload_refused\":false,\"loaded_at_seconds\":0,"))
     }
 
     @Test func memoryIsThereWhereItIsKnown() throws {

@@ -75,8 +75,11 @@ final class LoopContext {
     /// A session has come whose handshake began before something changed that concerns it.
     private func catchUp(_ driver: SessionDriver, from origin: Generation, drains: Bool) {
         guard sessions[driver.id] != nil else { return }
-        let difference = ConfigurationDifference(from: origin.configuration, to: generation.configuration)
-        let fate = max(driver.info.fate(in: difference), drains ? .drain : .keep)
+        var fate = drains ? ChangeAction.drain : .keep
+        if origin !== generation {
+            let difference = ConfigurationDifference(from: origin.configuration, to: generation.configuration)
+            fate = max(fate, driver.info.fate(in: difference))
+        }
         if fate != .keep { driver.restart(fate, settings: generation.configuration.drain) }
     }
 

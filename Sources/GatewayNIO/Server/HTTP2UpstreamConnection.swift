@@ -26,15 +26,14 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private var waiting: [HTTP2UpstreamStream] = []
     private var settingsTimer: Scheduled<Void>?
     private var idleTimer: Scheduled<Void>?
-    private var pingTimer: Scheduled<Void>?
+    private let pings: HTTP2Pings
     private var knownStreams = 0
-    /// A PING waits for an answer.
-    private var pingSentAt: NIODeadline?
 
     init(pool: HTTP2Pool, id: UInt64) {
         self.pool = pool
         self.id = id
         handler = Self.makeHandler(id)
+        pings = HTTP2Pings(pool.settings, eventLoop: pool.loop.eventLoop)
     }
 
     private static func makeHandler(_ id: UInt64) -> HTTP2Handler {
@@ -127,8 +126,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private func close(_ tell: (HTTP2UpstreamStream) -> Void) {
         settingsTimer?.cancel()
         idleTimer?.cancel()
-        // What waits keeps the server, which no configuration may name any more.
-        pingTimer?.cancel()
+        pings.stop()
         state = .closed
         pool.retire(self)
         let streams = waiting
@@ -190,14 +188,19 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         }
         state = .ready
         pool.loop.counters.http2Server.connectionsOpened.add()
-        watchPings()
+        pings.watch(handler) { [unowned self] in
+            pool.loop.process.logger.warning(
+                "server does not answer pings on a connection",
+                metadata: ["upstream": "\(pool.upstreamName)", "server": "\(address)"])
+            handler.close()
+        }
         let streams = waiting
         waiting = []
         for stream in streams { send(stream) }
         if !pool.isWanted { retire() }
     }
 
-    func pongArrived() { pingSentAt = nil }
+    func pongArrived() { pings.answered() }
 
     func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {
         pool.loop.process.logger.info(
@@ -277,37 +280,6 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
             guard case .ready = this.state, this.connection.streamCount == 0 else { return }
             this.connection.sendGoAway(.noError, "idle")
             this.retire()
-        }
-    }
-
-    /// Asks a silent server for a sign of life (RFC 9113 §6.7).
-    private func watchPings() {
-        let interval = TimeAmount(pool.settings.pingInterval)
-        guard interval > .zero else { return }
-        let timeout = TimeAmount(pool.settings.pingTimeout)
-        let now = NIODeadline.now()
-        if let sentAt = pingSentAt, handler.lastRead < sentAt {
-            if now >= sentAt + timeout {
-                pool.loop.process.logger.warning(
-                    "server does not answer pings on a connection",
-                    metadata: ["upstream": "\(pool.upstreamName)", "server": "\(address)"])
-                handler.close()
-                return
-            }
-        } else if now >= handler.lastRead + interval {
-            pingSentAt = now
-            connection.ping(UInt64(now.uptimeNanoseconds))
-            handler.scheduleFlush()
-        } else {
-            pingSentAt = nil
-        }
-        let next = pingSentAt.map { $0 + timeout } ?? handler.lastRead + interval
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        pingTimer = eventLoop.scheduleTask(deadline: max(next, now + .milliseconds(10))) {
-            switch this.value.state {
-            case .ready, .retired: this.value.watchPings()
-            case .connecting, .closed: break
-            }
         }
     }
 }

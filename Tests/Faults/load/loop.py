@@ -30,7 +30,7 @@ class Loop:
         self.open = {}               # by number
         self.by_server = Counter()
         self.waiting = deque()       # connections to start
-        self.opening = 0             # handshakes under way
+        self.opening = 0             # handshakes under way, but those of clients that come at a pace of their own
         self.deadlines = {}          # by number: when a handshake or Close is given up
         self.ends = []
         self.links = {}              # HTTP/2 connections with room for streams, by what they were made for
@@ -54,7 +54,7 @@ class Loop:
 
     def begun(self, connection):
         """Its handshake is under way."""
-        self.opening += 1
+        self.opening += not connection.comes_to_go
         self.deadlines[connection.number] = (self.now + HANDSHAKE_SECONDS, connection)
 
     def watch(self, connection, interest):
@@ -65,7 +65,7 @@ class Loop:
             self._epoll.unregister(connection.fd)
 
     def opened(self, connection):
-        self.opening -= 1
+        self.opening -= not connection.comes_to_go
         self.deadlines.pop(connection.number, None)
         self.open[connection.number] = connection
         self.by_server[connection.server] += 1
@@ -83,7 +83,7 @@ class Loop:
         self.closing(connection)
         self.deadlines.pop(connection.number, None)
         if not was_open:
-            self.opening -= 1
+            self.opening -= not connection.comes_to_go
         connection.plan["batch"].ended(connection, was_open)
 
     def note_end(self, connection):
