@@ -168,9 +168,9 @@ let package = Package(
         .testTarget(
             name: "GatewayNIOTests",
             dependencies: [
-                "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "PerMessageDeflate",
-                "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes, .x509, .crypto,
-                .asn1, .logging,
+                "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
+                "PerMessageDeflate", "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes,
+                .x509, .crypto, .asn1, .logging,
             ],
             swiftSettings: strict),
         .testTarget(

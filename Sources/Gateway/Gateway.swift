@@ -92,7 +92,7 @@ public final class Gateway: Sendable {
             // From here on the predecessor, if there is one, no longer accepts.
             if let takeover = settings.takeover {
                 try await takeover.ready()
-                for (_, sockets) in gateway.listening { sockets.takeFile() }
+                gateway.takeFiles(of: configuration)
             }
             try await gateway.awaitSuccessor(at: configuration.admin?.takeoverSocket)
         } catch {
@@ -165,6 +165,23 @@ public final class Gateway: Sendable {
     }
 
     // MARK: A successor
+
+    /// The files of unix sockets are this process's from now on: mode and owners are as its own configuration says.
+    private func takeFiles(of configuration: GatewayConfiguration) {
+        var wanted = configuration.listeners.map { (name: $0.name, access: $0.access) }
+        if let admin = configuration.admin { wanted.append((InheritedSockets.adminName, admin.access)) }
+        for (name, sockets) in listening {
+            sockets.takeFile()
+            guard let access = wanted.first(where: { $0.name == name })?.access else { continue }
+            do {
+                try sockets.apply(access)
+            } catch {
+                let reason = ListenFailure.text(for: error, address: sockets.address)
+                logger.error(
+                    "access to a unix socket stays as it was", metadata: ["listener": "\(name)", "reason": "\(reason)"])
+            }
+        }
+    }
 
     private func awaitSuccessor(at path: String?) async throws {
         do {

@@ -200,7 +200,7 @@ final class ListeningDescriptorsTests {
     }
 
     static func mode(_ path: String) -> mode_t? {
-        var status = stat()
-        return lstat(path, &status) == 0 ? status.st_mode & 0o777 : nil
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return (attributes?[.posixPermissions] as? Int).map { mode_t($0) }
     }
 }

@@ -88,6 +88,17 @@ def test_the_new_process_serves_and_the_old_one_drains(gateway, wire, config, se
     check_kept(*wire.pair(new, server, listener="unix"))
 
 
+def test_the_mode_of_a_unix_socket_is_what_the_new_process_says(gateway, config):
+    path = config["listeners"][1]["address"].removeprefix("unix:")
+    config["listeners"][1]["mode"] = "0600"
+    old = gateway(config)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    new = take_over(gateway, old, edited(config, lambda new: new["listeners"][1].update(mode="0660")))
+    assert old.wait() == 0
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    assert new.stop() == 0 and not os.path.exists(path)
+
+
 def test_one_after_another(gateway, wire, config, server):
     running = gateway(config)
     for _ in range(3):
