@@ -30,10 +30,14 @@ final class AdminEndpoint: Sendable {
 
     /// Listens as the configuration says. Requests under way at the former address are still answered.
     ///
-    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process.
+    /// - Parameters:
+    ///   - inherited: sockets of a predecessor, or of whatever started the process.
+    ///   - waits: whether nothing is accepted on these before `beginAccepting()`.
     /// - Returns: what is to be done once nothing else can fail; until then both addresses listen.
     /// - Throws: `StartError` for an address that can't be opened; the former one stays.
-    func prepare(_ next: AdminConfiguration?, inherited: ListeningDescriptors? = nil) async throws -> Change {
+    func prepare(
+        _ next: AdminConfiguration?, inherited: ListeningDescriptors? = nil, waits: Bool = false
+    ) async throws -> Change {
         let current = state.withLock { $0 }
         guard let next else { return Change(next: State(), closing: current.server) }
         if let known = current.configuration, current.server != nil, known.address == next.address {
@@ -51,7 +55,7 @@ final class AdminEndpoint: Sendable {
             return same
         }
         let overlaps = current.configuration?.address.overlaps(next.address) ?? false
-        let (server, sockets) = try await start(next, inherited: inherited, mayShare: overlaps)
+        let (server, sockets) = try await start(next, inherited: inherited, waits: waits, mayShare: overlaps)
         return Change(
             next: State(configuration: next, server: server, sockets: sockets), closing: current.server, isNew: true)
     }
@@ -86,6 +90,9 @@ final class AdminEndpoint: Sendable {
     /// The listening socket; nil: there is none.
     var listening: ListeningDescriptors? { state.withLock { $0.sockets?.descriptors } }
 
+    /// A predecessor no longer accepts: this process does.
+    func beginAccepting() async { await state.withLock { $0.sockets }?.begin() }
+
     /// A successor accepts on the same socket: this process no longer does.
     func leaveToSuccessor() async {
         await state.withLock { $0.sockets }?.stop(leavesFile: true)
@@ -101,7 +108,7 @@ final class AdminEndpoint: Sendable {
     }
 
     private func start(
-        _ settings: AdminConfiguration, inherited: ListeningDescriptors?, mayShare: Bool
+        _ settings: AdminConfiguration, inherited: ListeningDescriptors?, waits: Bool, mayShare: Bool
     ) async throws -> (AdminServer, AcceptingSockets) {
         let logger = logger
         do {
@@ -121,7 +128,7 @@ final class AdminEndpoint: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
                 }
             } accept: { bootstrap in
-                let sockets = try await AcceptingSockets.accept(on: descriptors) { _ in bootstrap }
+                let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits && inherited != nil) { _ in bootstrap }
                 accepting = sockets
                 return (sockets.boundAddress, { await sockets.stop() })
             }

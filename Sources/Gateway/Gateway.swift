@@ -74,11 +74,14 @@ public final class Gateway: Sendable {
             source: AdminSource(of: running, process: process, stage: stage, startedAt: .now(), settings: settings),
             group: group, logger: logger)
         await admin.apply(
-            try await admin.prepare(configuration.admin, inherited: settings.inherited.admin), isTold: false)
+            try await admin.prepare(
+                configuration.admin, inherited: settings.inherited.admin, waits: settings.takeover != nil),
+            isTold: false)
         let server: GatewayServer
         do {
             server = try await GatewayServer.start(
-                generation, process: process, inherited: settings.inherited.listeners, group: group)
+                generation, process: process, inherited: settings.inherited.listeners,
+                waits: settings.takeover != nil, group: group)
         } catch {
             await admin.stop()
             throw error
@@ -89,9 +92,12 @@ public final class Gateway: Sendable {
         running.set(gateway)
         telemetry.reloads.applied(at: secondsSince1970, isReload: false)
         do {
-            // From here on the predecessor, if there is one, no longer accepts.
             if let takeover = settings.takeover {
+                // Two processes that accept on one socket would race for each client. Who comes between the end of the
+                // one and the beginning of the other waits in the socket's queue.
                 try await takeover.ready()
+                await server.beginAccepting()
+                await admin.beginAccepting()
                 gateway.takeFiles(of: configuration)
             }
             try await gateway.awaitSuccessor(at: configuration.admin?.takeoverSocket)

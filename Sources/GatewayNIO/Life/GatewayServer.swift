@@ -30,11 +30,13 @@ public final class GatewayServer: Sendable {
 
     /// Opens every listener.
     ///
-    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process, by listener.
+    /// - Parameters:
+    ///   - inherited: sockets of a predecessor, or of whatever started the process, by listener.
+    ///   - waits: whether nothing is accepted on these before `beginAccepting()`.
     /// - Throws: `ListenerError` for the first one that can't be opened; those before it are closed again.
     public static func start(
         _ generation: Generation, process: ProcessState, inherited: [String: ListeningDescriptors] = [:],
-        group: any EventLoopGroup
+        waits: Bool = false, group: any EventLoopGroup
     ) async throws -> GatewayServer {
         var loops: [LoopHandle] = []
         for (index, eventLoop) in group.makeIterator().enumerated() {
@@ -47,7 +49,7 @@ public final class GatewayServer: Sendable {
         }
         var listeners = Listeners()
         let change = try await listeners.prepare(
-            generation, inherited: inherited, loops: loops, logger: process.logger)
+            generation, inherited: inherited, waits: waits, loops: loops, logger: process.logger)
         _ = listeners.apply(change, logger: process.logger)
         generation.comeIntoForce(in: process)
         return GatewayServer(
@@ -77,6 +79,11 @@ public final class GatewayServer: Sendable {
     /// The listeners, by name.
     public var listening: [(name: String, sockets: ListeningDescriptors)] {
         state.withLock { $0.listeners.open }.map { ($0.configuration.name, $0.sockets.descriptors) }
+    }
+
+    /// A predecessor no longer accepts: this process does.
+    public func beginAccepting() async {
+        for listener in state.withLock({ $0.listeners.open }) { await listener.sockets.begin() }
     }
 
     /// A successor accepts on the same sockets: this process no longer does. Whoever was accepted before is served.

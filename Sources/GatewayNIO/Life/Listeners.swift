@@ -17,10 +17,13 @@ struct Listeners: Sendable {
     /// Opens what the generation has and is not open yet. Sockets are found again by name and address, or by address
     /// alone. Nothing else happens, so that all of it can be taken back.
     ///
-    /// - Parameter inherited: sockets of a predecessor, or of whatever started the process, by listener.
+    /// - Parameters:
+    ///   - inherited: sockets of a predecessor, or of whatever started the process, by listener.
+    ///   - waits: whether nothing is accepted yet on sockets that are inherited: their other owner still does.
     /// - Throws: `ListenerError` for the first that can't be opened; those opened before it are closed again.
     func prepare(
-        _ generation: Generation, inherited: [String: ListeningDescriptors] = [:], loops: [LoopHandle], logger: Logger
+        _ generation: Generation, inherited: [String: ListeningDescriptors] = [:], waits: Bool = false,
+        loops: [LoopHandle], logger: Logger
     ) async throws -> Change {
         var left = open
         func take(where matches: (ListenerConfiguration) -> Bool) -> Listener? {
@@ -59,7 +62,9 @@ struct Listeners: Sendable {
                         try Listener.openSockets(configuration, loops: loops.count, mayShare: mayShare)
                     }
                 }
-                let listener = try await Listener.accept(on: descriptors, compiled, loops: loops, logger: logger)
+                let listener = try await Listener.accept(
+                    on: descriptors, compiled, waits: waits && inherited[configuration.name] != nil, loops: loops,
+                    logger: logger)
                 opened.append(listener)
                 next.append((compiled, listener))
             } catch {

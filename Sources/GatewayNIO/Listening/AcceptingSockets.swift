@@ -16,10 +16,12 @@ public final class AcceptingSockets: Sendable {
 
     /// Accepts on every socket. The descriptors are this object's, and closed should it throw.
     ///
-    /// - Parameter bootstrap: sets up the channel of one socket, by its number, and those of its connections.
+    /// - Parameters:
+    ///   - waits: whether nothing is accepted before `begin()`: another process still does.
+    ///   - bootstrap: sets up the channel of one socket, by its number, and those of its connections.
     /// - Throws: what NIO says.
     public static func accept(
-        on descriptors: ListeningDescriptors, bootstrap: (Int) -> ServerBootstrap
+        on descriptors: ListeningDescriptors, waits: Bool = false, bootstrap: (Int) -> ServerBootstrap
     ) async throws -> AcceptingSockets {
         var channels: [any Channel] = []
         var left: ArraySlice<CInt> = []
@@ -27,7 +29,9 @@ public final class AcceptingSockets: Sendable {
             left = try descriptors.duplicates()[...]
             // NIO closes one that it has been given, whatever comes of it.
             while let descriptor = left.popFirst() {
-                channels.append(try await bootstrap(channels.count).withBoundSocket(descriptor).get())
+                channels.append(
+                    try await bootstrap(channels.count).serverChannelOption(.autoRead, value: !waits)
+                        .withBoundSocket(descriptor).get())
             }
             return AcceptingSockets(descriptors: descriptors, channels: channels)
         } catch {
@@ -36,6 +40,11 @@ public final class AcceptingSockets: Sendable {
             descriptors.close()
             throw error
         }
+    }
+
+    /// Accepts from now on what has waited.
+    public func begin() async {
+        for channel in channels { try? await channel.setOption(.autoRead, value: true).get() }
     }
 
     /// Stops accepting. The address is free unless another process has duplicates; the file of a unix socket is gone

@@ -54,8 +54,11 @@ final class Listener: Sendable {
     }
 
     /// Accepts connections on sockets that listen. A single one that can't be shared hands its connections round.
+    ///
+    /// - Parameter waits: see ``AcceptingSockets/accept(on:waits:bootstrap:)``.
     static func accept(
-        on descriptors: ListeningDescriptors, _ compiled: CompiledListener, loops: [LoopHandle], logger: Logger
+        on descriptors: ListeningDescriptors, _ compiled: CompiledListener, waits: Bool, loops: [LoopHandle],
+        logger: Logger
     ) async throws -> Listener {
         let inForce = InForce(compiled)
         let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
@@ -68,7 +71,7 @@ final class Listener: Sendable {
         }
         let name = compiled.configuration.name
         let handsRound = descriptors.count < loops.count
-        let sockets = try await AcceptingSockets.accept(on: descriptors) { number in
+        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits) { number in
             let loop = loops[number % loops.count]
             let bootstrap =
                 handsRound
