@@ -16,7 +16,7 @@ from sluice import configuration, proxied
 from test_refusals import check_refusal
 from waiting import eventually
 
-ONE_PORT = str(Path(__file__).parent / "one_port.py")
+FEW_PORTS = str(Path(__file__).parent / "few_ports.py")
 
 
 @pytest.fixture
@@ -89,10 +89,13 @@ def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire
             upstreams=[{"name": "backend", "servers": [{"address": "server.test:9001"}]}],
             listeners=[{"name": "plain", "address": f"unix:{tmp_path}/gateway.sock"}],
             admin={"address": f"unix:{tmp_path}/admin.sock"}),
-        prefix=[*names.prefix, "unshare", "--net", sys.executable, ONE_PORT, "9001"])
-    assert [wire.request(running).status for _ in range(2)] == [101, 101]
-    # A port each, and there is no third.
-    check_refusal(wire.request(running), 503, retry_after=True)
+        prefix=[*names.prefix, "unshare", "--net", sys.executable, FEW_PORTS, "9001"])
+    # Two ports towards each, one of which the gateway may have used up as it looked at the server.
+    answers = [wire.request(running)]
+    while answers[-1].status == 101 and len(answers) < 6:
+        answers.append(wire.request(running))
+    assert len(answers) - 1 in (3, 4), "one address alone has two"
+    check_refusal(answers[-1], 503, retry_after=True)
     running.wait_for_output(lambda line: '"refusal":"out_of_resources"' in line, "the refusal in the log")
 
 

@@ -1,4 +1,4 @@
-"""Runs a gateway in a network namespace of its own where one local port is left for connections: `one_port.py PORT
+"""Runs a gateway in a network namespace of its own where two local ports are left for connections: `few_ports.py PORT
 PROGRAM …`, under `unshare --net`. A server there accepts WebSockets at any address, on PORT, until the gateway ends."""
 
 import ctypes
@@ -40,7 +40,7 @@ def answer(connection):
 def main():
     with socket.socket() as sock:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _UP))
-    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40000")
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")
     listening = socket.create_server(("0.0.0.0", int(sys.argv[1])))
     gateway = os.getpid()
     if os.fork() == 0:
