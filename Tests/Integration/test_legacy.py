@@ -10,6 +10,7 @@ from hixie import HixieClient, versioned
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, accept_for
 from sluice import proxied
 from test_refusals import check_refusal
+from waiting import eventually
 
 ALL = ["8", "7", "hixie-76"]
 
@@ -190,6 +191,24 @@ def test_pings_end_at_the_gateway(gateway, wire, hixie_pair):
     assert client.read() == "still here"
 
 
+def test_tcp_asks_where_pings_can_not(gateway, wire, hixie_pair):
+    """The kernel's timer of the gateway's socket: 2 is keepalive (Documentation/networking/proc_net_tcp.rst)."""
+    server = wire.server()
+    running = gateway(legacy(server.address, ping_interval="20s"))
+
+    def timer(peer):
+        ports = [f":{port:04X}" for port in (running.port(), peer.sock.getsockname()[1])]
+        for line in open("/proc/net/tcp").readlines()[1:]:
+            columns = line.split()
+            if columns[1].endswith(ports[0]) and columns[2].endswith(ports[1]):
+                return columns[5][:2]
+
+    client, backend = hixie_pair(running, server)
+    eventually(lambda: timer(client.peer) == "02", "keepalive of the hixie client's connection")
+    modern, _ = wire.pair(running, server)
+    eventually(lambda: timer(modern) == "00", "none of another one's")
+
+
 def test_binary_can_not_be_told(gateway, wire, hixie_pair):
     server = wire.server()
     client, backend = hixie_pair(gateway(legacy(server.address)), server)
@@ -213,6 +232,7 @@ def test_a_message_over_the_limit(gateway, wire, hixie_pair):
     assert backend.read_message()[1] == b"m" * 3000
     client.send("m" * 3001)
     backend.expect_close()
+    backend.send_close(1001)
     client.expect_close()
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"] == {"1009": 1}, "1009 counted")
@@ -234,6 +254,7 @@ def test_text_that_is_not_utf8(gateway, wire, hixie_pair):
     client, backend = hixie_pair(running, server)
     client.send(b"\xc0\x80")
     backend.expect_close()
+    backend.send_close(1001)
     client.expect_close()
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"] == {"1007": 1}, "1007 counted")

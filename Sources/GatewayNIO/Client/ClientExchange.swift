@@ -104,9 +104,11 @@ final class ClientExchange {
         }
     }
 
-    /// What a client of hixie-76 wants to see proved, while its request has not come to its end.
-    var challenge: HixieChallenge? {
-        if case .admitted(let decision) = state { decision.upgrade.challenge } else { nil }
+    /// What a client of hixie-76 wants to see proved, and what its session will be, while its request has not come to its
+    /// end.
+    var challenge: (HixieChallenge, SessionSettings)? {
+        guard case .admitted(let decision) = state, let challenge = decision.upgrade.challenge else { return nil }
+        return (challenge, decision.route.session)
     }
 
     /// The request has come to its end: the server is sought.

@@ -35,8 +35,8 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasCodec = false
     /// The rest of a challenge of hixie-76 is still to come.
     private var awaitsNonce = false
-    /// What a client of hixie-76 gets behind the head of its answer.
-    private var proof: [UInt8]?
+    /// What a client of hixie-76 gets behind the head of its answer, and what its session will be.
+    private var hixie: (proof: [UInt8], settings: SessionSettings)?
     /// Made with the first use, as it refers to this handler.
     private lazy var exchange = ClientExchange(
         listener: listener.configuration, version: .http1, loop: loop, responder: self,
@@ -100,11 +100,11 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// A request of hixie-76 goes on for eight bytes behind its head, which are no content that the parser knows of.
     private func requestEnded() {
-        if let challenge = exchange.challenge {
+        if let (challenge, settings) = exchange.challenge {
             let nonce = gate.takeHeld(HixieChallenge.nonceLength)
             awaitsNonce = nonce == nil
             guard let nonce else { return }
-            proof = challenge.answer(nonce: nonce.readableBytesView)
+            hixie = (challenge.answer(nonce: nonce.readableBytesView), settings)
         }
         exchange.requestEnded()
     }
@@ -246,7 +246,7 @@ extension HTTP1Handshake: ClientResponder {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         timer?.cancel()
         let status =
-            proof == nil
+            hixie == nil
             ? HTTPResponseStatus.switchingProtocols
             : .custom(code: 101, reasonPhrase: "WebSocket Protocol Handshake")
         let head = HTTPResponseHead(
@@ -282,10 +282,10 @@ extension HTTP1Handshake: ClientResponder {
             try pipeline.addHandler(codes, position: .before(relay))
             return codes.receive
         case .hixie76:
-            let translator = HixieTranslator(
-                driver: driver, maskKeys: loop.maskKeys, maxMessageSize: driver.info.maxMessageSize)
+            guard let hixie else { throw ChannelError.operationUnsupported }
+            let translator = HixieTranslator(driver: driver, maskKeys: loop.maskKeys, settings: hixie.settings)
             try pipeline.addHandler(translator, position: .before(relay))
-            if let proof { translator.prove(proof) }
+            translator.begin(with: hixie.proof)
             return translator.receive
         }
     }

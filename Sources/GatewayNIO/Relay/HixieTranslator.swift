@@ -1,12 +1,19 @@
+import GatewayConfig
 import GatewaySession
 import NIOCore
 import WebSocketCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Stands between the connection of a hixie-76 client and its `RelayHandler`: what the session sees is a client of
 /// RFC 6455.
 ///
 /// Pings end here and are answered at once, the session's own as well: the client knows of none, so its silence says
-/// nothing. What the client can't be told is refused in its name.
+/// nothing. In their place TCP asks whether it is still there. What the client can't be told is refused in its name.
 final class HixieTranslator: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -15,6 +22,7 @@ final class HixieTranslator: ChannelDuplexHandler {
 
     private let driver: SessionDriver
     private let maskKeys: RandomMaskKeys
+    private let settings: SessionSettings
     private var decoder: HixieDecoder
     private var encoder = HixieEncoder()
     /// The answer to the last ping, while the session wants nothing from the client. An earlier one need not be answered
@@ -22,18 +30,40 @@ final class HixieTranslator: ChannelDuplexHandler {
     private var waitingPong: ByteBuffer?
     private var context: ChannelHandlerContext?
 
-    init(driver: SessionDriver, maskKeys: RandomMaskKeys, maxMessageSize: Int) {
+    init(driver: SessionDriver, maskKeys: RandomMaskKeys, settings: SessionSettings) {
         self.driver = driver
         self.maskKeys = maskKeys
-        decoder = HixieDecoder(maximumDiscard: maxMessageSize)
+        self.settings = settings
+        decoder = HixieDecoder(maximumDiscard: settings.maxMessageSize)
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     /// Sends what ends the opening handshake, behind the head.
-    func prove(_ proof: [UInt8]) {
-        context?.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: proof)), promise: nil)
+    func begin(with proof: [UInt8]) {
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: proof)), promise: nil)
+        if settings.pingInterval > .zero { keepAlive(context.channel) }
+    }
+
+    /// As the session would with pings: the first probe after `ping_interval`, the end when none was answered within
+    /// `pong_timeout`, both in whole seconds. A unix socket has nothing of the kind, and nobody there is gone unnoticed.
+    private func keepAlive(_ channel: any Channel) {
+        guard let options = channel.syncOptions, channel.remoteAddress?.port != nil else { return }
+        let probes = 3
+        let idle = Self.seconds(settings.pingInterval)
+        let between = Self.seconds(settings.pongTimeout / probes)
+        try? options.setOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: idle)
+        try? options.setOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: between)
+        try? options.setOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: probes)
+        try? options.setOption(.socketOption(.so_keepalive), value: 1)
+    }
+
+    /// Rounded up, and what the kernel takes: 1 to 32,767.
+    private static func seconds(_ duration: Duration) -> Int {
+        let (seconds, rest) = duration.components
+        return Int(min(max(rest > 0 ? seconds &+ 1 : seconds, 1), 32_767))
     }
 
     /// Bytes that came before this handler was there.
@@ -67,6 +97,7 @@ final class HixieTranslator: ChannelDuplexHandler {
         }
         if output.breaksOff {
             decoder.stop()
+            context.flush()
             return context.close(promise: nil)
         }
         if let refusal = output.refusal, !decoder.isOver {

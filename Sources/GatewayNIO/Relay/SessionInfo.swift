@@ -17,7 +17,6 @@ final class SessionInfo {
     let clientVersion: LegVersion
     /// The draft that the client speaks; nil: RFC 6455.
     let draft: LegacyDraft?
-    let maxMessageSize: Int
     let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
@@ -37,7 +36,6 @@ final class SessionInfo {
         self.listener = listener
         self.clientVersion = clientVersion
         draft = decision.upgrade.draft
-        maxMessageSize = decision.route.session.maxMessageSize
         serverVersion = upgraded.leg.version
         self.startedAt = startedAt
         self.extensions = extensions

@@ -17,6 +17,8 @@ public struct HixieEncoder: Sendable {
         /// The server closed inside a message, where the client would take the closing handshake for text: all that is
         /// left is to end the connection.
         public var breaksOff = false
+
+        public init() {}
     }
 
     private enum Message { case none, text, binary }

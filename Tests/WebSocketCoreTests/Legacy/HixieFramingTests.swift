@@ -58,8 +58,10 @@ struct HixieFramingTests {
 
     @Test(
         "a frame that is dropped has a limit",
-        arguments: ["80 88 00", "80 ff ff ff ff ff ff ff ff ff ff ff ff", "01" + String(repeating: " 61", count: 1001)]
-            as [Bytes])
+        arguments: [
+            "80 88 00", "80 ff ff ff ff ff ff ff ff ff ff ff ff",
+            Bytes(hexadecimal: "01" + String(repeating: " 61", count: 1001)),
+        ] as [Bytes])
     func limit(bytes: Bytes) {
         var decoder = HixieDecoder(maximumDiscard: 1000)
         let frames = decoder.decode(ByteBuffer(bytes: bytes.values)) { Self.noMask }
