@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import socket
 
 import pytest
 
@@ -191,6 +192,25 @@ def test_pings_end_at_the_gateway(gateway, wire, hixie_pair):
     assert client.read() == "still here"
 
 
+def test_pings_of_a_server_that_reads_no_pongs(gateway, wire, hixie_pair):
+    server = wire.server()
+    server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # before its connections: a window never shrinks
+    running = gateway(legacy(server.address))
+    client, backend = hixie_pair(running, server)
+    count = 60_000  # 8 MB of pongs: more than the gateway's socket holds
+    for start in range(0, count, 1000):
+        backend.send(b"".join(
+            backend.frame(PING, b"%0125d" % number) for number in range(start, start + 1000)))
+    backend.send_frame(TEXT, b"through")
+    assert client.read() == "through"
+    assert running.resident_bytes() < 100 << 20
+    pongs = 0
+    while (frame := backend.read_frame()).payload != b"%0125d" % (count - 1):
+        assert frame.opcode == PONG
+        pongs += 1
+    assert pongs < count - 1
+
+
 def test_tcp_asks_where_pings_can_not(gateway, wire, hixie_pair):
     """The kernel's timer of the gateway's socket: 2 is keepalive (Documentation/networking/proc_net_tcp.rst)."""
     server = wire.server()
@@ -234,6 +254,8 @@ def test_a_message_over_the_limit(gateway, wire, hixie_pair):
     backend.expect_close()
     backend.send_close(1001)
     client.expect_close()
+    client.peer.close()
+    backend.close()
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"] == {"1009": 1}, "1009 counted")
 
@@ -256,6 +278,8 @@ def test_text_that_is_not_utf8(gateway, wire, hixie_pair):
     backend.expect_close()
     backend.send_close(1001)
     client.expect_close()
+    client.peer.close()
+    backend.close()
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"] == {"1007": 1}, "1007 counted")
 
@@ -288,6 +312,7 @@ def test_the_closing_handshake(gateway, wire, hixie_pair, closer):
         client.close()
         assert backend.expect_close()[0] in (None, 1005)
     assert client.peer.expect_end() == "eof"
+    client.peer.close()
     code = "1005" if closer == "client" else "4000"
     running.eventually(
         lambda stats: stats["routes"]["all"]["close_codes"][closer] == {code: 1}, "the end counted")
@@ -318,8 +343,10 @@ def test_a_drain_closes_it(gateway, wire, hixie_pair):
     running.signal(15)
     client.expect_close()
     client.close()
-    assert backend.expect_close()[0] == 1001
-    backend.send_close(1001)
+    assert backend.expect_close()[0] == 1012
+    backend.send_close(1012)
+    backend.close()
+    client.peer.close()
     assert running.wait() == 0
 
 
