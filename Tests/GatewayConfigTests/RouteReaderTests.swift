@@ -84,8 +84,12 @@ import Testing
         ("queue: { size: 1 }", "4:5: error: queue is not supported yet"),
         ("rate: {}", "4:5: error: rate is not supported yet"),
         ("slow_consumer: {}", "4:5: error: slow_consumer is not supported yet"),
-        ("legacy_versions: 8", "4:22: error: expected a list of drafts such as [8, 7, hixie-76], found 8"),
+        ("legacy_versions: 8", "4:22: error: expected a list of drafts such as [8, 7, hixie-76], found \"8\""),
         ("legacy_versions: [6]", "4:23: error: expected 8, 7 or hixie-76, found \"6\""),
+        (
+            "legacy_versions: [13]",
+            "4:23: error: expected 8, 7 or hixie-76, found \"13\"; 13 is RFC 6455, which every route takes"
+        ),
         (
             "legacy_versions: [hixie76]",
             "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"

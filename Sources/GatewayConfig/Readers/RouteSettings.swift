@@ -70,11 +70,20 @@ struct RouteSettingsReader {
 
     private func legacyVersions(_ nodes: [YAMLNode]) -> [LegacyVersion] {
         var versions: [LegacyVersion] = []
+        let expected = "8, 7 or hixie-76"
         for node in nodes {
-            let word = context.word(node, among: LegacyVersion.allCases.map(\.rawValue))
-            guard let version = word.flatMap(LegacyVersion.init(rawValue:)) else { continue }
+            guard let word = context.scalar(node, expecting: expected) else { continue }
+            guard let version = LegacyVersion(rawValue: word.text) else {
+                // Other numbers are no slips of the pen.
+                let hint =
+                    word.text == "13"
+                    ? "; 13 is RFC 6455, which every route takes"
+                    : NearMiss.hint(for: word.text, among: [LegacyVersion.hixie76.rawValue])
+                context.report("expected \(expected), found \(word.shown)\(hint)", at: word.place)
+                continue
+            }
             if versions.contains(version) {
-                context.report("version \(version.rawValue) is already in the list", at: node.place)
+                context.report("version \(version.rawValue) is already in the list", at: word.place)
             } else {
                 versions.append(version)
             }
