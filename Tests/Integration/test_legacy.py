@@ -10,6 +10,7 @@ import pytest
 from hixie import HixieClient, versioned
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, accept_for
 from sluice import proxied
+from test_http2_refusals import check_h2_refusal
 from test_refusals import check_refusal
 from waiting import eventually
 
@@ -375,3 +376,21 @@ def test_a_numbered_version(gateway, wire, version):
     backend.send_close(1009)
     frame = client.read_frame()
     assert (frame.opcode, frame.payload[:2]) == (CLOSE, b"\x03\xec")
+
+
+def test_drafts_are_of_http1_alone(gateway, wire, backend):
+    client = wire.http2(gateway(legacy(backend().address)))
+    check_h2_refusal(
+        client, client.ask("/", [("sec-websocket-version", "8")]), 426, sec_websocket_version="13")
+
+
+def test_a_reload_lets_drafts_in_and_keeps_those_that_are_there(gateway, wire, hixie_pair):
+    server = wire.server()
+    running = gateway(legacy(server.address, versions=[], on_change={"changed": "close"}))
+    check_refusal(wire.request(running, fields=versioned(8)), 426)
+    running.reload(legacy(server.address, versions=["hixie-76"], on_change={"changed": "close"}))
+    client, backend = hixie_pair(running, server)
+    running.reload(legacy(server.address, versions=[], on_change={"changed": "close"}))
+    client.send("still here")
+    assert backend.read_message()[1] == b"still here"
+    assert b'sluice_legacy_total{route="all",version="hixie-76"} 1\n' in running.admin("/metrics")[2]
