@@ -21,7 +21,17 @@ private struct ConfigurationSummary {
         }
         lines.append("")
         lines += Self.aligned([["NAME", "HOSTS", "PATH", "TO", "CONDITIONS", "COMPRESSION", "MESSAGE"]] + rows)
+        lines += drafts
         return lines.joined(separator: "\n")
+    }
+
+    /// A line for each route that takes clients of before RFC 6455.
+    private var drafts: [String] {
+        configuration.routes.compactMap { route in
+            guard case .upstream = route.action, !route.legacyVersions.isEmpty else { return nil }
+            let versions = route.legacyVersions.map(\.rawValue).joined(separator: ", ")
+            return "route \(route.name) takes clients of the drafts \(versions)"
+        }
     }
 
     private var rows: [[String]] {

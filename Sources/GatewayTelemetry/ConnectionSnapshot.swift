@@ -68,6 +68,8 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
     public var route: String
     public var server: String
     public var `protocol`: Legs<String>
+    /// The draft that the client speaks; nil: RFC 6455.
+    public var legacyVersion: String?
     /// nil: the leg has a connection of its own.
     public var clientConnection: Shared?
     public var serverConnection: Shared?
@@ -81,7 +83,8 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
 
     public init(
         id: UInt64, requestID: String, client: String, listener: String, route: String, server: String,
-        protocol: Legs<String>, clientConnection: Shared?, serverConnection: Shared?, ageSeconds: Double,
+        protocol: Legs<String>, legacyVersion: String? = nil, clientConnection: Shared?, serverConnection: Shared?,
+        ageSeconds: Double,
         messages: Ways, bytes: Ways, compression: String, queue: Queue
     ) {
         self.id = id
@@ -91,6 +94,7 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
         self.route = route
         self.server = server
         self.protocol = `protocol`
+        self.legacyVersion = legacyVersion
         self.clientConnection = clientConnection
         self.serverConnection = serverConnection
         self.ageSeconds = ageSeconds
@@ -103,6 +107,7 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case id, client, listener, route, server, `protocol`, messages, bytes, compression, queue
         case requestID = "request_id"
+        case legacyVersion = "legacy_version"
         case clientConnection = "client_connection"
         case serverConnection = "server_connection"
         case ageSeconds = "age_seconds"

@@ -153,6 +153,11 @@ public struct PrometheusText: Sendable {
                 sorted(route.extensionsRefused).map { ([("route", name), ("extension", $0.key)], "\($0.value)") }
             })
         write(
+            "legacy_total", .counter, "WebSockets of clients that speak a draft from before RFC 6455.",
+            routes.flatMap { name, route in
+                sorted(route.legacyTotal).map { ([("route", name), ("version", $0.key)], "\($0.value)") }
+            })
+        write(
             "close_codes_total", .counter, "WebSockets ended, by close code and who sent it.",
             routes.flatMap { name, route in
                 route.closeCodes.sorted { $0.key < $1.key }.flatMap { side, codes in

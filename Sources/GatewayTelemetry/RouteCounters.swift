@@ -47,6 +47,7 @@ public final class RouteCounters: Sendable {
     struct Rare: Sendable {
         var closeCodes: [CloseSide: BoundedTally] = [:]
         var extensionsRefused = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
+        var legacyVersions = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
         var handshakes = HandshakeTimes()
     }
 
@@ -66,6 +67,11 @@ public final class RouteCounters: Sendable {
     /// most 64 bytes; the rest are "other".
     public func refusedExtension(_ name: String) {
         rare.withLock { $0.extensionsRefused.add(name.lowercased()) }
+    }
+
+    /// A WebSocket was opened by a client of a draft, which has this name: one of few.
+    public func acceptedLegacy(version: String) {
+        rare.withLock { $0.legacyVersions.add(version) }
     }
 
     /// A handshake took that long; times outside 1 µs to 60 s count as the nearer end.

@@ -75,6 +75,8 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var maxConnections: Int
     public var acceptedTotal: UInt64
     public var closedTotal: UInt64
+    /// Of those accepted, the ones whose client speaks a draft, by its version.
+    public var legacyTotal: [String: UInt64]
     public var protocols: Protocols
     public var messages: BothWays<ByKind>
     public var bytes: BothWays<UInt64>
@@ -90,6 +92,7 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"
+        case legacyTotal = "legacy_total"
         case extensionsRefused = "extensions_refused"
         case closeCodes = "close_codes"
         case handshakeSeconds = "handshake_seconds"

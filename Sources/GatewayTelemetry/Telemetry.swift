@@ -111,15 +111,18 @@ extension RouteSnapshot {
         func sum(_ gauge: (RouteCounters) -> Int) -> Int { loops.reduce(0) { $0 &+ gauge($1) } }
         var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
         var extensionsRefused: [String: UInt64] = [:]
+        var legacyVersions: [String: UInt64] = [:]
         var handshakes = HandshakeTimes()
         for rare in loops.map({ $0.rareCounts() }) {
             for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
             extensionsRefused.add(rare.extensionsRefused.counts)
+            legacyVersions.add(rare.legacyVersions.counts)
             handshakes.add(rare.handshakes)
         }
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
             acceptedTotal: sum { $0.accepted.value }, closedTotal: sum { $0.closed.value },
+            legacyTotal: legacyVersions,
             protocols: .init(
                 client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
                 server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),

@@ -102,14 +102,14 @@ public enum ServerHandshake {
             origin: origins.first)
     }
 
-    private static func hasObsoleteKeys(_ fields: HTTPFields) -> Bool {
+    static func hasObsoleteKeys(_ fields: HTTPFields) -> Bool {
         fields.contains {
             $0.name.canonicalName == "sec-websocket-key1" || $0.name.canonicalName == "sec-websocket-key2"
         }
     }
 
     /// A body would be read as frames by one side and as a body by another.
-    private static func refuseBody(_ fields: HTTPFields) throws(HandshakeRefusal) {
+    static func refuseBody(_ fields: HTTPFields) throws(HandshakeRefusal) {
         guard !fields.contains(.transferEncoding) else {
             throw badRequest("Transfer-Encoding on a WebSocket handshake, expected no body")
         }
@@ -127,7 +127,7 @@ public enum ServerHandshake {
         }
     }
 
-    private static func key(in fields: HTTPFields) throws(HandshakeRefusal) -> String {
+    static func key(in fields: HTTPFields) throws(HandshakeRefusal) -> String {
         let values = fields[values: .secWebSocketKey]
         guard values.count == 1 else {
             throw badRequest("Sec-WebSocket-Key came \(values.count) times, expected once")
@@ -140,7 +140,7 @@ public enum ServerHandshake {
         return key
     }
 
-    private static func subprotocols(_ fields: HTTPFields) throws(HandshakeRefusal) -> [String] {
+    static func subprotocols(_ fields: HTTPFields) throws(HandshakeRefusal) -> [String] {
         let names: [String]
         do {
             names = try TokenList.parse(fields[values: .secWebSocketProtocol])
@@ -155,7 +155,7 @@ public enum ServerHandshake {
         return names
     }
 
-    private static func extensions(_ fields: HTTPFields) throws(HandshakeRefusal) -> [ExtensionOffer] {
+    static func extensions(_ fields: HTTPFields) throws(HandshakeRefusal) -> [ExtensionOffer] {
         do {
             return try ExtensionHeader.parse(fields[values: .secWebSocketExtensions])
         } catch {
@@ -163,7 +163,7 @@ public enum ServerHandshake {
         }
     }
 
-    private static func badRequest(_ message: String) -> HandshakeRefusal {
+    static func badRequest(_ message: String) -> HandshakeRefusal {
         HandshakeRefusal(kind: .badRequest, message: message)
     }
 }

@@ -13,15 +13,21 @@ public struct UpgradeRequest: Sendable, Equatable {
     public var extensionOffers: [ExtensionOffer]
     /// `Origin` as it came; nil from clients that are no browsers.
     public var origin: String?
+    /// The draft that the client speaks; nil: RFC 6455.
+    public var draft: LegacyDraft?
+    /// What a client of hixie-76 wants to see proved.
+    public var challenge: HixieChallenge?
 
     public init(
         request: HTTPRequest, key: String? = nil, subprotocols: [String] = [], extensionOffers: [ExtensionOffer] = [],
-        origin: String? = nil
+        origin: String? = nil, draft: LegacyDraft? = nil, challenge: HixieChallenge? = nil
     ) {
         self.request = request
         self.key = key
         self.subprotocols = subprotocols
         self.extensionOffers = extensionOffers
         self.origin = origin
+        self.draft = draft
+        self.challenge = challenge
     }
 }

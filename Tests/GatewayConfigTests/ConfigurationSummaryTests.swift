@@ -15,7 +15,7 @@ import Testing
               - name: chat
                 match: { hosts: [a.example, b.example], path_prefix: /chat, headers: { X-Key: hunter2 }, query: { room: a } }
                 upstream: u
-              - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB }
+              - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB, legacy_versions: [8, hixie-76] }
               - { name: old, match: { path: /old }, redirect: /new }
               - { name: rest, respond: 404 }
             upstreams: [{ name: u, protocol: h2, servers: [{ address: "s:1" }, { address: "unix:/s", state: down }] }]
@@ -31,6 +31,7 @@ import Testing
                 raw   *                     ~ /r.+     u (h2: s:1, unix:/s down)  -                         passthrough     1MiB
                 old   *                     /old       302 /new                   -                         -               -
                 rest  *                     *          404                        -                         -               -
+                route raw takes clients of the drafts 8, hixie-76
                 """)
     }
 }

@@ -84,7 +84,17 @@ import Testing
         ("queue: { size: 1 }", "4:5: error: queue is not supported yet"),
         ("rate: {}", "4:5: error: rate is not supported yet"),
         ("slow_consumer: {}", "4:5: error: slow_consumer is not supported yet"),
-        ("legacy_versions: [8]", "4:5: error: legacy_versions is not supported yet"),
+        ("legacy_versions: 8", "4:22: error: expected a list of drafts such as [8, 7, hixie-76], found \"8\""),
+        ("legacy_versions: [6]", "4:23: error: expected 8, 7 or hixie-76, found \"6\""),
+        (
+            "legacy_versions: [13]",
+            "4:23: error: expected 8, 7 or hixie-76, found \"13\"; 13 is RFC 6455, which every route takes"
+        ),
+        (
+            "legacy_versions: [hixie76]",
+            "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"
+        ),
+        ("legacy_versions: [8, 7, 8]", "4:29: error: version 8 is already in the list"),
         ("command: [cat]", "4:5: error: command is not supported yet"),
         ("redirect: /x", "4:5: error: redirect can't be with upstream: a route leads to one place"),
         (

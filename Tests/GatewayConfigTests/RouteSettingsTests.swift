@@ -64,6 +64,15 @@ import Testing
                 == [])
     }
 
+    @Test func draftsAreNamedInDefaultsAndInRoutes() throws {
+        #expect(try parse(.route, "").routes[0].legacyVersions == [])
+        let defaults = "defaults:\n  legacy_versions: [8, hixie-76]\n"
+        #expect(try parse(defaults + Section.route.file(with: "")).routes[0].legacyVersions == [.version8, .hixie76])
+        let route = try parse(defaults + Section.route.file(with: "legacy_versions: [\"7\"]")).routes[0]
+        #expect(route.legacyVersions == [.version7])
+        #expect(try parse(defaults + Section.route.file(with: "legacy_versions: []")).routes[0].legacyVersions == [])
+    }
+
     @Test func missingOriginDenyAloneAsksForSomeOrigin() throws {
         #expect(
             try parse(.route, "missing_origin: deny").routes[0].origins

@@ -60,6 +60,10 @@ struct SessionFateTests {
             ],
             expected: .drain),
         Row(
+            name: "other drafts are accepted",
+            new: [("upstream: chat, on_change", "upstream: chat, legacy_versions: [8], on_change")],
+            onChange: "changed: close, removed: close", expected: .keep),
+        Row(
             name: "path changed, keep", new: [("/chat", "/c")], onChange: "changed: keep, removed: close",
             expected: .keep),
         Row(

@@ -78,13 +78,14 @@ struct SessionFates: Equatable, Sendable {
         }
     }
 
-    /// `route` without what no WebSocket would notice once it is open: caps, which count new ones, and what happens in a
-    /// case like this.
+    /// `route` without what no WebSocket would notice once it is open: caps, which count new ones, the drafts that new
+    /// ones may speak, and what happens in a case like this.
     private static func noticeable(_ route: RouteConfiguration) -> RouteConfiguration {
         var route = route
         route.maxConnections = 0
         route.maxConnectionsPerIP = 0
         route.onChange = OnChange()
+        route.legacyVersions = []
         return route
     }
 }

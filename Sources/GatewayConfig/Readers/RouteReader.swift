@@ -32,7 +32,8 @@ struct RouteReader {
             name: name.text, match: match, action: action, rewrite: rewrite, origins: settings.originPolicy,
             maxConnections: settings.maxConnections, maxConnectionsPerIP: settings.maxConnectionsPerIP,
             session: settings.session, requestHeaders: settings.requestHeaders,
-            responseHeaders: settings.responseHeaders, onChange: settings.onChange)
+            responseHeaders: settings.responseHeaders, onChange: settings.onChange,
+            legacyVersions: settings.legacyVersions)
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {

@@ -8,6 +8,7 @@ struct RouteSettings {
     var requestHeaders = HeaderEdits()
     var responseHeaders = HeaderEdits()
     var onChange = OnChange()
+    var legacyVersions: [LegacyVersion] = []
 
     /// `missing_origin: deny` alone asks for some `Origin`.
     var originPolicy: OriginPolicy? {
@@ -61,12 +62,33 @@ struct RouteSettingsReader {
             settings.onChange = onChange(node, over: inherited.onChange)
         }
         section.refuse("queue", "rate", "slow_consumer", "command")
-        if let entry = section.entry("legacy_versions"),
-            let versions = context.list(entry.value, expecting: "a list of draft versions"), !versions.isEmpty
-        {
-            context.report("legacy_versions is not supported yet", at: entry.place)
+        if let list = section.list("legacy_versions", expecting: "a list of drafts such as [8, 7, hixie-76]") {
+            settings.legacyVersions = legacyVersions(list)
         }
         return settings
+    }
+
+    private func legacyVersions(_ nodes: [YAMLNode]) -> [LegacyVersion] {
+        var versions: [LegacyVersion] = []
+        let expected = "8, 7 or hixie-76"
+        for node in nodes {
+            guard let word = context.scalar(node, expecting: expected) else { continue }
+            guard let version = LegacyVersion(rawValue: word.text) else {
+                // Other numbers are no slips of the pen.
+                let hint =
+                    word.text == "13"
+                    ? "; 13 is RFC 6455, which every route takes"
+                    : NearMiss.hint(for: word.text, among: [LegacyVersion.hixie76.rawValue])
+                context.report("expected \(expected), found \(word.shown)\(hint)", at: word.place)
+                continue
+            }
+            if versions.contains(version) {
+                context.report("version \(version.rawValue) is already in the list", at: word.place)
+            } else {
+                versions.append(version)
+            }
+        }
+        return versions
     }
 
     private func onChange(_ node: YAMLNode, over inherited: OnChange) -> OnChange {

@@ -14,12 +14,14 @@ public struct RouteConfiguration: Equatable, Sendable {
     public var responseHeaders: HeaderEdits
     /// What becomes of the WebSockets of this route when another configuration takes over.
     public var onChange: OnChange
+    /// The drafts that clients may speak beside RFC 6455, over HTTP/1.1. Each at most once.
+    public var legacyVersions: [LegacyVersion]
 
     public init(
         name: String, match: RouteMatchConfiguration = .init(), action: RouteAction, rewrite: PathRewrite? = nil,
         origins: OriginPolicy? = nil, maxConnections: Int = 0, maxConnectionsPerIP: Int = 0,
         session: SessionSettings = .init(), requestHeaders: HeaderEdits = .init(),
-        responseHeaders: HeaderEdits = .init(), onChange: OnChange = .init()
+        responseHeaders: HeaderEdits = .init(), onChange: OnChange = .init(), legacyVersions: [LegacyVersion] = []
     ) {
         self.name = name
         self.match = match
@@ -32,7 +34,15 @@ public struct RouteConfiguration: Equatable, Sendable {
         self.requestHeaders = requestHeaders
         self.responseHeaders = responseHeaders
         self.onChange = onChange
+        self.legacyVersions = legacyVersions
     }
+}
+
+/// A draft of the protocol that browsers spoke before RFC 6455, by its `Sec-WebSocket-Version`; hixie-76 has none.
+public enum LegacyVersion: String, CaseIterable, Sendable {
+    case version8 = "8"
+    case version7 = "7"
+    case hixie76 = "hixie-76"
 }
 
 /// The conditions of a route; all that are given must hold.

@@ -104,6 +104,13 @@ final class ClientExchange {
         }
     }
 
+    /// What a client of hixie-76 wants to see proved, and what its session will be, while its request has not come to its
+    /// end.
+    var challenge: (HixieChallenge, SessionSettings)? {
+        guard case .admitted(let decision) = state, let challenge = decision.upgrade.challenge else { return nil }
+        return (challenge, decision.route.session)
+    }
+
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
@@ -244,6 +251,17 @@ extension ClientExchange: UpstreamAttemptDelegate {
         }
     }
 
+    private static func responseFields(
+        _ decision: ProxyDecision, _ server: UpgradedServer, _ extensions: SessionExtensions
+    ) -> HTTPFields {
+        if decision.upgrade.draft == .hixie76 {
+            return LegacyHandshake.hixieResponseFields(
+                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.forwarded.isSecure)
+        }
+        return ServerHandshake.responseFields(
+            key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
+    }
+
     /// Tells the client that it has its WebSocket, and gives both legs to a session.
     private func relay(
         _ responder: any ClientResponder, _ decision: ProxyDecision, _ server: UpgradedServer,
@@ -260,8 +278,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
                     settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
                     maskKeys: loop.maskKeys, now: .now()), loop: loop)
         }
-        var fields = ServerHandshake.responseFields(
-            key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
+        var fields = Self.responseFields(decision, server, extensions)
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))

@@ -33,6 +33,10 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var isTLSReady: Bool
     private var owesRead = false
     private var hasCodec = false
+    /// The rest of a challenge of hixie-76 is still to come.
+    private var awaitsNonce = false
+    /// What a client of hixie-76 gets behind the head of its answer, and what its session will be.
+    private var hixie: (proof: [UInt8], settings: SessionSettings)?
     /// Made with the first use, as it refers to this handler.
     private lazy var exchange = ClientExchange(
         listener: listener.configuration, version: .http1, loop: loop, responder: self,
@@ -89,9 +93,25 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head) where exchange.isReading: decide(head)
-        case .end: exchange.requestEnded()
+        case .end: requestEnded()
         default: break
         }
+    }
+
+    /// A request of hixie-76 goes on for eight bytes behind its head, which are no content that the parser knows of.
+    private func requestEnded() {
+        if let (challenge, settings) = exchange.challenge {
+            let nonce = gate.takeHeld(HixieChallenge.nonceLength)
+            awaitsNonce = nonce == nil
+            guard let nonce else { return }
+            hixie = (challenge.answer(nonce: nonce.readableBytesView), settings)
+        }
+        exchange.requestEnded()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if awaitsNonce { requestEnded() }
+        context.fireChannelReadComplete()
     }
 
     /// The listener speaks HTTP/2 only.
@@ -115,7 +135,7 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Nothing is read from the client while a server is sought: what it sends early waits in the socket.
     func read(context: ChannelHandlerContext) {
-        if exchange.isBusy { owesRead = true } else { context.read() }
+        if exchange.isBusy, !awaitsNonce { owesRead = true } else { context.read() }
     }
 
     private func resumeRead() {
@@ -225,18 +245,49 @@ extension HTTP1Handshake: ClientResponder {
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         timer?.cancel()
+        let status =
+            hixie == nil
+            ? HTTPResponseStatus.switchingProtocols
+            : .custom(code: 101, reasonPhrase: "WebSocket Protocol Handshake")
         let head = HTTPResponseHead(
-            version: .http1_1, status: .switchingProtocols, headers: HTTP1Head.headers(from: response))
+            version: .http1_1, status: status, headers: HTTP1Head.headers(from: response))
         gate.narrowNextWrite()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let pipeline = context.pipeline.syncOperations
-        let rest = try gate.makeWay(for: RelayHandler(leg: .client, driver: driver))
+        let draft = driver.info.draft
+        let relay = RelayHandler(
+            leg: .client, driver: driver, hasLegacyCodes: draft == .version7 || draft == .version8)
+        let rest = try gate.makeWay(for: relay)
+        let receive = try translate(draft, before: relay, driver, pipeline)
         pipeline.removeHandler(encoder, promise: nil)
         pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
         if owesRead { driver.oweRead(.client) }
-        if let rest { driver.read(rest, from: .client) }
+        if let rest { receive(rest) }
+    }
+
+    /// Puts what the frames of a draft need before the handler of those of RFC 6455.
+    ///
+    /// - Returns: what takes bytes that have come already.
+    private func translate(
+        _ draft: LegacyDraft?, before relay: RelayHandler, _ driver: SessionDriver,
+        _ pipeline: ChannelPipeline.SynchronousOperations
+    ) throws -> (ByteBuffer) -> Void {
+        switch draft {
+        case nil:
+            return { driver.read($0, from: .client) }
+        case .version7, .version8:
+            let codes = LegacyCloseHandler()
+            try pipeline.addHandler(codes, position: .before(relay))
+            return codes.receive
+        case .hixie76:
+            guard let hixie else { throw ChannelError.operationUnsupported }
+            let translator = HixieTranslator(driver: driver, maskKeys: loop.maskKeys, settings: hixie.settings)
+            try pipeline.addHandler(translator, position: .before(relay))
+            translator.begin(with: hixie.proof)
+            return translator.receive
+        }
     }
 }
 

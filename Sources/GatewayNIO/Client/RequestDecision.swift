@@ -39,8 +39,10 @@ enum RequestDecision {
             case .http1: ServerHandshake.judge(http)
             case .http2: ServerHandshake.judgeExtendedConnect(http)
             }
+        let legacy = LegacyHandshake.judge(http, refused: outcome, version: request.version)
         var subprotocols: [String] = []
         if case .upgrade(let upgrade) = outcome { subprotocols = upgrade.subprotocols }
+        if case .success(let upgrade) = legacy?.result { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
             host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols,
             listener: request.listener.name)
@@ -64,7 +66,7 @@ enum RequestDecision {
         }
 
         let upgrade: UpgradeRequest
-        switch outcome {
+        switch legacy?.outcome(on: route) ?? outcome {
         case .upgrade(let request): upgrade = request
         case .notWebSocket: return .refuse(.notWebSocket, route: route)
         case .refused(let refusal): return .refuse(Refusal(refusal), route: route)
@@ -123,6 +125,28 @@ struct ProxyDecision {
         return UpstreamRequest(
             path: PathRewriter.rewrite(target, by: route.rewrite), host: host, fields: fields,
             clientKey: upgrade.key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
+    }
+}
+
+extension LegacyHandshake {
+    /// What a request is that speaks a draft; nil: it is refused for nothing that a draft would change. Drafts are of
+    /// HTTP/1.1.
+    fileprivate static func judge(
+        _ request: HTTPRequest, refused outcome: ServerHandshake.Outcome, version: LegVersion
+    ) -> Judgement? {
+        guard version == .http1, case .refused(let refusal) = outcome, refusal.kind != .badRequest else { return nil }
+        return judge(request)
+    }
+}
+
+extension LegacyHandshake.Judgement {
+    /// nil: the route does not take that draft.
+    fileprivate func outcome(on route: RouteConfiguration) -> ServerHandshake.Outcome? {
+        guard route.legacyVersions.contains(where: { $0.rawValue == draft.rawValue }) else { return nil }
+        switch result {
+        case .success(let upgrade): return .upgrade(upgrade)
+        case .failure(let refusal): return .refused(refusal)
+        }
     }
 }
 

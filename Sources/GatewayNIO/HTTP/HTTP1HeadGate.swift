@@ -87,6 +87,9 @@ final class HTTP1HeadGate: ChannelDuplexHandler, RemovableChannelHandler {
     /// what is behind it goes on.
     func hold() { state = .holding }
 
+    /// The first bytes of what waits, as soon as there are so many; nil: there are not.
+    func takeHeld(_ count: Int) -> ByteBuffer? { held?.readSlice(length: count) }
+
     /// From now on what comes is thrown away; the end passes.
     func discard() {
         state = .discarding

@@ -2,6 +2,7 @@ import GatewaySession
 import GatewayTelemetry
 import NIOCore
 import NIOSSL
+import WebSocketCore
 
 /// The last handler of a leg's channel once it carries frames: a leg over HTTP/1.1.
 final class RelayHandler: ChannelDuplexHandler, LegTransport {
@@ -14,10 +15,13 @@ final class RelayHandler: ChannelDuplexHandler, LegTransport {
     private let driver: SessionDriver
     private var context: ChannelHandlerContext?
     private var sawEnd = false
+    /// Whether close codes are those of versions 7 and 8.
+    private let hasLegacyCodes: Bool
 
-    init(leg: Leg, driver: SessionDriver) {
+    init(leg: Leg, driver: SessionDriver, hasLegacyCodes: Bool = false) {
         self.leg = leg
         self.driver = driver
+        self.hasLegacyCodes = hasLegacyCodes
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -67,7 +71,7 @@ final class RelayHandler: ChannelDuplexHandler, LegTransport {
     // MARK: LegTransport
 
     func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
-    func writeClose(_ bytes: ByteBuffer) { write(bytes) }
+    func writeClose(_ bytes: ByteBuffer) { write(hasLegacyCodes ? LegacyCloseCodes.forClient(bytes) : bytes) }
     func flush() { context?.flush() }
     var isWritable: Bool { context?.channel.isWritable ?? true }
     func read() { context?.read() }

@@ -15,6 +15,8 @@ final class SessionInfo {
     let client: ClientAddress
     private let listener: String
     let clientVersion: LegVersion
+    /// The draft that the client speaks; nil: RFC 6455.
+    let draft: LegacyDraft?
     let serverVersion: LegVersion
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
@@ -33,6 +35,7 @@ final class SessionInfo {
         client = decision.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
+        draft = decision.upgrade.draft
         serverVersion = upgraded.leg.version
         self.startedAt = startedAt
         self.extensions = extensions
@@ -47,6 +50,7 @@ final class SessionInfo {
         if clientVersion == .http2 { counters.activeHTTP2Client.add() }
         if serverVersion == .http2 { counters.activeHTTP2Server.add() }
         if extensions.client != nil { counters.compressionActive.add(1) }
+        if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
         counters.recordHandshake(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
@@ -62,7 +66,7 @@ final class SessionInfo {
             id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name,
             server: server.address.description,
             protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
-            clientConnection: shared.client, serverConnection: shared.server,
+            legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
             ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
@@ -86,18 +90,18 @@ final class SessionInfo {
         if extensions.client != nil { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard loop.generation.configuration.log.access else { return }
-        loop.process.logger.info(
-            "connection closed",
-            metadata: [
-                "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
-                "route": "\(route.name)", "server": "\(server.address)",
-                "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
-                "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
-                "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
-                "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",
-                "compression": "\(extensions.clientAnswer ?? "none")",
-                "closed_by": "\(outcome.closer.rawValue)", "code": "\(outcome.code)", "reason": "\(outcome.reason)",
-            ])
+        var metadata: Logger.Metadata = [
+            "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
+            "route": "\(route.name)", "server": "\(server.address)",
+            "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
+            "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
+            "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
+            "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",
+            "compression": "\(extensions.clientAnswer ?? "none")",
+            "closed_by": "\(outcome.closer.rawValue)", "code": "\(outcome.code)", "reason": "\(outcome.reason)",
+        ]
+        if let draft { metadata["legacy_version"] = "\(draft.rawValue)" }
+        loop.process.logger.info("connection closed", metadata: metadata)
     }
 }
 
