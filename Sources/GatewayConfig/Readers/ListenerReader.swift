@@ -35,8 +35,10 @@ struct ListenerReader {
         guard let name, let address else { return nil }
         return ListenerConfiguration(
             name: name.text, address: address, tls: tls, protocols: protocols ?? [.http2, .http1],
-            websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000, proxyProtocol: proxyProtocol ?? false,
-            trustedProxies: proxies ?? [], via: via ?? true, underscores: underscores ?? .drop, encodedSlashes: encodedSlashes ?? .pass, access: access
+            websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000,
+            proxyProtocol: proxyProtocol ?? false,
+            trustedProxies: proxies ?? [], via: via ?? true, underscores: underscores ?? .drop,
+            encodedSlashes: encodedSlashes ?? .pass, access: access
         )
     }
 

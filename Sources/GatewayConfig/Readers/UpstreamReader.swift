@@ -48,7 +48,7 @@ struct UpstreamReader {
         }
         if let word = NearMiss.nearest(to: scalar.text, among: ["client", "upstream"]) {
             context.warn(
-                "host: \(scalar.text) sends the servers this name; did you mean \(quoted(word))?", at: scalar.place)
+                "the servers get the host \(scalar.shown); did you mean \(quoted(word))?", at: scalar.place)
         }
         return .name(authority)
     }

@@ -26,7 +26,8 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public init(
         name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http2, .http1],
         websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, proxyProtocol: Bool = false,
-        trustedProxies: [IPPrefix] = [], via: Bool = true, underscores: Underscores = .drop, encodedSlashes: EncodedSlashes = .pass,
+        trustedProxies: [IPPrefix] = [], via: Bool = true, underscores: Underscores = .drop,
+        encodedSlashes: EncodedSlashes = .pass,
         access: UnixSocketAccess = UnixSocketAccess()
     ) {
         self.name = name

@@ -60,13 +60,16 @@ public struct ProxyHeader: Equatable, Sendable {
             }
             return nil
         }
-        guard beginning[end - 1] == 0x0D else { throw ProxyHeaderError("expected CR LF behind the line, found LF alone") }
+        guard beginning[end - 1] == 0x0D else {
+            throw ProxyHeaderError("expected CR LF behind the line, found LF alone")
+        }
         let line = String(decoding: beginning[..<(end - 1)], as: UTF8.self)
         let words = line.split(separator: " ", omittingEmptySubsequences: false)
         // Behind UNKNOWN anything may stand.
         if words.count > 1, words[1] == "UNKNOWN" { return ProxyHeader(endpoints: nil, length: end + 1) }
         guard words.count == 6, words[1] == "TCP4" || words[1] == "TCP6" else {
-            throw ProxyHeaderError("expected TCP4 or TCP6 with two addresses and two ports, or UNKNOWN, found another line")
+            throw ProxyHeaderError(
+                "expected TCP4 or TCP6 with two addresses and two ports, or UNKNOWN, found another line")
         }
         let isIPv6 = words[1] == "TCP6"
         guard words[2].contains(":") == isIPv6, words[3].contains(":") == isIPv6,
@@ -100,7 +103,8 @@ public struct ProxyHeader: Equatable, Sendable {
         guard head.count == signature.count + 4 else { return nil }
         let blockLength = Int(head[14]) << 8 | Int(head[15])
         guard blockLength <= maximumBlockLength else {
-            throw ProxyHeaderError("expected at most \(maximumBlockLength) bytes of addresses and TLVs, found \(blockLength)")
+            throw ProxyHeaderError(
+                "expected at most \(maximumBlockLength) bytes of addresses and TLVs, found \(blockLength)")
         }
         let family = head[13]
         // The family of a LOCAL connection is to be ignored (§2.2).
