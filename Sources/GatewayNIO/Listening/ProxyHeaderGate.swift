@@ -1,5 +1,6 @@
 import GatewayConfig
 import GatewayPolicy
+import GatewayTelemetry
 import Logging
 import NIOCore
 
