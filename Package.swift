@@ -153,7 +153,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayPolicyTests",
-            dependencies: ["GatewayPolicy", "GatewayConfig", .nioCore, .httpTypes],
+            dependencies: ["GatewayPolicy", "GatewayConfig", "TestSupport", .nioCore, .httpTypes],
             swiftSettings: strict),
         .testTarget(
             name: "GatewaySessionTests",

@@ -111,7 +111,7 @@ extension ProcessState {
         let now = NIODeadline.now()
         return liveUpstreams.map { upstream in
             UpstreamSnapshot(
-                name: upstream.name,
+                name: upstream.name, portsExhaustedTotal: upstream.portsExhausted.value,
                 servers: upstream.liveServers.map { live in
                     let state = live.record.snapshot(now: now)
                     return (

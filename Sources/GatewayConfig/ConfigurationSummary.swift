@@ -14,7 +14,8 @@ private struct ConfigurationSummary {
                     + (tls.clientCA == nil ? "" : ", client certificates")
             }
             let protocols = listener.protocols.map(\.rawValue).joined(separator: ", ")
-            return "listener \(listener.name): \(listener.address) (\(security ?? "cleartext"), \(protocols))"
+            let header = listener.proxyProtocol ? ", PROXY protocol" : ""
+            return "listener \(listener.name): \(listener.address) (\(security ?? "cleartext"), \(protocols)\(header))"
         }
         if let admin = configuration.admin {
             lines.append("admin: \(admin.address) (\(admin.token == nil ? "no token" : "token"))")

@@ -153,7 +153,7 @@ public struct ForwardedFields: Equatable, Sendable {
 
 extension ClientAddress {
     /// A peer on a unix socket is trusted where any proxy is.
-    func isTrusted(by trusted: [IPPrefix]) -> Bool {
+    public func isTrusted(by trusted: [IPPrefix]) -> Bool {
         if self == .unix { return !trusted.isEmpty }
         let bytes = bytes
         return trusted.contains { $0.contains(bytes) }

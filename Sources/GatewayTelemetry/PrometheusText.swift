@@ -193,6 +193,12 @@ public struct PrometheusText: Sendable {
         writeServers("upstream_server_failures_total", .counter, "Connections or handshakes that failed.") {
             "\($0.failuresTotal)"
         }
+        write(
+            "upstream_ports_exhausted_total", .counter,
+            "Times that an address had no local port left for a connection to a server.",
+            snapshot.upstreams.sorted { $0.key < $1.key }.map {
+                ([("upstream", $0.key)], "\($0.value.portsExhaustedTotal)")
+            })
     }
 
     private mutating func writeRoutes(_ name: String, _ kind: Kind, _ help: String, value: (RouteSnapshot) -> String) {

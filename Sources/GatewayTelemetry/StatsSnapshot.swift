@@ -100,12 +100,15 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
     }
 
     public var name: String
+    /// Connections that had no local port, one for each address they could have come from.
+    public var portsExhaustedTotal: Int
     /// By address.
     public var servers: [String: Server]
 
     /// Servers that share an address count as one: healthy if one of them is, their numbers added up.
-    public init(name: String, servers: [(address: String, server: Server)]) {
+    public init(name: String, portsExhaustedTotal: Int = 0, servers: [(address: String, server: Server)]) {
         self.name = name
+        self.portsExhaustedTotal = portsExhaustedTotal
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
             Server(
                 state: first.state, healthy: first.healthy || second.healthy, active: first.active &+ second.active,
@@ -116,5 +119,6 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case servers
+        case portsExhaustedTotal = "ports_exhausted_total"
     }
 }

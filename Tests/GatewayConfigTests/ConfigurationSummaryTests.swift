@@ -9,7 +9,7 @@ import Testing
               - name: public
                 address: "127.0.0.1:8443"
                 tls: { certificates: [{ certificate: a, private_key: b }], client_ca: c }
-              - { name: internal, address: "[::1]:8080", protocols: [h2] }
+              - { name: internal, address: "[::1]:8080", protocols: [h2], proxy_protocol: true, trusted_proxies: ["::1"] }
             admin: { address: "127.0.0.1:9901", token: hunter2 }
             routes:
               - name: chat
@@ -23,7 +23,7 @@ import Testing
         #expect(
             summary(of: configuration) == """
                 listener public: 127.0.0.1:8443 (TLS 1.2+, certificates: 1, client certificates, h2, http/1.1)
-                listener internal: [::1]:8080 (cleartext, h2)
+                listener internal: [::1]:8080 (cleartext, h2, PROXY protocol)
                 admin: 127.0.0.1:9901 (token)
 
                 NAME  HOSTS                 PATH       TO                         CONDITIONS                COMPRESSION     MESSAGE

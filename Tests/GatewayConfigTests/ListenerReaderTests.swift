@@ -15,7 +15,7 @@ import Testing
             protocols: [http/1.1]
             websocket_over_http2: false
             h2: { max_streams: 50 }
-            proxy_protocol: false
+            proxy_protocol: true
             trusted_proxies: ["10.0.0.0/8", "::1"]
             via: off
             underscores: reject
@@ -31,7 +31,7 @@ import Testing
                             CertificateFiles(certificate: "/etc/sluice/a.pem", privateKey: "/keys/a.key"),
                             CertificateFiles(certificate: "/etc/sluice/b.pem", privateKey: "/etc/sluice/b.key"),
                         ], minimumVersion: .v13, clientCA: "/etc/sluice/clients.pem"),
-                    protocols: [.http1], websocketOverHTTP2: false, maxStreams: 50,
+                    protocols: [.http1], websocketOverHTTP2: false, maxStreams: 50, proxyProtocol: true,
                     trustedProxies: [
                         IPPrefix(bytes: [10, 0, 0, 0], length: 8),
                         IPPrefix(bytes: [UInt8](repeating: 0, count: 15) + [1], length: 128),
@@ -43,6 +43,7 @@ import Testing
         #expect(listener == [ListenerConfiguration(name: "l", address: .tcp(host: "a", port: 1))])
         #expect(listener[0].protocols == [.http2, .http1])
         #expect(listener[0].websocketOverHTTP2)
+        #expect(!listener[0].proxyProtocol)
         #expect(listener[0].underscores == .drop)
         #expect(listener[0].encodedSlashes == .pass)
     }
@@ -56,7 +57,18 @@ import Testing
         ("encoded_slashes: decode", "4:22: error: expected pass or reject, found \"decode\""),
         ("protocols: []", "4:16: error: expected a list of protocols such as [h2, http/1.1], found an empty list"),
         ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
-        ("proxy_protocol: true", "4:5: error: proxy_protocol is not supported yet"),
+        (
+            "proxy_protocol: true",
+            "4:5: error: proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]"
+        ),
+        (
+            "trusted_proxies: []\nproxy_protocol: true",
+            "5:5: error: proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]"
+        ),
+        (
+            "proxy_protocl: true",
+            "4:5: error: unknown key \"proxy_protocl\"; did you mean \"proxy_protocol\"?"
+        ),
         ("proxy_protocol: yes", "4:21: error: expected true or false, found \"yes\""),
         (
             "trusted_proxies: [10.0.0.0/33]",

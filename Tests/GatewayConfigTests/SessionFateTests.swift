@@ -156,6 +156,15 @@ struct SessionFateTests {
             name: "h2", new: [("name: chat, servers", "name: chat, h2: { max_streams: 5 }, servers")],
             onChange: "changed: close, removed: keep", expected: .close),
         Row(
+            name: "host", new: [("name: chat, servers", "name: chat, host: upstream, servers")],
+            onChange: "changed: close, removed: keep", expected: .close),
+        Row(
+            name: "proxy_protocol", new: [("name: chat, servers", "name: chat, proxy_protocol: v2, servers")],
+            onChange: "changed: close, removed: keep", expected: .close),
+        Row(
+            name: "source", new: [("name: chat, servers", "name: chat, source: [127.0.0.2], servers")],
+            onChange: "changed: close, removed: keep", expected: .close),
+        Row(
             name: "protocol, keep", new: [("name: chat, servers", "name: chat, protocol: h2, servers")],
             onChange: "changed: keep, removed: close", expected: .keep),
         Row(

@@ -13,6 +13,9 @@ import Testing
                 response_timeout: 3s
                 retries: 0
                 dns_refresh: 1m
+                host: Chat.example.com:8443
+                proxy_protocol: v2
+                source: [10.0.0.7, "FD00::7"]
                 """
         ).replacing(
             "[{ address: \"s:1\" }]",
@@ -35,7 +38,8 @@ import Testing
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
                     connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
-                    http2: http2)
+                    http2: http2, host: .name("chat.example.com:8443"), proxyProtocol: .v2,
+                    source: ["10.0.0.7", "fd00::7"])
             ])
     }
 
@@ -55,6 +59,51 @@ import Testing
     }
 
     @Test(arguments: [
+        ("client", SentHost.client), ("upstream", .upstream), ("a.example", .name("a.example")),
+        ("a.example:80", .name("a.example:80")), ("\"[::1]\"", .name("[::1]")), ("\"[::1]:9\"", .name("[::1]:9")),
+        ("10.0.0.5:65535", .name("10.0.0.5:65535")),
+    ])
+    func aHostIsRead(text: String, expected: SentHost) throws {
+        let configuration = try parse(.upstream, "host: \(text)")
+        #expect(configuration.upstreams.map(\.host) == [expected])
+        #expect(configuration.warnings == [])
+    }
+
+    @Test func aHostThatIsNearlyAWordIsWorthAWarning() throws {
+        let configuration = try parse(.upstream, "host: upstraem")
+        #expect(configuration.upstreams.map(\.host) == [.name("upstraem")])
+        #expect(
+            configuration.warnings.map(\.description) == [
+                "test.yaml:4:11: warning: the servers get the host \"upstraem\"; did you mean \"upstream\"?"
+            ])
+    }
+
+    @Test(arguments: [("off", SentProxyProtocol.off), ("v1", .v1), ("v2", .v2)])
+    func aVersionOfTheProxyProtocolIsRead(word: String, expected: SentProxyProtocol) throws {
+        #expect(try parse(.upstream, "proxy_protocol: \(word)").upstreams.map(\.proxyProtocol) == [expected])
+    }
+
+    @Test(arguments: [
+        (
+            "host: a b", "4:11: error: expected client, upstream or a host such as chat.example.com, found \"a b\""
+        ),
+        (
+            "host: http://a",
+            "4:11: error: expected client, upstream or a host such as chat.example.com, found \"http://a\""
+        ),
+        (
+            "host: a:65536",
+            "4:11: error: expected client, upstream or a host such as chat.example.com, found \"a:65536\""
+        ),
+        ("proxy_protocol: v3", "4:21: error: expected off, v1 or v2, found \"v3\"; did you mean \"v1\"?"),
+        ("proxy_protocol: true", "4:21: error: expected off, v1 or v2, found \"true\""),
+        (
+            "source: 10.0.0.7",
+            "4:13: error: expected a list of this machine's addresses such as [10.0.0.7, 10.0.0.8], found \"10.0.0.7\""
+        ),
+        ("source: [10.0.0.0/24]", "4:14: error: expected an IP address such as 10.0.0.7, found \"10.0.0.0/24\""),
+        ("source: [eth0]", "4:14: error: expected an IP address such as 10.0.0.7, found \"eth0\""),
+        ("source: [\"::1\", \"0::1\"]", "4:21: error: 0::1 is listed twice"),
         (
             "protocol: http/1.0",
             "4:15: error: expected http/1.1, h2 or auto, found \"http/1.0\"; did you mean \"http/1.1\"?"

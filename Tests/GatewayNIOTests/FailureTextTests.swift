@@ -91,7 +91,7 @@ struct FailureTextTests {
             (
                 EADDRNOTAVAIL,
                 "every local port is in use towards this server; widen net.ipv4.ip_local_port_range with sysctl, add a"
-                    + " server, or use protocol: h2"
+                    + " server or addresses to source, or use protocol: h2"
             ),
             (
                 ENFILE,

@@ -60,9 +60,7 @@ struct SessionFates: Equatable, Sendable {
                 removed.insert(Server(upstream: upstream.name, address: server.address))
             }
             guard let next else { continue }
-            if next.tls != upstream.tls || next.protocol != upstream.protocol || next.http2 != upstream.http2 {
-                respoken.insert(upstream.name)
-            }
+            if Self.howSpokenTo(next) != Self.howSpokenTo(upstream) { respoken.insert(upstream.name) }
         }
         for upstream in new.upstreams {
             let known = (before[upstream.name]?.servers ?? []).keyed(by: \.address)
@@ -76,6 +74,13 @@ struct SessionFates: Equatable, Sendable {
                 if action > .keep { states[Server(upstream: upstream.name, address: server.address)] = action }
             }
         }
+    }
+
+    /// `upstream` without what says whom to speak to, and when.
+    private static func howSpokenTo(_ upstream: UpstreamConfiguration) -> UpstreamConfiguration {
+        UpstreamConfiguration(
+            name: upstream.name, protocol: upstream.protocol, servers: [], tls: upstream.tls, http2: upstream.http2,
+            host: upstream.host, proxyProtocol: upstream.proxyProtocol, source: upstream.source)
     }
 
     /// `route` without what no WebSocket would notice once it is open: caps, which count new ones, the drafts that new

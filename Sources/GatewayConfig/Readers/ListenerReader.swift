@@ -18,11 +18,16 @@ struct ListenerReader {
         let protocols = section.node("protocols").flatMap(self.protocols)
         let overHTTP2 = section.flag("websocket_over_http2")
         let maxStreams = section.node("h2").flatMap(self.maxStreams)
-        if let entry = section.entry("proxy_protocol"), section.flag("proxy_protocol") == true {
-            context.report("proxy_protocol is not supported yet", at: entry.place)
-        }
+        let proxyProtocol = section.flag("proxy_protocol")
         let proxies = section.list("trusted_proxies", expecting: "a list of address blocks such as [10.0.0.0/8]")?
             .compactMap { context.value($0, expecting: "an address block such as 10.0.0.0/8", parse: IPPrefix.init) }
+        if proxyProtocol == true, section.node("trusted_proxies") == nil || proxies?.isEmpty == true,
+            let entry = section.entry("proxy_protocol")
+        {
+            context.report(
+                "proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]",
+                at: entry.place)
+        }
         let via = section.onOff("via")
         let underscores = section.word("underscores", Underscores.self)
         let encodedSlashes = section.word("encoded_slashes", EncodedSlashes.self)
@@ -30,8 +35,10 @@ struct ListenerReader {
         guard let name, let address else { return nil }
         return ListenerConfiguration(
             name: name.text, address: address, tls: tls, protocols: protocols ?? [.http2, .http1],
-            websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000, trustedProxies: proxies ?? [],
-            via: via ?? true, underscores: underscores ?? .drop, encodedSlashes: encodedSlashes ?? .pass, access: access
+            websocketOverHTTP2: overHTTP2 ?? true, maxStreams: maxStreams ?? 1000,
+            proxyProtocol: proxyProtocol ?? false,
+            trustedProxies: proxies ?? [], via: via ?? true, underscores: underscores ?? .drop,
+            encodedSlashes: encodedSlashes ?? .pass, access: access
         )
     }
 

@@ -20,6 +20,9 @@ struct UpstreamReader {
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
         if let node = section.node("h2") { upstream.http2 = http2(node) }
+        if let value = section.node("host").flatMap(self.host) { upstream.host = value }
+        if let value = section.word("proxy_protocol", SentProxyProtocol.self) { upstream.proxyProtocol = value }
+        upstream.source = source(section)
         section.refuse("sticky", "health_check")
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
@@ -28,6 +31,41 @@ struct UpstreamReader {
                 at: section.place)
         }
         return name != nil && servers != nil ? upstream : nil
+    }
+
+    private func host(_ node: YAMLNode) -> SentHost? {
+        let expected = "client, upstream or a host such as chat.example.com"
+        guard let scalar = context.text(node, expecting: expected) else { return nil }
+        switch scalar.text {
+        case "client": return .client
+        case "upstream": return .upstream
+        default: break
+        }
+        guard let authority = AddressText.authority(scalar.text) else {
+            let remedy = HostName.remedy(for: scalar.text)
+            context.report("expected \(expected), found \(scalar.shown)\(remedy)", at: scalar.place)
+            return nil
+        }
+        if let word = NearMiss.nearest(to: scalar.text, among: ["client", "upstream"]) {
+            context.warn(
+                "the servers get the host \(scalar.shown); did you mean \(quoted(word))?", at: scalar.place)
+        }
+        return .name(authority)
+    }
+
+    private func source(_ section: MappingReader) -> [String] {
+        let addresses =
+            section.list("source", expecting: "a list of this machine's addresses such as [10.0.0.7, 10.0.0.8]") ?? []
+        var seen: Set<IPPrefix> = []
+        return addresses.compactMap { node in
+            guard
+                let (text, bytes) = context.value(
+                    node, expecting: "an IP address such as 10.0.0.7",
+                    parse: { text in text.contains("/") ? nil : IPPrefix(text).map { (text.lowercased(), $0) } })
+            else { return nil }
+            if !seen.insert(bytes).inserted { context.report("\(text) is listed twice", at: node.place) }
+            return text
+        }
     }
 
     private func http2(_ node: YAMLNode) -> UpstreamHTTP2 {

@@ -29,6 +29,16 @@ enum AddressText {
         return .tcp(host: host.lowercased(), port: port)
     }
 
+    /// A host, with or without a port from 1 to 65535, as it stands in a URI: in lower case. nil: it is none.
+    static func authority(_ text: String) -> String? {
+        if HostName.isValid(text) || HostName.isBracketedV6(text) { return text.lowercased() }
+        guard let (host, port) = hostAndPort(text), isHost(host), port.utf8.count <= 5,
+            let number = Int(decimalDigits: port),
+            (1...65_535).contains(number)
+        else { return nil }
+        return text.lowercased()
+    }
+
     private static func unix(_ scalar: ScalarText, expected: String, context: ReadingContext) -> Address? {
         let path = scalar.text.dropFirst("unix:".count)
         guard !path.isEmpty else {

@@ -26,3 +26,16 @@ extension Address {
         }
     }
 }
+
+extension Address {
+    /// As `Host` names it: without the default port of the scheme (RFC 9110 §4.2). A unix socket has no name of its own,
+    /// and is `localhost` as with other proxies.
+    public func authority(isTLS: Bool) -> String {
+        switch self {
+        case .tcp(let host, let port):
+            let host = host.contains(":") ? "[\(host)]" : host
+            return port == (isTLS ? 443 : 80) ? host : "\(host):\(port)"
+        case .unix: return "localhost"
+        }
+    }
+}

@@ -12,7 +12,9 @@ public struct ListenerConfiguration: Equatable, Sendable {
     public var websocketOverHTTP2: Bool
     /// Streams a client may have open on one HTTP/2 connection: 1 to 100,000.
     public var maxStreams: Int
-    /// Peers whose `X-Forwarded-*`, `Forwarded` and `X-Request-Id` fields are believed.
+    /// Whether connections of trusted proxies begin with a header of the PROXY protocol.
+    public var proxyProtocol: Bool
+    /// Peers whose PROXY header, `X-Forwarded-*`, `Forwarded` and `X-Request-Id` fields are believed.
     public var trustedProxies: [IPPrefix]
     /// Whether requests say `Via` to the servers, and those that have been here before are refused (RFC 9110 §7.6.3).
     public var via: Bool
@@ -23,8 +25,9 @@ public struct ListenerConfiguration: Equatable, Sendable {
 
     public init(
         name: String, address: Address, tls: ListenerTLS? = nil, protocols: [ApplicationProtocol] = [.http2, .http1],
-        websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, trustedProxies: [IPPrefix] = [],
-        via: Bool = true, underscores: Underscores = .drop, encodedSlashes: EncodedSlashes = .pass,
+        websocketOverHTTP2: Bool = true, maxStreams: Int = 1000, proxyProtocol: Bool = false,
+        trustedProxies: [IPPrefix] = [], via: Bool = true, underscores: Underscores = .drop,
+        encodedSlashes: EncodedSlashes = .pass,
         access: UnixSocketAccess = UnixSocketAccess()
     ) {
         self.name = name
@@ -34,6 +37,7 @@ public struct ListenerConfiguration: Equatable, Sendable {
         self.protocols = protocols
         self.websocketOverHTTP2 = websocketOverHTTP2
         self.maxStreams = maxStreams
+        self.proxyProtocol = proxyProtocol
         self.trustedProxies = trustedProxies
         self.via = via
         self.underscores = underscores

@@ -29,12 +29,18 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     /// How often the addresses of named servers are looked up again.
     public var dnsRefresh: Duration
     public var http2: UpstreamHTTP2
+    /// What `Host` or `:authority` the servers get.
+    public var host: SentHost
+    public var proxyProtocol: SentProxyProtocol
+    /// IP addresses of this machine, without brackets, to connect from in turn; empty: the system chooses.
+    public var source: [String]
 
     public init(
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
         servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
-        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init()
+        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init(), host: SentHost = .client,
+        proxyProtocol: SentProxyProtocol = .off, source: [String] = []
     ) {
         self.name = name
         self.protocol = `protocol`
@@ -46,6 +52,9 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.retries = retries
         self.dnsRefresh = dnsRefresh
         self.http2 = http2
+        self.host = host
+        self.proxyProtocol = proxyProtocol
+        self.source = source
     }
 }
 

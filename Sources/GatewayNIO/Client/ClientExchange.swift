@@ -18,6 +18,8 @@ protocol ClientResponder: AnyObject {
     func endAnswer(isWhole: Bool)
     /// Whether more of a response should be sent now.
     var isWritable: Bool { get }
+    /// Of the connection: what it says of itself, or a header of the PROXY protocol said of it.
+    var endpoints: ConnectionEndpoints { get }
     /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
     ///
     /// - Throws: when the connection closed this very moment.
@@ -114,9 +116,11 @@ final class ClientExchange {
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
+        let namesClient = decision.upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(), loop: loop, logger: logger,
-            delegate: self)
+            upstream: decision.upstream, request: decision.upstreamRequest(),
+            client: namesClient ? responder?.endpoints.from(decision.forwarded.clientAddress) : nil, loop: loop,
+            logger: logger, delegate: self)
         state = .connecting(decision, attempt)
         attempt.start()
     }

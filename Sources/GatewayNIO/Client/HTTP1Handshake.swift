@@ -37,10 +37,12 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
     private var awaitsNonce = false
     /// What a client of hixie-76 gets behind the head of its answer, and what its session will be.
     private var hixie: (proof: [UInt8], settings: SessionSettings)?
+    /// What a header of the PROXY protocol said; nil: the connection speaks for itself.
+    var namedEndpoints: ConnectionEndpoints?
     /// Made with the first use, as it refers to this handler.
     private lazy var exchange = ClientExchange(
         listener: listener.configuration, version: .http1, loop: loop, responder: self,
-        peer: { [weak self] in ClientAddress(of: self?.context?.channel) })
+        peer: { [weak self] in self?.peer ?? .unix })
 
     init(listener: CompiledListener, loop: LoopContext) {
         self.listener = listener
@@ -57,6 +59,9 @@ final class HTTP1Handshake: ChannelDuplexHandler, RemovableChannelHandler {
         decoder = ByteToMessageHandler(
             HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding))
     }
+
+    /// The client, or the next hop on the way to it.
+    var peer: ClientAddress { namedEndpoints?.source ?? ClientAddress(of: context?.channel) }
 
     /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
     func addCodec() throws {
@@ -229,6 +234,8 @@ extension HTTP1Handshake: ClientResponder {
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    var endpoints: ConnectionEndpoints { namedEndpoints ?? ConnectionEndpoints(of: context?.channel) }
 
     /// Ends the writing half and waits for the client's end: closing with unread input would reset the connection,
     /// and could take the answer with it. What still comes is thrown away.

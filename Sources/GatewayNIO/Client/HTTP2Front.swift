@@ -16,16 +16,22 @@ final class HTTP2Front: HTTP2HandlerOwner {
     let loop: LoopContext
     let handler: HTTP2Handler
     private let peer: ClientAddress
+    private let named: ConnectionEndpoints?
     private var idleTimer: Scheduled<Void>?
     /// Runs while a frame is incomplete.
     private var frameTimer: Scheduled<Void>?
     private var isDraining = false
     private var knownStreams = 0
 
-    init(id: UInt64, listener accepted: CompiledListener, loop: LoopContext, peer: ClientAddress) {
+    /// - Parameter named: what a header of the PROXY protocol said.
+    init(
+        id: UInt64, listener accepted: CompiledListener, loop: LoopContext, peer: ClientAddress,
+        named: ConnectionEndpoints?
+    ) {
         self.accepted = accepted
         self.loop = loop
         self.peer = peer
+        self.named = named
         let limits = HTTP2Limits(
             maxStreams: accepted.configuration.maxStreams,
             maxHeaderListSize: loop.generation.configuration.limits.maxHeaderSize,
@@ -37,6 +43,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
     var listener: ListenerConfiguration {
         loop.generation.listener(accepted.configuration.name)?.configuration ?? accepted.configuration
     }
+
+    var endpoints: ConnectionEndpoints { named ?? ConnectionEndpoints(of: handler.channel) }
 
     private var connection: HTTP2Connection { handler.connection }
     var streamCount: Int { connection.streamCount }

@@ -170,6 +170,8 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
 
     var isWritable: Bool { stream.isWritable }
 
+    var endpoints: ConnectionEndpoints { front.endpoints }
+
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
         connection.respond(HTTPResponse(status: .ok, headerFields: response), on: stream)

@@ -120,10 +120,17 @@ struct ProxyDecision {
         fields.setFolding(.xRequestID, to: requestID)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
         // The route may set Host; it is no field of the value, but the request's authority.
-        let host = fields[.hostField] ?? upgrade.request.authority ?? ""
+        let host: String? =
+            switch (fields[.hostField], upstream.configuration.host) {
+            case (let host?, _): host
+            case (nil, .client): upgrade.request.authority ?? ""
+            case (nil, .upstream): nil
+            case (nil, .name(let name)): name
+            }
         fields[.hostField] = nil
         return UpstreamRequest(
-            path: PathRewriter.rewrite(target, by: route.rewrite), host: host, fields: fields,
+            path: PathRewriter.rewrite(target, by: route.rewrite), host: host ?? "", namesServer: host == nil,
+            fields: fields,
             clientKey: upgrade.key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
     }
 }

@@ -87,18 +87,18 @@ struct Upkeep: Sendable {
                     interval: Self.lookInterval, whileUnreachable: Self.unreachableInterval, now: now)
                 guard state != .down, isDue else { continue }
                 looks[id] = now
-                look(at: server, timeout: limit)
+                look(at: server, from: upstream.transport.sources, timeout: limit)
             }
         }
         return looks
     }
 
-    private func look(at server: LiveServer, timeout: TimeAmount) {
+    private func look(at server: LiveServer, from sources: SourceAddresses?, timeout: TimeAmount) {
         let logger = logger
         let eventLoop = eventLoop
         eventLoop.execute {
             let connector = ServerConnector(
-                server: server, transport: nil, timeout: timeout, eventLoop: eventLoop, protocols: []
+                server: server, transport: nil, sources: sources, timeout: timeout, eventLoop: eventLoop, protocols: []
             ) { _ in }
             connector.connect().whenComplete { result in
                 if case .success(let channel) = result { channel.close(promise: nil) }

@@ -96,8 +96,11 @@ final class Listener: Sendable {
         _ pipeline: ChannelPipeline.SynchronousOperations, for listener: CompiledListener, on loop: LoopContext
     ) throws {
         try pipeline.addHandler(TransportCounter(loop.counters))
-        if let tls = listener.tls { try pipeline.addHandler(tls.makeHandler()) }
         let http1 = HTTP1Handshake(listener: listener, loop: loop)
+        if listener.configuration.proxyProtocol {
+            try pipeline.addHandler(ProxyHeaderGate(http1: http1, listener: listener.configuration, loop: loop))
+        }
+        if let tls = listener.tls { try pipeline.addHandler(tls.makeHandler()) }
         let offersHTTP2 = listener.configuration.protocols.contains(.http2)
         if offersHTTP2 { try pipeline.addHandler(ProtocolChoice(http1: http1, listener: listener, loop: loop)) }
         try pipeline.addHandler(http1)

@@ -65,7 +65,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     private func switchToHTTP2(_ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
         let front = HTTP2Front(
-            id: loop.makeID(), listener: listener, loop: loop, peer: .init(of: context.channel))
+            id: loop.makeID(), listener: listener, loop: loop, peer: http1.peer, named: http1.namedEndpoints)
         // Before it the handshake's time runs and nothing is read.
         pipeline.removeHandler(http1, promise: nil)
         do {

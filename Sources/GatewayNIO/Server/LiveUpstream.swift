@@ -10,6 +10,13 @@ public final class LiveUpstream: Sendable {
     public let name: String
     private let servers = LiveRegistry<Address, LiveServer>()
     private let logger: Logger
+    /// How often there was no local port for a connection to one of its servers, counted for each address to connect from.
+    public let portsExhausted = SharedGauge()
+
+    /// An address to connect from can't be had.
+    func warn(_ failure: ForeignSource) {
+        logger.warning("source address can't be used", metadata: ["upstream": "\(name)", "reason": "\(failure)"])
+    }
 
     init(name: String, logger: Logger) {
         self.name = name

@@ -24,6 +24,8 @@ final class ServerConnector {
     private let server: LiveServer
     /// nil: only whether there is a connection is of interest; no TLS, and it is not counted.
     private let transport: UpstreamTransport?
+    private let client: ConnectionEndpoints?
+    private let sources: SourceAddresses?
     private let timeLimit: TimeAmount
     private let eventLoop: any EventLoop
     private let protocols: [ApplicationProtocol]
@@ -36,6 +38,8 @@ final class ServerConnector {
     private var tried: Set<SocketAddress> = []
     /// Attempts under way.
     private var channels: [Int: any Channel] = [:]
+    /// By attempt: where else to connect from.
+    private var sourcesLeft: [Int: ArraySlice<SocketAddress>] = [:]
     private var nextStep: Scheduled<Void>?
     /// What to say when nothing comes of it: of several failures the first that is the server's.
     private var failure: (any Error)?
@@ -44,14 +48,19 @@ final class ServerConnector {
     private var addresses: ServerAddresses { server.addresses }
 
     /// - Parameters:
+    ///   - client: named where connections begin with a header of the PROXY protocol; nil: there is no one client.
+    ///   - sources: where to connect from, without a transport.
     ///   - protocols: ALPN identifiers to offer over TLS.
     ///   - setUp: adds what is behind TLS; called once there is a connection.
     init(
-        server: LiveServer, transport: UpstreamTransport?, timeout: TimeAmount, eventLoop: any EventLoop,
+        server: LiveServer, transport: UpstreamTransport?, client: ConnectionEndpoints? = nil,
+        sources: SourceAddresses? = nil, timeout: TimeAmount, eventLoop: any EventLoop,
         protocols: [ApplicationProtocol],
         setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
     ) {
         self.transport = transport
+        self.client = client
+        self.sources = transport?.sources ?? sources
         timeLimit = timeout
         self.server = server
         self.eventLoop = eventLoop
@@ -81,6 +90,7 @@ final class ServerConnector {
         contestants = addresses.order(now: .now()).filter { !tried.contains($0) }
         guard !contestants.isEmpty else { return lookUp() }
         tried.formUnion(contestants)
+        sourcesLeft = [:]
         race = ConnectionRace(count: contestants.count)
         step()
     }
@@ -116,8 +126,24 @@ final class ServerConnector {
     }
 
     private func begin(_ attempt: Int) {
+        guard let sources else { return begin(attempt, from: nil) }
+        var left = sourcesLeft[attempt] ?? sources.order(towards: contestants[attempt])[...]
+        let source = left.popFirst()
+        sourcesLeft[attempt] = left
+        begin(attempt, from: source)
+    }
+
+    /// - Parameter source: nil: the system chooses.
+    private func begin(_ attempt: Int, from source: SocketAddress?) {
         let this = NIOLoopBound(self, eventLoop: eventLoop)
-        ClientBootstrap(group: eventLoop)
+        var bootstrap = ClientBootstrap(group: eventLoop)
+        if let source {
+            bootstrap = bootstrap.bind(to: source)
+            if SourceAddresses.hasSocketOption {
+                bootstrap = bootstrap.channelOption(SourceAddresses.socketOption, value: 1)
+            }
+        }
+        bootstrap
             .connectTimeout(deadline - .now())
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -129,8 +155,11 @@ final class ServerConnector {
             .connect(to: contestants[attempt])
             .whenComplete { result in
                 switch result {
-                case .success(let channel): this.value.connected(attempt, channel)
-                case .failure(let error): this.value.failed(attempt, error)
+                case .success(let channel):
+                    if let source { this.value.sources?.worked(source) }
+                    this.value.connected(attempt, channel)
+                case .failure(let error):
+                    this.value.failed(attempt, error, from: source)
                 }
             }
     }
@@ -143,6 +172,11 @@ final class ServerConnector {
             let server = server
             server.connections.add(1)
             channel.closeFuture.whenComplete { _ in server.connections.add(-1) }
+        }
+        if let beginning = transport?.beginning(naming: client), !beginning.isEmpty {
+            // Before there is anything else in the pipeline.
+            channel.write(ByteBuffer(bytes: beginning), promise: nil)
+            channel.flush()
         }
         do {
             let pipeline = channel.pipeline.syncOperations
@@ -159,9 +193,12 @@ final class ServerConnector {
         }
     }
 
-    private func failed(_ attempt: Int, _ error: any Error) {
+    private func failed(_ attempt: Int, _ error: any Error, from source: SocketAddress?) {
         channels[attempt] = nil
         guard !isOver else { return }
+        let error = noted(error, from: source)
+        let lacksSource = (error as? IOError)?.errnoCode == EADDRNOTAVAIL || error is ForeignSource
+        if lacksSource, sourcesLeft[attempt]?.isEmpty == false { return begin(attempt) }
         let isLackOfResources = (error as? IOError)?.isLackOfResources == true
         // Towards another address there may be a port; of the rest there is none for that either.
         if isLackOfResources, (error as? IOError)?.errnoCode != EADDRNOTAVAIL { return end(error) }
@@ -169,6 +206,21 @@ final class ServerConnector {
         if failure == nil || (failure as? IOError)?.isLackOfResources == true { failure = error }
         race.failed(attempt)
         step()
+    }
+
+    /// What a failure means where it is one of this end's address: its ports are used up, or it is not this machine's.
+    private func noted(_ error: any Error, from source: SocketAddress?) -> any Error {
+        // Without the option the port is chosen with `bind`, and EADDRINUSE is what that says.
+        guard let error = error as? IOError,
+            error.errnoCode == EADDRNOTAVAIL || (source != nil && error.errnoCode == EADDRINUSE)
+        else { return error }
+        if let source, error.errnoCode == EADDRNOTAVAIL, !SourceAddresses.isLocal(source) {
+            let failure = ForeignSource(address: source.ipAddress ?? "")
+            if sources?.isForeign(source) == true { server.upstream.warn(failure) }
+            return failure
+        }
+        server.upstream.portsExhausted.add(1)
+        return IOError(errnoCode: EADDRNOTAVAIL, reason: "connect")
     }
 
     private func end(_ error: any Error) {

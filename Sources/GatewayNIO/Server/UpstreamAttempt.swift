@@ -37,6 +37,7 @@ protocol UpstreamAttemptDelegate: AnyObject {
 final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private let upstream: Upstream
     private let request: UpstreamRequest
+    private let client: ConnectionEndpoints?
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
@@ -48,12 +49,14 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private var connector: ServerConnector?
     private var isOver = false
 
+    /// - Parameter client: what a header of the PROXY protocol is to say; nil: nothing.
     init(
-        upstream: Upstream, request: UpstreamRequest, loop: LoopContext, logger: Logger,
+        upstream: Upstream, request: UpstreamRequest, client: ConnectionEndpoints?, loop: LoopContext, logger: Logger,
         delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
         self.request = request
+        self.client = client
         self.loop = loop
         self.logger = logger
         self.delegate = delegate
@@ -103,16 +106,23 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         }
     }
 
+    private func request(to server: LiveServer) -> UpstreamRequest {
+        guard request.namesServer else { return request }
+        var request = request
+        request.host = server.address.authority(isTLS: upstream.transport.tls != nil)
+        return request
+    }
+
     private func askOverHTTP2(_ server: LiveServer) {
         let pool = loop.pool(of: upstream, server: server)
-        let stream = HTTP2UpstreamStream(request: request, pool: pool, delegate: self)
+        let stream = HTTP2UpstreamStream(request: request(to: server), pool: pool, delegate: self)
         current?.leg = stream
         if !pool.place(stream) { serverIsFull(stream) }
     }
 
     private func askOverHTTP1(_ server: LiveServer) {
         let connector = ServerConnector(
-            server: server, transport: upstream.transport,
+            server: server, transport: upstream.transport, client: client,
             timeout: TimeAmount(upstream.configuration.connectTimeout), eventLoop: loop.eventLoop, protocols: [.http1]
         ) { [self] pipeline in try addHandshake(to: pipeline, server: server) }
         self.connector = connector
@@ -126,7 +136,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
     private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: LiveServer) throws {
         let handshake = UpstreamHandshake(
-            request: request, isTLS: upstream.transport.tls != nil,
+            request: request(to: server), isTLS: upstream.transport.tls != nil,
             timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
         // Before it speaks: what comes of it may be told at once.
         current?.leg = handshake

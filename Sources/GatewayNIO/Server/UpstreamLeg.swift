@@ -8,6 +8,8 @@ import WebSocketCore
 struct UpstreamRequest {
     var path: String
     var host: String
+    /// Whether the server's own name is to become the host.
+    var namesServer = false
     /// Without those that belong to the handshake itself.
     var fields: HTTPFields
     /// The client's `Sec-WebSocket-Key`; nil: it came over HTTP/2.

@@ -1,4 +1,5 @@
 import GatewayConfig
+import GatewayPolicy
 import NIOCore
 import NIOSSL
 
@@ -8,6 +9,10 @@ final class UpstreamTransport: Sendable {
     let `protocol`: UpstreamConfiguration.ServerProtocol
     let http2: UpstreamHTTP2
     let tls: UpstreamTLS?
+    private let proxyProtocol: SentProxyProtocol
+    private let source: [String]
+    /// nil: the system chooses.
+    let sources: SourceAddresses?
     private let stamp: FileStamp?
     /// TLS contexts by what they offer; empty: cleartext.
     private let contexts: [[ApplicationProtocol]: NIOSSLContext]
@@ -20,7 +25,8 @@ final class UpstreamTransport: Sendable {
     ) throws -> UpstreamTransport {
         let stamp = configuration.tls?.ca.flatMap { FileStamp(path: $0) }
         if let previous, previous.protocol == configuration.protocol, previous.http2 == configuration.http2,
-            previous.tls == configuration.tls, previous.stamp == stamp
+            previous.tls == configuration.tls, previous.stamp == stamp,
+            previous.proxyProtocol == configuration.proxyProtocol, previous.source == configuration.source
         {
             return previous
         }
@@ -31,6 +37,9 @@ final class UpstreamTransport: Sendable {
         self.protocol = configuration.protocol
         http2 = configuration.http2
         tls = configuration.tls
+        proxyProtocol = configuration.proxyProtocol
+        source = configuration.source
+        sources = SourceAddresses(configuration.source)
         self.stamp = stamp
         var contexts: [[ApplicationProtocol]: NIOSSLContext] = [:]
         for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
@@ -49,6 +58,17 @@ final class UpstreamTransport: Sendable {
             }
         }
         self.contexts = contexts
+    }
+
+    /// What a connection begins with, before TLS; empty: nothing.
+    ///
+    /// - Parameter client: nil: there is no one client.
+    func beginning(naming client: ConnectionEndpoints?) -> [UInt8] {
+        switch proxyProtocol {
+        case .off: []
+        case .v1: ProxyHeader.bytes(version: .v1, naming: client)
+        case .v2: ProxyHeader.bytes(version: .v2, naming: client)
+        }
     }
 
     /// nil: cleartext.

@@ -41,7 +41,7 @@ public enum ConnectFailure {
             "the connection was reset by the server, or by something in between"
         case EADDRNOTAVAIL:
             "every local port is in use towards this server; widen net.ipv4.ip_local_port_range with sysctl,"
-                + " add a server, or use protocol: h2"
+                + " add a server or addresses to source, or use protocol: h2"
         case EACCES, EPERM:
             "permission denied; a unix socket has to be writable for the process, and over TCP a firewall or route of"
                 + " this machine forbids it"
