@@ -20,7 +20,8 @@ struct UpstreamReader {
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
         if let node = section.node("h2") { upstream.http2 = http2(node) }
-        section.refuse("sticky", "health_check")
+        upstream.healthCheck = section.node("health_check").flatMap(HealthCheckReader(context: context).read)
+        section.refuse("sticky")
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(

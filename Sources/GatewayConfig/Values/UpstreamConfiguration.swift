@@ -29,12 +29,14 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     /// How often the addresses of named servers are looked up again.
     public var dnsRefresh: Duration
     public var http2: UpstreamHTTP2
+    /// nil: servers are known by their clients, and by a look now and then.
+    public var healthCheck: HealthCheck?
 
     public init(
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
         servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
-        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init()
+        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init(), healthCheck: HealthCheck? = nil
     ) {
         self.name = name
         self.protocol = `protocol`
@@ -46,6 +48,7 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.retries = retries
         self.dnsRefresh = dnsRefresh
         self.http2 = http2
+        self.healthCheck = healthCheck
     }
 }
 
