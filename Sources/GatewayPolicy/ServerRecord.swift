@@ -139,7 +139,8 @@ public final class ServerRecord: Sendable {
     /// One that passes ends the rest of a server that could not be reached, and of one that was unhealthy until now;
     /// that of a server that failed a client otherwise goes on.
     ///
-    /// - Returns: how the server stands from now on, if that is another way than before.
+    /// - Returns: how the server stands from now on, if that is news: no more than nothing was known of one that turns
+    ///   out to be healthy.
     public func checked(
         _ outcome: ServerHealth.Outcome, by check: HealthCheck, now: NIODeadline
     ) -> ServerHealth.Standing? {
@@ -153,7 +154,7 @@ public final class ServerRecord: Sendable {
                 state.lastTry = now
                 if state.isUnreachable || before == .unhealthy && after == .healthy { Self.wake(&state) }
             }
-            return after == before ? nil : after
+            return after == before || before == .unknown && after == .healthy ? nil : after
         }
     }
 

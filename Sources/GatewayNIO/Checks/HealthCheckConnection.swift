@@ -60,18 +60,19 @@ final class HealthCheckConnection: ChannelInboundHandler {
     }
 
     func start() {
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        timer = eventLoop.scheduleTask(in: TimeAmount(target.check.timeout)) { this.value.timedOut() }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleTask(in: TimeAmount(target.check.timeout)) { bound.value.timedOut() }
         let connector = ServerConnector(
             server: target.server, transport: target.transport, timeout: TimeAmount(target.check.timeout),
             eventLoop: eventLoop, protocols: usesHTTP2 ? [.http2] : [.http1], isCounted: false
-        ) { pipeline in try pipeline.addHandler(this.value) }
+        ) { pipeline in try pipeline.addHandler(bound.value) }
         self.connector = connector
         connector.connect().whenComplete { result in
-            let this = this.value
+            let this = bound.value
             this.connector = nil
             switch result {
-            case .success:
+            case .success(let channel):
+                channel.closeFuture.whenComplete { _ in bound.value.end() }
                 if this.target.transport.tls == nil { this.connected() } else { this.phase = .handshake }
             case .failure(let error):
                 this.failed(error)
@@ -188,6 +189,5 @@ final class HealthCheckConnection: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         if let lastError { failed(lastError) }
         conclude(.failed("the server ended the connection before its answer"))
-        end()
     }
 }
