@@ -196,7 +196,8 @@ public final class ServerRecord: Sendable {
     public func snapshot(now: NIODeadline) -> ServerState {
         let state = read()
         return ServerState(
-            healthy: state.consecutiveFailures == 0 && state.health?.standing != .unhealthy, isResting: state.availableFrom > now, isDrained: state.isDrained,
+            healthy: state.consecutiveFailures == 0 && state.health?.standing != .unhealthy,
+            isResting: state.availableFrom > now, isDrained: state.isDrained,
             active: state.active, failuresTotal: state.failuresTotal)
     }
 }

@@ -35,7 +35,8 @@ public final class ServerSelector: Sendable {
                 let server = servers[index]
                 guard server.state == .active, !excluding.contains(server.address) else { return nil }
                 let state = records[index].read()
-                return state.isDrained || state.health?.standing == .unhealthy ? nil : Candidate(index: index, server: server, state: state)
+                return state.isDrained || state.health?.standing == .unhealthy
+                    ? nil : Candidate(index: index, server: server, state: state)
             }
             guard !candidates.isEmpty else { return .failure(.noneLeft) }
             var open = candidates.filter { !$0.isFull }

@@ -22,7 +22,10 @@ import Testing
             "{ websocket: true, path: /live, host: \"A.example:8080\" }",
             HealthCheck(kind: .webSocket(path: "/live"), host: "a.example:8080")
         ),
-        ("{ path: /, host: \"[::1]:80\" }", HealthCheck(kind: .http(path: "/", statuses: [200...399]), host: "[::1]:80")),
+        (
+            "{ path: /, host: \"[::1]:80\" }",
+            HealthCheck(kind: .http(path: "/", statuses: [200...399]), host: "[::1]:80")
+        ),
     ])
     func isRead(text: String, expected: HealthCheck) throws {
         #expect(try parse(.upstream, "health_check: \(text)").upstreams.map(\.healthCheck) == [expected])
@@ -34,8 +37,14 @@ import Testing
             "4:19: error: expected a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} for a connection alone, found \"true\""
         ),
         ("{ pth: / }", "4:21: error: unknown key \"pth\"; did you mean \"path\"?"),
-        ("{ path: health }", "4:27: error: expected a path that starts with /, with or without a query, found \"health\""),
-        ("{ path: \"/a#b\" }", "4:27: error: expected a path that starts with /, with or without a query, found \"/a#b\""),
+        (
+            "{ path: health }",
+            "4:27: error: expected a path that starts with /, with or without a query, found \"health\""
+        ),
+        (
+            "{ path: \"/a#b\" }",
+            "4:27: error: expected a path that starts with /, with or without a query, found \"/a#b\""
+        ),
         (
             "{ path: \"/a b\" }",
             "4:27: error: expected a path that starts with /, with or without a query, found \"/a b\""
@@ -99,6 +108,7 @@ import Testing
         ("{ websocket: true, path: /live, interval: 150ms }", "WebSocket /live every 150ms"),
     ])
     func isDescribed(text: String, expected: String) throws {
-        #expect(try parse(.upstream, "health_check: \(text)").upstreams.map { $0.healthCheck?.description } == [expected])
+        #expect(
+            try parse(.upstream, "health_check: \(text)").upstreams.map { $0.healthCheck?.description } == [expected])
     }
 }

@@ -31,7 +31,8 @@ struct HealthExchangeTests {
         let exchange = try Self.exchange(Self.get)
         #expect(
             exchange.takeOutput().map { String(buffer: $0) }
-                == "GET /live?a HTTP/1.1\r\nHost: [::1]:80\r\nUser-Agent: sluice-health-check\r\nConnection: close\r\n\r\n")
+                == "GET /live?a HTTP/1.1\r\nHost: [::1]:80\r\nUser-Agent: sluice-health-check\r\nConnection: close\r\n\r\n"
+        )
         #expect(exchange.takeOutput() == nil)
     }
 
@@ -70,7 +71,9 @@ struct HealthExchangeTests {
         let exchange = try Self.exchange(.webSocket(path: "/ws"), host: "a.example")
         let text = exchange.takeOutput().map { String(buffer: $0) } ?? ""
         #expect(text.hasPrefix("GET /ws HTTP/1.1\r\nHost: a.example\r\n"))
-        for line in ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: \(Self.key)", "Sec-WebSocket-Version: 13"] {
+        for line in [
+            "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: \(Self.key)", "Sec-WebSocket-Version: 13",
+        ] {
             #expect(text.lowercased().contains("\r\n\(line.lowercased())\r\n"))
         }
     }

@@ -262,7 +262,9 @@ def test_a_websocket_that_is_closed_at_once(gateway, wire):
 
 
 @pytest.mark.parametrize("kind", [{"path": "/"}, {}])
-def test_over_tls(gateway, health_server, site, authority, kind):
+def test_over_tls(gateway, health_server, authority, kind):
+    # For no address: one of those would do, whatever name is expected.
+    site = authority.issue("named", ["localhost"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(site.certificate, site.private_key)
     server = health_server(tls=context)
@@ -298,6 +300,24 @@ def test_over_http2(gateway, http2_backend, site, authority, has_tls):
     assert check["reason"].startswith("status is ")
     running.reload(checked(server.address, upstream=upstream))
     becomes(running, server.address, "healthy")
+
+
+def test_a_server_without_websockets_over_http2(gateway, http2_backend):
+    server = http2_backend(extended_connect=False)
+    running = gateway(checked(server.address, upstream={"protocol": "h2"}, websocket=True))
+    check = becomes(running, server.address, "unhealthy")
+    assert check["reason"] == "the server's SETTINGS lack ENABLE_CONNECT_PROTOCOL (RFC 8441)"
+    running.reload(checked(server.address, upstream={"protocol": "h2"}, path="/", status="200-599"))
+    becomes(running, server.address, "healthy")
+
+
+@pytest.mark.parametrize("kind", [{"path": "/"}, {}])
+def test_a_server_that_does_not_choose_http2(gateway, health_server, site, authority, kind):
+    context, tls = secured(authority, site, "http/1.1")
+    server = health_server(tls=context)
+    running = gateway(checked(server.address, upstream={"protocol": "h2", "tls": tls}, **kind))
+    check = becomes(running, server.address, "unhealthy")
+    assert check["reason"] == "the server chose nothing by ALPN, expected h2"
 
 
 def test_nothing_listens(gateway, wire):

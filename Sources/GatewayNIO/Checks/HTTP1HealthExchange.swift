@@ -46,9 +46,7 @@ final class HTTP1HealthExchange: HealthExchange {
 
     private func readHead(_ bytes: inout ByteBuffer) {
         let end = scan.end(in: bytes.readableBytesView)
-        guard scan.beginning.elementsEqual("HTTP/1.".utf8.prefix(scan.beginning.count), by: ==)
-            || scan.beginning.starts(with: "HTTP/1.".utf8)
-        else { return fail("the answer is no HTTP/1.1") }
+        guard zip(scan.beginning, "HTTP/1.".utf8).allSatisfy(==) else { return fail("the answer is no HTTP/1.1") }
         guard let end, var part = bytes.readSlice(length: end) else {
             head.writeBuffer(&bytes)
             return
@@ -86,10 +84,12 @@ final class HTTP1HealthExchange: HealthExchange {
         var fields = HTTPFields()
         for line in head.readableBytesView.split(separator: UInt8(ascii: "\n")).dropFirst() {
             let text = String(decoding: line, as: UTF8.self)
-            guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), let name = HTTPField.Name(String(text[..<colon]))
+            guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
+                let name = HTTPField.Name(String(text[..<colon]))
             else { continue }
             let value = text[text.utf8.index(after: colon)...].trimmingPrefix { $0 == " " || $0 == "\t" }
-            fields.append(HTTPField(name: name, value: value.hasSuffix("\r") ? String(value.dropLast()) : String(value)))
+            fields.append(
+                HTTPField(name: name, value: value.hasSuffix("\r") ? String(value.dropLast()) : String(value)))
         }
         return fields
     }

@@ -72,6 +72,7 @@ final class HealthCheckConnection: ChannelInboundHandler {
             this.connector = nil
             switch result {
             case .success(let channel):
+                // A channel that is closed in the turn in which it connects does not become inactive.
                 channel.closeFuture.whenComplete { _ in bound.value.end() }
                 if this.target.transport.tls == nil { this.connected() } else { this.phase = .handshake }
             case .failure(let error):
