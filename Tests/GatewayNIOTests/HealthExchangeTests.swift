@@ -136,7 +136,7 @@ struct HealthExchangeTests {
         ("HTTP/1.1 200 OK\r\n\r\n", "status is 200, expected 101"),
         (
             upgraded.replacing("s3pP", with: "s3pQ") + "\r\n",
-            "Sec-WebSocket-Accept is another value, expected the hash of Sec-WebSocket-Key"
+            "Sec-WebSocket-Accept is another value, of 28 bytes, expected the hash of Sec-WebSocket-Key"
         ),
         (
             "\(upgraded)Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
