@@ -23,9 +23,9 @@ public final class ServerSelector: Sendable {
     /// The server for the next connection; its place is taken until the permit is released.
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
-    /// weight, equals take turns. Servers that are drained, down, or
-    /// unhealthy by their checks are left out, and so are those at
-    /// their `max_connections` and those that rest, unless there is no other: then it is the one whose rest ends first.
+    /// weight, equals take turns. Servers that are drained, down, or unhealthy by their checks are left out,
+    /// and so are those at their `max_connections` and those that rest, unless there is no other: then it is the one
+    /// whose rest ends first.
     ///
     /// - Parameter excluding: servers that this request has tried.
     public func pick(excluding: Set<Address> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
