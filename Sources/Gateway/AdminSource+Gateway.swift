@@ -119,7 +119,12 @@ extension ProcessState {
                         .init(
                             state: server?.state(of: live, in: upstream.name) ?? "active", healthy: state.healthy,
                             active: state.active, connections: live.connections.value, streams: live.streams.value,
-                            failuresTotal: state.failuresTotal)
+                            failuresTotal: state.failuresTotal,
+                            check: live.record.health.map { health in
+                                .init(
+                                    state: health.standing.rawValue, reason: health.latest?.failure,
+                                    lastSeconds: health.latest?.seconds)
+                            })
                     )
                 })
         }

@@ -64,7 +64,8 @@ private struct ConfigurationSummary {
                     server.state == .active ? "\(server.address)" : "\(server.address) \(server.state.rawValue)"
                 }, none: "no servers")
             let version = upstream?.protocol ?? .http1
-            return "\(name) (\(version == .http1 ? "" : "\(version.rawValue): ")\(servers))"
+            let check = upstream?.healthCheck.map { "; \($0)" } ?? ""
+            return "\(name) (\(version == .http1 ? "" : "\(version.rawValue): ")\(servers)\(check))"
         case .redirect(let status, let location): return "\(status) \(location)"
         case .respond(let response): return "\(response.status)"
         }

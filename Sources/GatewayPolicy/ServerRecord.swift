@@ -22,6 +22,8 @@ public final class ServerRecord: Sendable {
         var lastTry: NIODeadline?
         /// Somebody asked for it to be drained.
         var isDrained = false
+        /// What checks say; nil: none are made.
+        var health: ServerHealth?
         /// Smooth weighted round robin: grows by the weight each time, the winner pays what all got.
         var credit = 0
 
@@ -130,6 +132,53 @@ public final class ServerRecord: Sendable {
     /// Whether no connection came about the last time one was tried.
     public var isUnreachable: Bool { state.withLock { $0.isUnreachable } }
 
+    // MARK: Checks
+
+    /// A check has come to an end.
+    ///
+    /// One that passes ends the rest of a server that could not be reached, and of one that was unhealthy until now;
+    /// that of a server that failed a client otherwise goes on.
+    ///
+    /// - Returns: how the server stands from now on, if that is news: no more than nothing was known of one that turns
+    ///   out to be healthy.
+    public func checked(
+        _ outcome: ServerHealth.Outcome, by check: HealthCheck, now: NIODeadline
+    ) -> ServerHealth.Standing? {
+        state.withLock { state in
+            var health = state.health ?? ServerHealth()
+            let before = health.standing
+            health.note(outcome, unhealthyAfter: check.unhealthyAfter, healthyAfter: check.healthyAfter)
+            state.health = health
+            let after = health.standing
+            if outcome.hasPassed {
+                state.lastTry = now
+                if state.isUnreachable || before == .unhealthy && after == .healthy { Self.wake(&state) }
+            }
+            return after == before || before == .unknown && after == .healthy ? nil : after
+        }
+    }
+
+    /// Checks are made from now on, or in another way: how the server stands remains, how often in a row is counted
+    /// anew.
+    public func checksBegin() {
+        state.withLock { state in
+            var health = state.health ?? ServerHealth()
+            health.forgetRow()
+            state.health = health
+        }
+    }
+
+    /// No checks are made any more: looks have to find out how the server stands.
+    public func checksEnd() {
+        state.withLock { state in
+            state.health = nil
+            state.lastTry = nil
+        }
+    }
+
+    /// What checks say; nil: none are made.
+    public var health: ServerHealth? { state.withLock { $0.health } }
+
     // MARK: Draining
 
     /// Whether somebody asked for it to be drained.
@@ -147,14 +196,15 @@ public final class ServerRecord: Sendable {
     public func snapshot(now: NIODeadline) -> ServerState {
         let state = read()
         return ServerState(
-            healthy: state.consecutiveFailures == 0, isResting: state.availableFrom > now, isDrained: state.isDrained,
+            healthy: state.consecutiveFailures == 0 && state.health?.standing != .unhealthy,
+            isResting: state.availableFrom > now, isDrained: state.isDrained,
             active: state.active, failuresTotal: state.failuresTotal)
     }
 }
 
 /// How one server of an upstream stands at one moment.
 public struct ServerState: Equatable, Sendable {
-    /// Whether it did not fail since it last answered.
+    /// Whether it did not fail since it last answered, and its checks don't call it unhealthy.
     public var healthy: Bool
     /// Whether it is left alone for now, as it failed.
     public var isResting: Bool

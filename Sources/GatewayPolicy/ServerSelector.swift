@@ -23,8 +23,9 @@ public final class ServerSelector: Sendable {
     /// The server for the next connection; its place is taken until the permit is released.
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
-    /// weight, equals take turns. Servers that are drained or down are left out, and so are those at their
-    /// `max_connections` and those that rest, unless there is no other: then it is the one whose rest ends first.
+    /// weight, equals take turns. Servers that are drained, down, or unhealthy by their checks are left out,
+    /// and so are those at their `max_connections` and those that rest, unless there is no other: then it is the one
+    /// whose rest ends first.
     ///
     /// - Parameter excluding: servers that this request has tried.
     public func pick(excluding: Set<Address> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
@@ -34,7 +35,8 @@ public final class ServerSelector: Sendable {
                 let server = servers[index]
                 guard server.state == .active, !excluding.contains(server.address) else { return nil }
                 let state = records[index].read()
-                return state.isDrained ? nil : Candidate(index: index, server: server, state: state)
+                return state.isDrained || state.health?.standing == .unhealthy
+                    ? nil : Candidate(index: index, server: server, state: state)
             }
             guard !candidates.isEmpty else { return .failure(.noneLeft) }
             var open = candidates.filter { !$0.isFull }

@@ -199,6 +199,17 @@ public struct PrometheusText: Sendable {
             snapshot.upstreams.sorted { $0.key < $1.key }.map {
                 ([("upstream", $0.key)], "\($0.value.portsExhaustedTotal)")
             })
+        // None for those that are not checked, and before it is known.
+        writeServers("upstream_server_check_healthy", .gauge, "1 if the server's checks call it healthy, 0 if not.") {
+            switch $0.check?.state {
+            case "healthy": "1"
+            case "unhealthy": "0"
+            default: nil
+            }
+        }
+        writeServers("upstream_server_check_seconds", .gauge, "Time that the latest check took.") {
+            $0.check?.lastSeconds.map { "\($0)" }
+        }
     }
 
     private mutating func writeRoutes(_ name: String, _ kind: Kind, _ help: String, value: (RouteSnapshot) -> String) {
@@ -206,11 +217,11 @@ public struct PrometheusText: Sendable {
     }
 
     private mutating func writeServers(
-        _ name: String, _ kind: Kind, _ help: String, value: (UpstreamSnapshot.Server) -> String
+        _ name: String, _ kind: Kind, _ help: String, value: (UpstreamSnapshot.Server) -> String?
     ) {
         let samples = snapshot.upstreams.sorted { $0.key < $1.key }.flatMap { upstream, state in
-            state.servers.sorted { $0.key < $1.key }.map { address, server -> Sample in
-                ([("upstream", upstream), ("server", address)], value(server))
+            state.servers.sorted { $0.key < $1.key }.compactMap { address, server -> Sample? in
+                value(server).map { ([("upstream", upstream), ("server", address)], $0) }
             }
         }
         write(name, kind, help, samples)

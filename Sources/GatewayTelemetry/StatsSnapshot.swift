@@ -81,9 +81,12 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         /// Streams on those that are HTTP/2.
         public var streams: Int
         public var failuresTotal: Int
+        /// nil: no checks are made.
+        public var check: Check?
 
         public init(
-            state: String = "active", healthy: Bool, active: Int, connections: Int, streams: Int = 0, failuresTotal: Int
+            state: String = "active", healthy: Bool, active: Int, connections: Int, streams: Int = 0,
+            failuresTotal: Int, check: Check? = nil
         ) {
             self.state = state
             self.healthy = healthy
@@ -91,11 +94,33 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
             self.connections = connections
             self.streams = streams
             self.failuresTotal = failuresTotal
+            self.check = check
         }
 
         enum CodingKeys: String, CodingKey {
-            case state, healthy, active, connections, streams
+            case state, healthy, active, connections, streams, check
             case failuresTotal = "failures_total"
+        }
+    }
+
+    /// What the checks of one server say.
+    public struct Check: Encodable, Equatable, Sendable {
+        /// `healthy`, `unhealthy`, or `unknown` before the first one says so.
+        public var state: String
+        /// Why the latest check failed; nil: it passed, or there was none.
+        public var reason: String?
+        /// How long the latest check took; nil: there was none.
+        public var lastSeconds: Double?
+
+        public init(state: String, reason: String?, lastSeconds: Double?) {
+            self.state = state
+            self.reason = reason
+            self.lastSeconds = lastSeconds
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case state, reason
+            case lastSeconds = "last_seconds"
         }
     }
 
@@ -113,7 +138,7 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
             Server(
                 state: first.state, healthy: first.healthy || second.healthy, active: first.active &+ second.active,
                 connections: first.connections &+ second.connections, streams: first.streams &+ second.streams,
-                failuresTotal: first.failuresTotal &+ second.failuresTotal)
+                failuresTotal: first.failuresTotal &+ second.failuresTotal, check: first.check ?? second.check)
         }
     }
 

@@ -115,7 +115,6 @@ import Testing
             "4:14: error: expected round_robin, least_connections, random_two or hash, found \"round-robin\"; did you mean \"round_robin\"?"
         ),
         ("sticky: { cookie: a }", "4:5: error: sticky is not supported yet"),
-        ("health_check: {}", "4:5: error: health_check is not supported yet"),
         ("h2: { max_connections: 0 }", "4:28: error: expected a number from 1 to 100, found \"0\""),
         ("h2: { max_streams: 100001 }", "4:24: error: expected a number from 1 to 100000, found \"100001\""),
         ("h2: { idle_timeout: 0s }", "4:25: error: expected a duration longer than 0s"),

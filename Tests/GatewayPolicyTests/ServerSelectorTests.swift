@@ -264,7 +264,7 @@ struct NumberedServers: Sendable {
 }
 
 extension ServerPermit {
-    fileprivate var number: Int? {
+    var number: Int? {
         guard case .tcp(let host, _) = server.address else { return nil }
         return host.split(separator: ".").last.flatMap { Int($0) }
     }

@@ -23,7 +23,8 @@ struct UpstreamReader {
         if let value = section.node("host").flatMap(self.host) { upstream.host = value }
         if let value = section.word("proxy_protocol", SentProxyProtocol.self) { upstream.proxyProtocol = value }
         upstream.source = source(section)
-        section.refuse("sticky", "health_check")
+        upstream.healthCheck = section.node("health_check").flatMap(HealthCheckReader(context: context).read)
+        section.refuse("sticky")
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(

@@ -34,13 +34,16 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var proxyProtocol: SentProxyProtocol
     /// IP addresses of this machine, without brackets, to connect from in turn; empty: the system chooses.
     public var source: [String]
+    /// nil: servers are known by their clients, and by a look now and then.
+    public var healthCheck: HealthCheck?
 
     public init(
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
         servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
         dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init(), host: SentHost = .client,
-        proxyProtocol: SentProxyProtocol = .off, source: [String] = []
+        proxyProtocol: SentProxyProtocol = .off, source: [String] = [],
+        healthCheck: HealthCheck? = nil
     ) {
         self.name = name
         self.protocol = `protocol`
@@ -55,6 +58,7 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.host = host
         self.proxyProtocol = proxyProtocol
         self.source = source
+        self.healthCheck = healthCheck
     }
 }
 

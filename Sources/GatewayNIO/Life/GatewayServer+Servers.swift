@@ -14,6 +14,7 @@ extension GatewayServer {
                 guard server.state == .active, let live = upstream.server(server.address) else { return false }
                 let state = live.record.snapshot(now: now)
                 return !state.isDrained && !state.isResting && !live.record.isUnreachable
+                    && live.record.health?.standing != .unhealthy
             }
         }
     }

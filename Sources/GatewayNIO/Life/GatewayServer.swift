@@ -14,6 +14,7 @@ public final class GatewayServer: Sendable {
     let loops: [LoopHandle]
     private let state: Mutex<State>
     private let upkeep: Task<Void, Never>
+    private let healthChecks: HealthChecks
 
     private struct State {
         var generation: Generation
@@ -64,6 +65,8 @@ public final class GatewayServer: Sendable {
         self.state = Mutex(state)
         let eventLoop = loops[0].eventLoop
         upkeep = Task { await Upkeep(eventLoop: eventLoop, logger: process.logger).run { current.value } }
+        healthChecks = HealthChecks(eventLoop: eventLoop, logger: process.logger)
+        healthChecks.follow(current.value)
     }
 
     private let current: CurrentGeneration
@@ -102,6 +105,7 @@ public final class GatewayServer: Sendable {
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
         for listener in state.withLock({ $0.listeners.open }) { await listener.sockets.stop() }
         upkeep.cancel()
+        healthChecks.stop()
         await withTaskGroup(of: Void.self) { group in
             for loop in loops {
                 group.addTask { await LoopDrain.run(on: loop, settings: settings, deadline: deadline) }
@@ -147,6 +151,7 @@ public final class GatewayServer: Sendable {
             return state.listeners.apply(change, logger: process.logger)
         }
         current.value = next
+        healthChecks.follow(next)
         next.comeIntoForce(in: process)
         var fates = Fates()
         var toDrain: [Shedding.Target] = []

@@ -74,7 +74,8 @@ struct Upkeep: Sendable {
         at generation: Generation, _ underWay: [ObjectIdentifier: NIODeadline], now: NIODeadline
     ) -> [ObjectIdentifier: NIODeadline] {
         var looks: [ObjectIdentifier: NIODeadline] = [:]
-        for upstream in generation.upstreams.values {
+        // Those with checks are looked at by them.
+        for upstream in generation.upstreams.values where upstream.configuration.healthCheck == nil {
             let limit = TimeAmount(upstream.configuration.connectTimeout)
             for server in upstream.allServers {
                 let id = ObjectIdentifier(server)

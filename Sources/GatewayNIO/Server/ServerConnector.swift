@@ -29,6 +29,7 @@ final class ServerConnector {
     private let timeLimit: TimeAmount
     private let eventLoop: any EventLoop
     private let protocols: [ApplicationProtocol]
+    private let isCounted: Bool
     private let setUp: (ChannelPipeline.SynchronousOperations) throws -> Void
     private let promise: EventLoopPromise<any Channel>
     private let deadline: NIODeadline
@@ -51,11 +52,12 @@ final class ServerConnector {
     ///   - client: named where connections begin with a header of the PROXY protocol; nil: there is no one client.
     ///   - sources: where to connect from, without a transport.
     ///   - protocols: ALPN identifiers to offer over TLS.
+    ///   - isCounted: whether it is one of the server's connections in the statistics.
     ///   - setUp: adds what is behind TLS; called once there is a connection.
     init(
         server: LiveServer, transport: UpstreamTransport?, client: ConnectionEndpoints? = nil,
         sources: SourceAddresses? = nil, timeout: TimeAmount, eventLoop: any EventLoop,
-        protocols: [ApplicationProtocol],
+        protocols: [ApplicationProtocol], isCounted: Bool = true,
         setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
     ) {
         self.transport = transport
@@ -65,6 +67,7 @@ final class ServerConnector {
         self.server = server
         self.eventLoop = eventLoop
         self.protocols = protocols
+        self.isCounted = isCounted
         self.setUp = setUp
         promise = eventLoop.makePromise()
         deadline = .now() + timeout
@@ -168,7 +171,7 @@ final class ServerConnector {
         guard !isOver else { return channel.close(promise: nil) }
         channels[attempt] = nil
         addresses.worked(contestants[attempt])
-        if transport != nil {
+        if transport != nil, isCounted {
             let server = server
             server.connections.add(1)
             channel.closeFuture.whenComplete { _ in server.connections.add(-1) }
