@@ -108,8 +108,8 @@ final class ClientExchange {
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
         let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(), loop: loop, logger: logger,
-            delegate: self)
+            upstream: decision.upstream, request: decision.upstreamRequest(), key: decision.selectionKey, loop: loop,
+            logger: logger, delegate: self)
         state = .connecting(decision, attempt)
         attempt.start()
     }

@@ -37,6 +37,8 @@ protocol UpstreamAttemptDelegate: AnyObject {
 final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private let upstream: Upstream
     private let request: UpstreamRequest
+    /// What `balance: hash` goes by.
+    private let key: UInt64
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
@@ -49,11 +51,12 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private var isOver = false
 
     init(
-        upstream: Upstream, request: UpstreamRequest, loop: LoopContext, logger: Logger,
+        upstream: Upstream, request: UpstreamRequest, key: UInt64, loop: LoopContext, logger: Logger,
         delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
         self.request = request
+        self.key = key
         self.loop = loop
         self.logger = logger
         self.delegate = delegate
@@ -76,7 +79,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, now: .now()) {
+        switch upstream.selector.pick(excluding: tried, key: key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
