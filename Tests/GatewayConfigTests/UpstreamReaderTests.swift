@@ -76,7 +76,7 @@ import Testing
             "balance: hash",
             "4:14: error: hash needs to know what to go by: write balance: { hash: { on: ip } }, with ip, path, header:NAME, query:NAME or cookie:NAME"
         ),
-        ("balance: { hsah: { on: ip } }", "4:14: error: missing key \"hash\""),
+        ("balance: {}", "4:14: error: missing key \"hash\""),
         ("balance: { hash: {} }", "4:22: error: missing key \"on\""),
         (
             "balance: { hash: ip }",

@@ -256,8 +256,7 @@ struct NumberedServers: Sendable {
         }
     }
 
-    func pick(excluding: Set<Int> = [], key: UInt64 = 0, now: NIODeadline) -> Result<ServerPermit, SelectionFailure>
-    {
+    func pick(excluding: Set<Int> = [], key: UInt64 = 0, now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
         selector.pick(excluding: Set(excluding.map { ServerSelectorTests.address($0) }), key: key, now: now)
     }
 
