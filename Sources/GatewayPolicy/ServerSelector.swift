@@ -20,7 +20,7 @@ public final class ServerSelector: Sendable {
     private struct Turn {
         /// Where the search for the least connected begins, so that equals take turns.
         var next = 0
-        var random: SplitMix64
+        var draws: SplitMix64
     }
 
     /// - Parameters:
@@ -34,7 +34,7 @@ public final class ServerSelector: Sendable {
         groups = Dictionary(grouping: upstream.servers.indices) { upstream.servers[$0].priority }
             .sorted { $0.key < $1.key }.map(\.value)
         affinity = if case .hash = upstream.balance { ServerAffinity(upstream.servers.map(\.address)) } else { nil }
-        turn = Mutex(Turn(random: SplitMix64(seed: seed)))
+        turn = Mutex(Turn(draws: SplitMix64(seed: seed)))
     }
 
     /// The server for the next connection; its place is taken until the permit is released.
@@ -46,9 +46,10 @@ public final class ServerSelector: Sendable {
     ///
     /// - Parameters:
     ///   - excluding: servers that this request has tried.
+    ///   - preferred: the server that the client is to come back to, if it takes connections, whatever the balance.
     ///   - key: what `hash` goes by (``SelectionKey``); nothing else looks at it.
     public func pick(
-        excluding: Set<Address> = [], key: UInt64 = 0, now: NIODeadline
+        excluding: Set<Address> = [], preferring preferred: Address? = nil, key: UInt64 = 0, now: NIODeadline
     ) -> Result<ServerPermit, SelectionFailure> {
         // One pick at a time, so that no two see the same place free.
         turn.withLock { turn in
@@ -60,7 +61,9 @@ public final class ServerSelector: Sendable {
                 open.append(candidates.filter { !$0.isFull })
             }
             guard isAnyLeft else { return .failure(.noneLeft) }
-            while let winner = best(of: open, key: key, now: now, turn: &turn) {
+            while let winner = back(to: preferred, in: open, now: now)
+                ?? best(of: open, key: key, now: now, turn: &turn)
+            {
                 // Another configuration's selector may have taken the last place meanwhile.
                 if let permit = records[winner.index].take(cap: winner.server.maxConnections, now: now) {
                     return .success(permit)
@@ -80,6 +83,11 @@ public final class ServerSelector: Sendable {
         return Candidate(
             index: index, server: server, state: state,
             weight: max(1, Int((Double(server.weight) * Candidate.unit * share).rounded())))
+    }
+
+    private func back(to preferred: Address?, in groups: [[Candidate]], now: NIODeadline) -> Candidate? {
+        guard let preferred else { return nil }
+        return groups.joined().first { $0.server.address == preferred && $0.state.availableFrom <= now }
     }
 
     private func best(
@@ -112,7 +120,7 @@ public final class ServerSelector: Sendable {
         switch balance {
         case .roundRobin: nextInRotation(candidates)
         case .leastConnections: leastConnected(candidates, next: &turn.next)
-        case .randomTwo: lessLoadedOfTwo(candidates, &turn.random)
+        case .randomTwo: lessLoadedOfTwo(candidates, &turn.draws)
         case .hash: nearest(candidates, to: key)
         }
     }
@@ -138,17 +146,17 @@ public final class ServerSelector: Sendable {
         return winner
     }
 
-    private func lessLoadedOfTwo(_ candidates: [Candidate], _ random: inout SplitMix64) -> Candidate? {
-        guard let first = drawn(candidates, &random) else { return nil }
-        guard let second = drawn(candidates.filter { $0.index != first.index }, &random) else { return first }
+    private func lessLoadedOfTwo(_ candidates: [Candidate], _ draws: inout SplitMix64) -> Candidate? {
+        guard let first = drawn(candidates, &draws) else { return nil }
+        guard let second = drawn(candidates.filter { $0.index != first.index }, &draws) else { return first }
         return second.isLessLoaded(than: first) ? second : first
     }
 
     /// One by chance, the heavier the likelier.
-    private func drawn(_ candidates: [Candidate], _ random: inout SplitMix64) -> Candidate? {
+    private func drawn(_ candidates: [Candidate], _ draws: inout SplitMix64) -> Candidate? {
         let total = candidates.reduce(0) { $0 + $1.weight }
         guard total > 0 else { return nil }
-        var left = Int.random(in: 0..<total, using: &random)
+        var left = Int(draws.next(upperBound: UInt64(total)))
         for candidate in candidates {
             if left < candidate.weight { return candidate }
             left -= candidate.weight

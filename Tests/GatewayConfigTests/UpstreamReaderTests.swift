@@ -49,6 +49,24 @@ import Testing
             ])
     }
 
+    @Test func stickyIsRead() throws {
+        let whole = try parse(
+            .upstream,
+            "sticky: { cookie: at, secret: hunter2, path: /chat, domain: Example.com, secure: true, http_only: false, same_site: strict, max_age: 1h }"
+        )
+        var expected = StickyConfiguration(cookie: "at")
+        expected.secret = "hunter2"
+        expected.path = "/chat"
+        expected.domain = "example.com"
+        expected.secure = true
+        expected.httpOnly = false
+        expected.sameSite = .strict
+        expected.maxAge = .seconds(3600)
+        #expect(whole.upstreams.map(\.sticky) == [expected])
+        let short = try parse(.upstream, "sticky: { cookie: at, secret: \"\" }")
+        #expect(short.upstreams.map(\.sticky) == [StickyConfiguration(cookie: "at")])
+    }
+
     @Test(arguments: [
         ("http/1.1", UpstreamConfiguration.ServerProtocol.http1), ("h2", .http2), ("auto", .auto),
     ])
@@ -99,7 +117,26 @@ import Testing
             "balance: round-robin",
             "4:14: error: expected round_robin, least_connections, random_two or hash, found \"round-robin\"; did you mean \"round_robin\"?"
         ),
-        ("sticky: { cookie: a }", "4:5: error: sticky is not supported yet"),
+        ("sticky: {}", "4:13: error: missing key \"cookie\""),
+        ("sticky: { cookie: a b }", "4:23: error: expected the name of a cookie such as sluice_server, found \"a b\""),
+        (
+            "sticky: { cookie: a, path: \"/;x\" }",
+            "4:32: error: expected a path that starts with /, found \"/;x\""
+        ),
+        ("sticky: { cookie: a, domain: a_b }", "4:34: error: expected a host name such as example.com, found \"a_b\""),
+        (
+            "sticky: { cookie: a, same_site: laxx }",
+            "4:37: error: expected strict, lax or none, found \"laxx\"; did you mean \"lax\"?"
+        ),
+        (
+            "sticky: { cookie: a, same_site: none, secure: false }",
+            "4:13: error: browsers drop a cookie of same_site: none without secure: true"
+        ),
+        ("sticky: { cookie: a, max_age: 0s }", "4:35: error: expected a duration longer than 0s"),
+        (
+            "sticky: { cookie: a, secret: [hunter2] }",
+            "4:34: error: expected text; \"\" for no secret, found a list"
+        ),
         ("health_check: {}", "4:5: error: health_check is not supported yet"),
         ("h2: { max_connections: 0 }", "4:28: error: expected a number from 1 to 100, found \"0\""),
         ("h2: { max_streams: 100001 }", "4:24: error: expected a number from 1 to 100000, found \"100001\""),

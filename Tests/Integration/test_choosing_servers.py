@@ -150,3 +150,53 @@ def test_a_server_that_a_reload_adds_begins_slowly(gateway, wire, slow_start, fr
     # A tenth of the weight of the other, which has 25: three are more.
     chosen = [pairs.open()[0] for _ in range(5)]
     assert chosen.count(new.address) == fresh, chosen
+
+
+def sticky(running, pairs, cookie=None):
+    """Opens a WebSocket; (server, its Set-Cookie or None)."""
+    fields = [("Cookie", f"a=1; at={cookie}")] if cookie else []
+    client = pairs.wire.connect(running)
+    client.send_upgrade("/", fields)
+    address, peer = eventually(pairs._asked, "a server to be asked", DEADLINE)
+    peer.read_upgrade()
+    peer.accept_upgrade()
+    response = client.read_response()
+    assert response.status == 101, response
+    return address, response.get("Set-Cookie")
+
+
+def value_of(cookie):
+    return cookie.partition(";")[0].removeprefix("at=")
+
+
+@pytest.mark.parametrize("secret", ["hunter2", ""], ids=["keyed", "by name"])
+def test_a_client_comes_back_to_the_server_it_had(gateway, wire, secret):
+    servers = [wire.server() for _ in range(3)]
+    settings = {"cookie": "at", "secret": secret, "same_site": "lax", "path": "/"}
+    config = proxied(*(server.address for server in servers), upstream={"sticky": settings})
+    running = gateway(config)
+    pairs = Pairs(wire, running, *servers)
+    first, cookie = sticky(running, pairs)
+    assert cookie.split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Lax"], cookie
+    assert first not in cookie
+    value = value_of(cookie)
+    assert [sticky(running, pairs, value) for _ in range(4)] == [(first, None)] * 4
+    # Another instance, as good as one after a restart.
+    other = gateway(config)
+    assert [sticky(other, pairs, value) for _ in range(2)] == [(first, None)] * 2
+    shed(running, server_path(first, "drain"))
+    second, moved = sticky(running, pairs, value)
+    assert second != first
+    assert sticky(running, pairs, value_of(moved)) == (second, None)
+    # One that no server has is as none.
+    address, fresh = sticky(running, pairs, "x" * 24)
+    assert address != first and fresh
+
+
+def test_over_http2_the_cookie_comes_with_the_200(gateway, backend, wire):
+    config = proxied(*(backend().address for _ in range(3)), upstream={"sticky": {"cookie": "at"}})
+    link = wire.http2(gateway(config))
+    cookie = link.open("/").response.get("set-cookie")
+    for _ in range(3):
+        stream = link.open("/", [("cookie", "a=1"), ("cookie", cookie.partition(";")[0])])
+        assert stream.response.get("set-cookie") is None

@@ -15,13 +15,14 @@ struct UpstreamReader {
         if let serverProtocol { upstream.protocol = serverProtocol }
         if let balance { upstream.balance = balance }
         if let value = section.duration("slow_start") { upstream.slowStart = value }
+        upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
         upstream.tls = section.node("tls").flatMap(self.tls)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
         if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
         if let node = section.node("h2") { upstream.http2 = http2(node) }
-        section.refuse("sticky", "health_check")
+        section.refuse("health_check")
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(

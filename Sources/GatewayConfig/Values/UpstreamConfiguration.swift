@@ -14,6 +14,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var balance: Balance
     /// How long a server that is new, or has recovered, takes to get its full share; 0: at once.
     public var slowStart: Duration
+    /// nil: clients don't come back to the server they had.
+    public var sticky: StickyConfiguration?
     /// Never empty.
     public var servers: [ServerConfiguration]
     /// nil: cleartext.
@@ -29,7 +31,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
 
     public init(
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
-        slowStart: Duration = .zero, servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
+        slowStart: Duration = .zero, sticky: StickyConfiguration? = nil, servers: [ServerConfiguration],
+        tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
         dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init()
     ) {
@@ -37,6 +40,7 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.protocol = `protocol`
         self.balance = balance
         self.slowStart = slowStart
+        self.sticky = sticky
         self.servers = servers
         self.tls = tls
         self.connectTimeout = connectTimeout

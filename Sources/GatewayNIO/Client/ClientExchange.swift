@@ -108,8 +108,8 @@ final class ClientExchange {
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
         let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(), key: decision.selectionKey, loop: loop,
-            logger: logger, delegate: self)
+            upstream: decision.upstream, request: decision.upstreamRequest(), preferring: decision.stickyServer,
+            key: decision.selectionKey, loop: loop, logger: logger, delegate: self)
         state = .connecting(decision, attempt)
         attempt.start()
     }
@@ -265,6 +265,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
+        let cookie = decision.upstream.sticky?.field(
+            for: server.server.address, known: decision.stickyServer, isTLS: listener.tls != nil)
+        if let cookie { fields.append(cookie) }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)

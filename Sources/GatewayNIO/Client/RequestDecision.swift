@@ -110,6 +110,9 @@ struct ProxyDecision {
     /// This gateway's element of `Via`; nil: it keeps silent.
     let via: String?
 
+    /// The server that the client's cookie asks for.
+    var stickyServer: Address? { upstream.sticky?.server(in: upgrade.request.headerFields) }
+
     /// What the upstream's `balance: hash` goes by; 0 where it has none.
     var selectionKey: UInt64 {
         guard case .hash(let source) = upstream.configuration.balance else { return 0 }

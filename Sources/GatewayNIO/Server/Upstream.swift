@@ -7,6 +7,7 @@ final class Upstream: Sendable {
     let configuration: UpstreamConfiguration
     let live: LiveUpstream
     let selector: ServerSelector
+    let sticky: StickyCookie?
     let transport: UpstreamTransport
     private let servers: [Address: LiveServer]
     /// Those that took no connections in the generation before, which had this upstream.
@@ -30,6 +31,7 @@ final class Upstream: Sendable {
         selector = ServerSelector(upstream: configuration, seed: seed) { address in
             servers[address]?.record ?? live.server(address).record
         }
+        sticky = StickyCookie(configuration)
         transport = try UpstreamTransport.make(configuration, previous: previous?.transport)
     }
 

@@ -37,6 +37,8 @@ protocol UpstreamAttemptDelegate: AnyObject {
 final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private let upstream: Upstream
     private let request: UpstreamRequest
+    /// The server that the client is to come back to.
+    private let preferred: Address?
     /// What `balance: hash` goes by.
     private let key: UInt64
     private let loop: LoopContext
@@ -51,11 +53,12 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private var isOver = false
 
     init(
-        upstream: Upstream, request: UpstreamRequest, key: UInt64, loop: LoopContext, logger: Logger,
-        delegate: any UpstreamAttemptDelegate
+        upstream: Upstream, request: UpstreamRequest, preferring preferred: Address?, key: UInt64,
+        loop: LoopContext, logger: Logger, delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
         self.request = request
+        self.preferred = preferred
         self.key = key
         self.loop = loop
         self.logger = logger
@@ -79,7 +82,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, key: key, now: .now()) {
+        switch upstream.selector.pick(excluding: tried, preferring: preferred, key: key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
