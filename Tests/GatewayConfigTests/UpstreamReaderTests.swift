@@ -123,7 +123,7 @@ import Testing
             "sticky: { cookie: a, path: \"/;x\" }",
             "4:32: error: expected a path that starts with /, found \"/;x\""
         ),
-        ("sticky: { cookie: a, domain: a_b }", "4:34: error: expected a host name such as example.com, found \"a_b\""),
+        ("sticky: { cookie: a, domain: a;b }", "4:34: error: expected a host name such as example.com, found \"a;b\""),
         (
             "sticky: { cookie: a, same_site: laxx }",
             "4:37: error: expected strict, lax or none, found \"laxx\"; did you mean \"lax\"?"

@@ -65,29 +65,32 @@ struct StickyCookieTests {
         #expect(lasting.field(for: first, known: first, isTLS: false)?.value.contains("; Max-Age=3600") == true)
     }
 
-    @Test(
-        arguments: [
-            (false, { _ in }, "; Path=/; HttpOnly"),
-            (true, { _ in }, "; Path=/; Secure; HttpOnly"),
-            (true, { $0.secure = false }, "; Path=/; HttpOnly"),
-            (false, { $0.sameSite = .anySite }, "; Path=/; Secure; HttpOnly; SameSite=None"),
-            (false, { $0.sameSite = .strict }, "; Path=/; HttpOnly; SameSite=Strict"),
-            (
-                false,
-                {
-                    $0.path = "/chat"
-                    $0.domain = "example.com"
-                    $0.secure = true
-                    $0.httpOnly = false
-                    $0.sameSite = .lax
-                    $0.maxAge = .milliseconds(10)
-                }, "; Path=/chat; Domain=example.com; Max-Age=1; Secure; SameSite=Lax"
-            ),
-        ] as [(Bool, @Sendable (inout StickyConfiguration) -> Void, String)])
-    func itSaysWhatIsConfigured(
-        isTLS: Bool, edit: @Sendable (inout StickyConfiguration) -> Void, expected: String
-    ) throws {
-        let cookie = try #require(StickyCookie(Self.upstream(edit)))
+    private static func settings(_ edit: (inout StickyConfiguration) -> Void) -> StickyConfiguration {
+        var settings = StickyConfiguration(cookie: "at")
+        edit(&settings)
+        return settings
+    }
+
+    @Test(arguments: [
+        (false, settings { _ in }, "; Path=/; HttpOnly"),
+        (true, settings { _ in }, "; Path=/; Secure; HttpOnly"),
+        (true, settings { $0.secure = false }, "; Path=/; HttpOnly"),
+        (false, settings { $0.sameSite = .anySite }, "; Path=/; Secure; HttpOnly; SameSite=None"),
+        (false, settings { $0.sameSite = .strict }, "; Path=/; HttpOnly; SameSite=Strict"),
+        (
+            false,
+            settings {
+                $0.path = "/chat"
+                $0.domain = "example.com"
+                $0.secure = true
+                $0.httpOnly = false
+                $0.sameSite = .lax
+                $0.maxAge = .milliseconds(10)
+            }, "; Path=/chat; Domain=example.com; Max-Age=1; Secure; SameSite=Lax"
+        ),
+    ])
+    func itSaysWhatIsConfigured(isTLS: Bool, settings: StickyConfiguration, expected: String) throws {
+        let cookie = try #require(StickyCookie(Self.upstream { $0 = settings }))
         let field = try #require(cookie.field(for: ServerSelectorTests.address(0), known: nil, isTLS: isTLS))
         #expect(field.name == .setCookie)
         #expect(field.value.drop { $0 != ";" } == expected)
