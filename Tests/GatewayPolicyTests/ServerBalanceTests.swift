@@ -117,13 +117,15 @@ struct ServerBalanceTests {
     @Test func noServerTakesMoreThanAQuarterAboveItsShare() throws {
         let selector = NumberedServers(Self.upstream(.hash(.path), servers: [0, 1, 2, 3]) { $0 == 3 ? 2 : 1 })
         var permits: [ServerPermit] = []
+        var excess = 0.0
         for count in 1...1000 {
             permits.append(try selector.pick(key: 7, now: Self.now).get())
             let active = selector.snapshot().map(\.active)
             for (server, weight) in [1.0, 1, 1, 2].enumerated() {
-                #expect(Double(active[server]) < 1.25 * Double(count) * weight / 5 + 1)
+                excess = max(excess, Double(active[server]) - 1.25 * Double(count) * weight / 5)
             }
         }
+        #expect(excess < 1, "a place that is shared counts as a whole one")
         // One key alone fills the first servers of its order up to the bound.
         let active = selector.snapshot().map(\.active)
         #expect(active.max() == 500 || active.sorted().dropFirst().max() == 250, "\(active)")
