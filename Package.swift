@@ -86,7 +86,7 @@ let package = Package(
             name: "GatewayConfig", dependencies: [.yams, .x509, .asn1, .crypto],
             swiftSettings: strict),
         .target(
-            name: "GatewayPolicy", dependencies: ["GatewayConfig", .nioCore, .httpTypes],
+            name: "GatewayPolicy", dependencies: ["GatewayConfig", .nioCore, .httpTypes, .crypto],
             swiftSettings: strict),
         .target(
             name: "GatewaySession",

@@ -26,8 +26,17 @@ public final class ServerRecord: Sendable {
         var health: ServerHealth?
         /// Smooth weighted round robin: grows by the weight each time, the winner pays what all got.
         var credit = 0
+        /// When it became new to those who choose, or recovered; nil: it has been there from the start.
+        var freshSince: NIODeadline?
 
         var availableFrom: NIODeadline { max(restsUntil, nextProbe) }
+
+        /// The part of its weight that it has: from a tenth, when it is fresh, to all of it.
+        func share(slowStart: TimeAmount, now: NIODeadline) -> Double {
+            guard let freshSince, slowStart > .zero else { return 1 }
+            let passed = Double((now - freshSince).nanoseconds) / Double(slowStart.nanoseconds)
+            return 0.1 + 0.9 * min(1, max(0, passed))
+        }
     }
 
     private static let backoff = Backoff()
@@ -91,15 +100,21 @@ public final class ServerRecord: Sendable {
     public func succeeded(now: NIODeadline) {
         state.withLock { state in
             state.lastTry = now
-            Self.wake(&state)
+            Self.wake(&state, now: now)
         }
     }
 
-    private static func wake(_ state: inout State) {
+    private static func wake(_ state: inout State, now: NIODeadline) {
+        if state.consecutiveFailures > 0 { state.freshSince = now }
         state.consecutiveFailures = 0
         state.isUnreachable = false
         state.restsUntil = .distantPast
         state.nextProbe = .distantPast
+    }
+
+    /// A reload brought the server in: its slow start begins, where the upstream has one.
+    public func joined(now: NIODeadline) {
+        state.withLock { $0.freshSince = now }
     }
 
     // MARK: Looks at a server that nobody connects to
@@ -121,7 +136,7 @@ public final class ServerRecord: Sendable {
             let wasUnreachable = state.isUnreachable
             if isReachable {
                 state.lastTry = now
-                if wasUnreachable { Self.wake(&state) }
+                if wasUnreachable { Self.wake(&state, now: now) }
             } else {
                 Self.rest(&state, isUnreachable: true, now: now, jitter: jitter)
             }
@@ -152,7 +167,9 @@ public final class ServerRecord: Sendable {
             let after = health.standing
             if outcome.hasPassed {
                 state.lastTry = now
-                if state.isUnreachable || before == .unhealthy && after == .healthy { Self.wake(&state) }
+                let recovers = before == .unhealthy && after == .healthy
+                if state.isUnreachable || recovers { Self.wake(&state, now: now) }
+                if recovers { state.freshSince = now }
             }
             return after == before || before == .unknown && after == .healthy ? nil : after
         }

@@ -8,67 +8,120 @@ import Synchronization
 /// Shared by all event loops, called once a handshake.
 public final class ServerSelector: Sendable {
     private let balance: UpstreamConfiguration.Balance
+    private let slowStart: TimeAmount
     private let servers: [ServerConfiguration]
     private let records: [ServerRecord]
-    /// Where the search for the least connected begins, so that equals take turns.
-    private let next = Mutex(0)
+    /// The places in `servers` of each priority, the first group first.
+    private let groups: [[Int]]
+    private let affinity: ServerAffinity?
+    private let turn: Mutex<Turn>
 
-    /// - Parameter record: finds what is known of a server.
-    public init(upstream: UpstreamConfiguration, record: (Address) -> ServerRecord) {
+    /// What one choice leaves to the next.
+    private struct Turn {
+        /// Where the search for the least connected begins, so that equals take turns.
+        var next = 0
+        var draws: SplitMix64
+    }
+
+    /// - Parameters:
+    ///   - seed: of the random choices, where there are any.
+    ///   - record: finds what is known of a server.
+    public init(upstream: UpstreamConfiguration, seed: UInt64, record: (Address) -> ServerRecord) {
         balance = upstream.balance
+        slowStart = TimeAmount(upstream.slowStart)
         servers = upstream.servers
         records = upstream.servers.map { record($0.address) }
+        groups = Dictionary(grouping: upstream.servers.indices) { upstream.servers[$0].priority }
+            .sorted { $0.key < $1.key }.map(\.value)
+        affinity = if case .hash = upstream.balance { ServerAffinity(upstream.servers.map(\.address)) } else { nil }
+        turn = Mutex(Turn(draws: SplitMix64(seed: seed)))
     }
 
     /// The server for the next connection; its place is taken until the permit is released.
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
-    /// weight, equals take turns. Servers that are drained, down, or unhealthy by their checks are left out,
-    /// and so are those at their `max_connections` and those that rest, unless there is no other: then it is the one
-    /// whose rest ends first.
+    /// weight, equals take turns; `random_two` is that among two drawn by weight; `hash` is ``ServerAffinity``. Servers
+    /// that are drained, down, or unhealthy by their checks are left out, and so are those at their `max_connections` and those that rest. A group
+    /// is asked only when the ones before it leave nobody. When all rest, it is the one whose rest ends first.
     ///
-    /// - Parameter excluding: servers that this request has tried.
-    public func pick(excluding: Set<Address> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
+    /// - Parameters:
+    ///   - excluding: servers that this request has tried.
+    ///   - preferred: the server that the client is to come back to, if it takes connections, whatever the balance.
+    ///   - key: what `hash` goes by (``SelectionKey``); nothing else looks at it.
+    public func pick(
+        excluding: Set<Address> = [], preferring preferred: Address? = nil, key: UInt64 = 0, now: NIODeadline
+    ) -> Result<ServerPermit, SelectionFailure> {
         // One pick at a time, so that no two see the same place free.
-        next.withLock { next in
-            let candidates = servers.indices.compactMap { index -> Candidate? in
-                let server = servers[index]
-                guard server.state == .active, !excluding.contains(server.address) else { return nil }
-                let state = records[index].read()
-                return state.isDrained || state.health?.standing == .unhealthy
-                    ? nil : Candidate(index: index, server: server, state: state)
+        turn.withLock { turn in
+            var open: [[Candidate]] = []
+            var isAnyLeft = false
+            for group in groups {
+                let candidates = group.compactMap { candidate($0, excluding: excluding, now: now) }
+                isAnyLeft = isAnyLeft || !candidates.isEmpty
+                open.append(candidates.filter { !$0.isFull })
             }
-            guard !candidates.isEmpty else { return .failure(.noneLeft) }
-            var open = candidates.filter { !$0.isFull }
-            while !open.isEmpty {
-                let awake = open.filter { $0.state.availableFrom <= now }
-                let winner =
-                    awake.isEmpty
-                    ? open.min { $0.state.availableFrom < $1.state.availableFrom } : balanced(awake, next: &next)
-                guard let winner else { break }
+            guard isAnyLeft else { return .failure(.noneLeft) }
+            while let winner = back(to: preferred, in: open, now: now)
+                ?? best(of: open, key: key, now: now, turn: &turn)
+            {
                 // Another configuration's selector may have taken the last place meanwhile.
                 if let permit = records[winner.index].take(cap: winner.server.maxConnections, now: now) {
                     return .success(permit)
                 }
-                open.removeAll { $0.index == winner.index }
+                for group in open.indices { open[group].removeAll { $0.index == winner.index } }
             }
             return .failure(.allAtCapacity)
         }
     }
 
+    private func candidate(_ index: Int, excluding: Set<Address>, now: NIODeadline) -> Candidate? {
+        let server = servers[index]
+        guard server.state == .active, !excluding.contains(server.address) else { return nil }
+        let state = records[index].read()
+        guard !state.isDrained, state.health?.standing != .unhealthy else { return nil }
+        let share = state.share(slowStart: slowStart, now: now)
+        return Candidate(
+            index: index, server: server, state: state,
+            weight: max(1, Int((Double(server.weight) * Candidate.unit * share).rounded())))
+    }
+
+    private func back(to preferred: Address?, in groups: [[Candidate]], now: NIODeadline) -> Candidate? {
+        guard let preferred else { return nil }
+        return groups.joined().first { $0.server.address == preferred && $0.state.availableFrom <= now }
+    }
+
+    private func best(
+        of groups: [[Candidate]], key: UInt64, now: NIODeadline, turn: inout Turn
+    ) -> Candidate? {
+        for group in groups {
+            let awake = group.filter { $0.state.availableFrom <= now }
+            if !awake.isEmpty { return balanced(awake, key: key, turn: &turn) }
+        }
+        return groups.joined().min { $0.state.availableFrom < $1.state.availableFrom }
+    }
+
     private struct Candidate {
+        /// What a weight of 1 counts as, so that a tenth of it is a number too.
+        static let unit = 1000.0
+
         let index: Int
         let server: ServerConfiguration
         let state: ServerRecord.State
+        /// In ``unit``s, as far as a slow start has come.
+        let weight: Int
 
-        var weight: Int { max(1, server.weight) }
         var isFull: Bool { server.maxConnections > 0 && state.active >= server.maxConnections }
+
+        /// active / weight, multiplied out; connections times a million stay far from overflowing.
+        func isLessLoaded(than other: Candidate) -> Bool { state.active * other.weight < other.state.active * weight }
     }
 
-    private func balanced(_ candidates: [Candidate], next: inout Int) -> Candidate? {
+    private func balanced(_ candidates: [Candidate], key: UInt64, turn: inout Turn) -> Candidate? {
         switch balance {
         case .roundRobin: nextInRotation(candidates)
-        case .leastConnections: leastConnected(candidates, next: &next)
+        case .leastConnections: leastConnected(candidates, next: &turn.next)
+        case .randomTwo: lessLoadedOfTwo(candidates, &turn.draws)
+        case .hash: nearest(candidates, to: key)
         }
     }
 
@@ -88,10 +141,39 @@ public final class ServerSelector: Sendable {
         // Those at and after `next` first, as `min` takes the first of equals.
         let first = next
         let turned = candidates.filter { $0.index >= first } + candidates.filter { $0.index < first }
-        // active / weight, multiplied out; connections times 1000 stay far from overflowing.
-        let winner = turned.min { $0.state.active * $1.weight < $1.state.active * $0.weight }
+        let winner = turned.min { $0.isLessLoaded(than: $1) }
         if let winner { next = winner.index + 1 }
         return winner
+    }
+
+    private func lessLoadedOfTwo(_ candidates: [Candidate], _ draws: inout SplitMix64) -> Candidate? {
+        guard let first = drawn(candidates, &draws) else { return nil }
+        guard let second = drawn(candidates.filter { $0.index != first.index }, &draws) else { return first }
+        return second.isLessLoaded(than: first) ? second : first
+    }
+
+    /// One by chance, the heavier the likelier.
+    private func drawn(_ candidates: [Candidate], _ draws: inout SplitMix64) -> Candidate? {
+        let total = candidates.reduce(0) { $0 + $1.weight }
+        guard total > 0 else { return nil }
+        var left = Int(draws.next(upperBound: UInt64(total)))
+        for candidate in candidates {
+            if left < candidate.weight { return candidate }
+            left -= candidate.weight
+        }
+        return candidates.last
+    }
+
+    /// The one that the key comes first at among those below their bound: their share of the connections that there
+    /// would be with this one, and a quarter more. One is always below it.
+    private func nearest(_ candidates: [Candidate], to key: UInt64) -> Candidate? {
+        let connections = Double(candidates.reduce(1) { $0 + $1.state.active })
+        let weights = Double(candidates.reduce(0) { $0 + $1.weight })
+        let bound = balance.slack * connections / weights
+        let below = candidates.filter { Double($0.state.active) < bound * Double($0.weight) }
+        guard let affinity else { return below.first }
+        return below.map { (candidate: $0, distance: affinity.distance(of: $0.index, weight: $0.weight, from: key)) }
+            .min { $0.distance < $1.distance }?.candidate
     }
 }
 

@@ -8,6 +8,7 @@ import Testing
                 protocol: auto
                 h2: { max_connections: 3, max_streams: 7, ping_interval: 0s, ping_timeout: 1s, idle_timeout: 2m }
                 balance: round_robin
+                slow_start: 45s
                 tls: { server_name: Backend.internal, ca: ca.pem, verify: false }
                 connect_timeout: 1s
                 response_timeout: 3s
@@ -20,7 +21,7 @@ import Testing
         ).replacing(
             "[{ address: \"s:1\" }]",
             with:
-                "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500, state: draining }, { address: \"unix:/run/a.sock\" }]"
+                "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500, priority: 100, state: draining }, { address: \"unix:/run/a.sock\" }]"
         )
         var http2 = UpstreamHTTP2()
         http2.maxConnections = 3
@@ -31,10 +32,11 @@ import Testing
         #expect(
             try parse(text).upstreams == [
                 UpstreamConfiguration(
-                    name: "u", protocol: .auto, balance: .roundRobin,
+                    name: "u", protocol: .auto, balance: .roundRobin, slowStart: .seconds(45),
                     servers: [
                         ServerConfiguration(
-                            address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500, state: .draining),
+                            address: .tcp(host: "::1", port: 9001), weight: 1000, maxConnections: 500, priority: 100,
+                            state: .draining),
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
                     connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
@@ -49,6 +51,24 @@ import Testing
                 UpstreamConfiguration(
                     name: "u", servers: [ServerConfiguration(address: .tcp(host: "s", port: 1))], tls: UpstreamTLS())
             ])
+    }
+
+    @Test func stickyIsRead() throws {
+        let whole = try parse(
+            .upstream,
+            "sticky: { cookie: at, secret: hunter2, path: /chat, domain: Example.com, secure: true, http_only: false, same_site: strict, max_age: 1h }"
+        )
+        var expected = StickyConfiguration(cookie: "at")
+        expected.secret = "hunter2"
+        expected.path = "/chat"
+        expected.domain = "example.com"
+        expected.secure = true
+        expected.httpOnly = false
+        expected.sameSite = .strict
+        expected.maxAge = .seconds(3600)
+        #expect(whole.upstreams.map(\.sticky) == [expected])
+        let short = try parse(.upstream, "sticky: { cookie: at, secret: \"\" }")
+        #expect(short.upstreams.map(\.sticky) == [StickyConfiguration(cookie: "at")])
     }
 
     @Test(arguments: [
@@ -104,17 +124,74 @@ import Testing
         ("source: [10.0.0.0/24]", "4:14: error: expected an IP address such as 10.0.0.7, found \"10.0.0.0/24\""),
         ("source: [eth0]", "4:14: error: expected an IP address such as 10.0.0.7, found \"eth0\""),
         ("source: [\"::1\", \"0::1\"]", "4:21: error: 0::1 is listed twice"),
+    ])
+    func aMistakeInHowServersAreSpokenToIsReported(lines: String, expected: String) {
+        #expect(problems(.upstream, lines) == [expected])
+    }
+
+    @Test(arguments: [
+        ("round_robin", UpstreamConfiguration.Balance.roundRobin), ("least_connections", .leastConnections),
+        ("random_two", .randomTwo), ("{ hash: { on: ip } }", .hash(.ip)), ("{ hash: { on: path } }", .hash(.path)),
+        ("{ hash: { on: header:X-Room } }", .hash(.header("x-room"))),
+        ("{ hash: { on: \"query:a:b\" } }", .hash(.query("a:b"))),
+        ("{ hash: { on: cookie:Session } }", .hash(.cookie("Session"))),
+    ])
+    func aBalanceIsRead(text: String, expected: UpstreamConfiguration.Balance) throws {
+        #expect(try parse(.upstream, "balance: \(text)").upstreams.map(\.balance) == [expected])
+    }
+
+    @Test(arguments: [
         (
             "protocol: http/1.0",
             "4:15: error: expected http/1.1, h2 or auto, found \"http/1.0\"; did you mean \"http/1.1\"?"
         ),
-        ("balance: random_two", "4:14: error: balance: random_two is not supported yet"),
-        ("balance: { hash: { on: ip } }", "4:14: error: balance: hash is not supported yet"),
+        (
+            "balance: hash",
+            "4:14: error: hash needs to know what to go by: write balance: { hash: { on: ip } }, with ip, path, header:NAME, query:NAME or cookie:NAME"
+        ),
+        ("balance: {}", "4:14: error: missing key \"hash\""),
+        ("balance: { hash: {} }", "4:22: error: missing key \"on\""),
+        (
+            "balance: { hash: ip }",
+            "4:22: error: expected a mapping with on: ip, path, header:NAME, query:NAME or cookie:NAME, found \"ip\""
+        ),
+        (
+            "balance: { hash: { on: headr:X-Room } }",
+            "4:28: error: expected ip, path, header:NAME, query:NAME or cookie:NAME, found \"headr:X-Room\"; did you mean \"header\"?"
+        ),
+        (
+            "balance: { hash: { on: \"header:a b\" } }",
+            "4:28: error: expected ip, path, header:NAME, query:NAME or cookie:NAME, found \"header:a b\""
+        ),
+        (
+            "balance: { hash: { on: cookie } }",
+            "4:28: error: expected ip, path, header:NAME, query:NAME or cookie:NAME, found \"cookie\""
+        ),
+        ("slow_start: soon", "4:17: error: expected a duration such as 10s, found \"soon\""),
         (
             "balance: round-robin",
             "4:14: error: expected round_robin, least_connections, random_two or hash, found \"round-robin\"; did you mean \"round_robin\"?"
         ),
-        ("sticky: { cookie: a }", "4:5: error: sticky is not supported yet"),
+        ("sticky: {}", "4:13: error: missing key \"cookie\""),
+        ("sticky: { cookie: a b }", "4:23: error: expected the name of a cookie such as sluice_server, found \"a b\""),
+        (
+            "sticky: { cookie: a, path: \"/;x\" }",
+            "4:32: error: expected a path that starts with /, found \"/;x\""
+        ),
+        ("sticky: { cookie: a, domain: a;b }", "4:34: error: expected a host name such as example.com, found \"a;b\""),
+        (
+            "sticky: { cookie: a, same_site: laxx }",
+            "4:37: error: expected strict, lax or none, found \"laxx\"; did you mean \"lax\"?"
+        ),
+        (
+            "sticky: { cookie: a, same_site: none, secure: false }",
+            "4:13: error: browsers drop a cookie of same_site: none without secure: true"
+        ),
+        ("sticky: { cookie: a, max_age: 0s }", "4:35: error: expected a duration longer than 0s"),
+        (
+            "sticky: { cookie: a, secret: [hunter2] }",
+            "4:34: error: expected text; \"\" for no secret, found a list"
+        ),
         ("h2: { max_connections: 0 }", "4:28: error: expected a number from 1 to 100, found \"0\""),
         ("h2: { max_streams: 100001 }", "4:24: error: expected a number from 1 to 100000, found \"100001\""),
         ("h2: { idle_timeout: 0s }", "4:25: error: expected a duration longer than 0s"),
@@ -142,6 +219,7 @@ import Testing
             "3:46: error: the server a:1 is listed twice; give it a weight instead"
         ),
         ("[{ address: \"a:1\", weight: 1001 }]", "3:41: error: expected a number from 1 to 1000, found \"1001\""),
+        ("[{ address: \"a:1\", priority: 101 }]", "3:43: error: expected a number from 0 to 100, found \"101\""),
         (
             "[{ address: \"a:1\", state: drainning }]",
             "3:40: error: expected active, draining or down, found \"drainning\"; did you mean \"draining\"?"

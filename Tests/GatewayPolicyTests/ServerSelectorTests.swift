@@ -7,6 +7,10 @@ import Testing
 struct ServerSelectorTests {
     static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
+    static let balances: [UpstreamConfiguration.Balance] = [
+        .roundRobin, .leastConnections, .randomTwo, .hash(.ip),
+    ]
+
     static func address(_ index: Int) -> Address { .tcp(host: "10.0.0.\(index)", port: 9001) }
 
     static func selector(
@@ -58,14 +62,14 @@ struct ServerSelectorTests {
         #expect(try Self.pick(selector, 2).map(\.number) == [1, 1])
     }
 
-    @Test(arguments: UpstreamConfiguration.Balance.allCases)
+    @Test(arguments: ServerSelectorTests.balances)
     func serversTriedAlreadyAreLeftOut(balance: UpstreamConfiguration.Balance) throws {
         let selector = Self.selector(balance, weights: [1, 1])
         #expect(try Self.pick(selector, 3, excluding: [0]).map(\.number) == [1, 1, 1])
         #expect(selector.pick(excluding: [0, 1], now: Self.now).failure == .noneLeft)
     }
 
-    @Test(arguments: UpstreamConfiguration.Balance.allCases)
+    @Test(arguments: ServerSelectorTests.balances)
     func aServerNeverGetsMoreThanItsMaximum(balance: UpstreamConfiguration.Balance) throws {
         let selector = Self.selector(balance, weights: [9, 1], maxConnections: 2)
         let permits = try Self.pick(selector, 4)
@@ -247,13 +251,13 @@ struct NumberedServers: Sendable {
         }
         self.upstream = upstream
         self.records = records
-        selector = ServerSelector(upstream: upstream) { address in
+        selector = ServerSelector(upstream: upstream, seed: 1) { address in
             records.first { $0.address == address } ?? ServerRecord(address: address)
         }
     }
 
-    func pick(excluding: Set<Int> = [], now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
-        selector.pick(excluding: Set(excluding.map { ServerSelectorTests.address($0) }), now: now)
+    func pick(excluding: Set<Int> = [], key: UInt64 = 0, now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {
+        selector.pick(excluding: Set(excluding.map { ServerSelectorTests.address($0) }), key: key, now: now)
     }
 
     func failed(server: Int, now: NIODeadline, jitter: Double) { records[server].failed(now: now, jitter: jitter) }
@@ -275,7 +279,7 @@ extension Result where Success == ServerPermit, Failure == SelectionFailure {
         if case .failure(let failure) = self { failure } else { nil }
     }
 
-    fileprivate var number: Int? {
+    var number: Int? {
         if case .success(let permit) = self { permit.number } else { nil }
     }
 }

@@ -15,7 +15,7 @@ from raw import TEXT
 from sluice import proxied
 from waiting import eventually
 
-ONE_PORT = str(Path(__file__).parent / "one_port.py")
+FEW_PORTS = str(Path(__file__).parent / "few_ports.py")
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 CLIENT, SITE = "203.0.113.7", "198.51.100.1"
 LINE = f"PROXY TCP4 {CLIENT} {SITE} 4711 443\r\n".encode()
@@ -288,15 +288,15 @@ def test_an_address_whose_ports_are_used_up_is_passed_by(gateway, wire, tmp_path
     config = proxied("127.0.0.1:9001", upstream={"source": ["127.0.0.2", "127.0.0.3"]}, sections={
         "listeners": [{"name": "plain", "address": f"unix:{tmp_path}/gateway.sock"}],
         "admin": {"address": f"unix:{tmp_path}/admin.sock"}})
-    running = gateway(config, prefix=[*prefix, sys.executable, ONE_PORT, "9001"])
+    running = gateway(config, prefix=[*prefix, sys.executable, FEW_PORTS, "9001"])
 
     def status():
         return wire.request(running).status
 
     # The port of a look at the server may be used up for a moment.
-    for _ in range(2):
+    for _ in range(4):
         eventually(lambda: status() == 101, "a port to be free")
-    # A port each, and there is no third.
+    # Two ports each, and there is no fifth.
     assert status() == 503
     entry = logged(running, "no resources for a connection to a server")
     assert "addresses to source" in entry["reason"]

@@ -9,11 +9,13 @@ struct UpstreamReader {
         let name = section.required("name").flatMap(context.name)
         if let name { references.upstreams.append(.init(value: name.text, place: name.place)) }
         let serverProtocol = section.word("protocol", UpstreamConfiguration.ServerProtocol.self)
-        let balance = section.node("balance").flatMap { self.balance($0) }
+        let balance = section.node("balance").flatMap(BalanceReader(context: context).read)
         let servers = section.required("servers").flatMap(self.servers)
         var upstream = UpstreamConfiguration(name: name?.text ?? "", servers: servers ?? [])
         if let serverProtocol { upstream.protocol = serverProtocol }
         if let balance { upstream.balance = balance }
+        if let value = section.duration("slow_start") { upstream.slowStart = value }
+        upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
         upstream.tls = section.node("tls").flatMap(self.tls)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
         if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
@@ -24,7 +26,6 @@ struct UpstreamReader {
         if let value = section.word("proxy_protocol", SentProxyProtocol.self) { upstream.proxyProtocol = value }
         upstream.source = source(section)
         upstream.healthCheck = section.node("health_check").flatMap(HealthCheckReader(context: context).read)
-        section.refuse("sticky")
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(
@@ -82,20 +83,6 @@ struct UpstreamReader {
         return settings
     }
 
-    private func balance(_ node: YAMLNode) -> UpstreamConfiguration.Balance? {
-        if case .mapping(let entries) = node.kind, entries.first?.key == "hash" {
-            context.report("balance: hash is not supported yet", at: node.place)
-            return nil
-        }
-        let known = UpstreamConfiguration.Balance.allCases.map(\.rawValue)
-        guard let word = context.word(node, among: known + ["random_two", "hash"]) else { return nil }
-        guard let balance = UpstreamConfiguration.Balance(rawValue: word) else {
-            context.report("balance: \(word) is not supported yet", at: node.place)
-            return nil
-        }
-        return balance
-    }
-
     private func servers(_ node: YAMLNode) -> [ServerConfiguration]? {
         let expected = "a list of at least one { address: HOST:PORT }"
         guard let elements = context.list(node, expecting: expected) else { return nil }
@@ -109,6 +96,7 @@ struct UpstreamReader {
             let address = addressNode.flatMap { AddressText.read($0, role: .server, context: context) }
             let weight = section.integer("weight", in: 1...1000)
             let cap = section.integer("max_connections", in: 0...10_000_000)
+            let priority = section.integer("priority", in: 0...100)
             let state = section.word("state", ServerConfiguration.State.self)
             section.finish()
             guard let address, let addressNode else { return nil }
@@ -116,7 +104,8 @@ struct UpstreamReader {
                 context.report("the server \(address) is listed twice; give it a weight instead", at: addressNode.place)
             }
             return ServerConfiguration(
-                address: address, weight: weight ?? 1, maxConnections: cap ?? 0, state: state ?? .active)
+                address: address, weight: weight ?? 1, maxConnections: cap ?? 0, priority: priority ?? 0,
+                state: state ?? .active)
         }
     }
 

@@ -1,10 +1,5 @@
 /// A group of servers that WebSockets are proxied to.
 public struct UpstreamConfiguration: Equatable, Sendable {
-    public enum Balance: String, CaseIterable, Sendable {
-        case roundRobin = "round_robin"
-        case leastConnections = "least_connections"
-    }
-
     /// How servers are spoken to.
     public enum ServerProtocol: String, CaseIterable, Sendable {
         case http1 = "http/1.1"
@@ -17,6 +12,10 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var name: String
     public var `protocol`: ServerProtocol
     public var balance: Balance
+    /// How long a server that is new, or has recovered, takes to get its full share; 0: at once.
+    public var slowStart: Duration
+    /// nil: clients don't come back to the server they had.
+    public var sticky: StickyConfiguration?
     /// Never empty.
     public var servers: [ServerConfiguration]
     /// nil: cleartext.
@@ -39,7 +38,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
 
     public init(
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
-        servers: [ServerConfiguration], tls: UpstreamTLS? = nil,
+        slowStart: Duration = .zero, sticky: StickyConfiguration? = nil, servers: [ServerConfiguration],
+        tls: UpstreamTLS? = nil,
         connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
         dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init(), host: SentHost = .client,
         proxyProtocol: SentProxyProtocol = .off, source: [String] = [],
@@ -48,6 +48,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.name = name
         self.protocol = `protocol`
         self.balance = balance
+        self.slowStart = slowStart
+        self.sticky = sticky
         self.servers = servers
         self.tls = tls
         self.connectTimeout = connectTimeout
@@ -93,12 +95,17 @@ public struct ServerConfiguration: Equatable, Sendable {
     public var weight: Int
     /// Connections to this server at once; 0: no cap.
     public var maxConnections: Int
+    /// The group it belongs to, 0 to 100; 0 comes first. Others get connections when no server of a lower one takes any.
+    public var priority: Int
     public var state: State
 
-    public init(address: Address, weight: Int = 1, maxConnections: Int = 0, state: State = .active) {
+    public init(
+        address: Address, weight: Int = 1, maxConnections: Int = 0, priority: Int = 0, state: State = .active
+    ) {
         self.address = address
         self.weight = weight
         self.maxConnections = maxConnections
+        self.priority = priority
         self.state = state
     }
 }

@@ -118,7 +118,8 @@ final class ClientExchange {
         guard case .admitted(let decision) = state else { return }
         let namesClient = decision.upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(),
+            upstream: decision.upstream, request: decision.upstreamRequest(), preferring: decision.stickyServer,
+            key: decision.selectionKey,
             client: namesClient ? responder?.endpoints.from(decision.forwarded.clientAddress) : nil, loop: loop,
             logger: logger, delegate: self)
         state = .connecting(decision, attempt)
@@ -286,6 +287,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
+        let cookie = decision.upstream.sticky?.field(
+            for: server.server.address, known: decision.stickyServer, isTLS: listener.tls != nil)
+        if let cookie { fields.append(cookie) }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)

@@ -112,6 +112,17 @@ struct ProxyDecision {
     /// This gateway's element of `Via`; nil: it keeps silent.
     let via: String?
 
+    /// The server that the client's cookie asks for.
+    var stickyServer: Address? { upstream.sticky?.server(in: upgrade.request.headerFields) }
+
+    /// What the upstream's `balance: hash` goes by; 0 where it has none.
+    var selectionKey: UInt64 {
+        guard case .hash(let source) = upstream.configuration.balance else { return 0 }
+        return SelectionKey.make(
+            source, target: target, authority: upgrade.request.authority ?? "", fields: upgrade.request.headerFields,
+            client: forwarded.clientAddress)
+    }
+
     /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
     /// sends it.
     func upstreamRequest() -> UpstreamRequest {

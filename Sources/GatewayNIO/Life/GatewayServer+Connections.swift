@@ -120,20 +120,24 @@ extension GatewayServer {
     /// The oldest sessions of servers that have more than their share, as many as are too many.
     private func surplus(of upstream: Upstream) async -> [Shedding.Target] {
         let servers = upstream.configuration.servers.compactMap { server in
-            upstream.server(server.address).map { (live: $0, weight: max(1, server.weight), state: server.state) }
+            upstream.server(server.address).map { (live: $0, configured: server) }
         }
         let taking = servers.filter { server in
             let state = server.live.record.snapshot(now: .now())
-            return server.state == .active && !state.isDrained && state.healthy
+            return server.configured.state == .active && !state.isDrained && state.healthy
         }
         var byServer: [ObjectIdentifier: [Shedding.Target]] = [:]
         for server in taking { byServer[ObjectIdentifier(server.live)] = await sessions { $0.server === server.live } }
         let total = byServer.values.reduce(0) { $0 + $1.count }
-        let weights = taking.reduce(0) { $0 + $1.weight }
+        // Servers of later groups have no share as long as the first one takes connections.
+        let group = taking.map(\.configured.priority).min()
+        let weights = taking.filter { $0.configured.priority == group }.reduce(0) { $0 + max(1, $1.configured.weight) }
         guard weights > 0 else { return [] }
         return taking.flatMap { server in
             let targets = byServer[ObjectIdentifier(server.live)] ?? []
-            let share = Int((Double(total) * Double(server.weight) / Double(weights)).rounded(.up))
+            let weight = server.configured.priority == group ? max(1, server.configured.weight) : 0
+            let fair = Double(total) * Double(weight) / Double(weights) * upstream.configuration.balance.slack
+            let share = Int(fair.rounded(.up))
             return targets.prefix(max(0, targets.count - share))
         }
     }

@@ -71,6 +71,10 @@ public final class Generation: Sendable {
     /// Makes known what the live things are to go by from now on.
     func comeIntoForce(in process: ProcessState) {
         process.compressionMemory.limit = configuration.limits.compressionMemory
+        let now = NIODeadline.now()
+        for upstream in upstreams.values {
+            for server in upstream.newServers { server.record.joined(now: now) }
+        }
         for route in routes { route.live.counters.maxConnections.set(route.configuration.maxConnections) }
     }
 }

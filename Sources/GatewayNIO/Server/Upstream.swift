@@ -7,8 +7,11 @@ final class Upstream: Sendable {
     let configuration: UpstreamConfiguration
     let live: LiveUpstream
     let selector: ServerSelector
+    let sticky: StickyCookie?
     let transport: UpstreamTransport
     private let servers: [Address: LiveServer]
+    /// Those that took no connections in the generation before, which had this upstream.
+    let newServers: [LiveServer]
 
     /// - Throws: `TLSMaterialError` for an upstream's trust roots.
     init(_ configuration: UpstreamConfiguration, live: LiveUpstream, previous: Upstream?) throws {
@@ -17,9 +20,18 @@ final class Upstream: Sendable {
         var servers: [Address: LiveServer] = [:]
         for server in configuration.servers { servers[server.address] = live.server(server.address) }
         self.servers = servers
-        selector = ServerSelector(upstream: configuration) { address in
+        let known = previous.map { previous in
+            Set(previous.configuration.servers.filter { $0.state == .active }.map(\.address))
+        }
+        newServers = configuration.servers.compactMap { server in
+            guard let known, server.state == .active, !known.contains(server.address) else { return nil }
+            return servers[server.address]
+        }
+        let seed = UInt64.random(in: .min ... .max)
+        selector = ServerSelector(upstream: configuration, seed: seed) { address in
             servers[address]?.record ?? live.server(address).record
         }
+        sticky = StickyCookie(configuration)
         transport = try UpstreamTransport.make(configuration, previous: previous?.transport)
     }
 

@@ -38,6 +38,10 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private let upstream: Upstream
     private let request: UpstreamRequest
     private let client: ConnectionEndpoints?
+    /// The server that the client is to come back to.
+    private let preferred: Address?
+    /// What `balance: hash` goes by.
+    private let key: UInt64
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
@@ -51,11 +55,13 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
 
     /// - Parameter client: what a header of the PROXY protocol is to say; nil: nothing.
     init(
-        upstream: Upstream, request: UpstreamRequest, client: ConnectionEndpoints?, loop: LoopContext, logger: Logger,
-        delegate: any UpstreamAttemptDelegate
+        upstream: Upstream, request: UpstreamRequest, preferring preferred: Address?, key: UInt64,
+        client: ConnectionEndpoints?, loop: LoopContext, logger: Logger, delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
         self.request = request
+        self.preferred = preferred
+        self.key = key
         self.client = client
         self.loop = loop
         self.logger = logger
@@ -79,7 +85,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, now: .now()) {
+        switch upstream.selector.pick(excluding: tried, preferring: preferred, key: key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
