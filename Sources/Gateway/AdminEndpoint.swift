@@ -128,9 +128,9 @@ final class AdminEndpoint: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
                 }
             } accept: { bootstrap in
-                let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits && inherited != nil) {
-                    _ in bootstrap
-                }
+                let sockets = try await AcceptingSockets.accept(
+                    on: descriptors, waits: waits && inherited != nil, group: group
+                ) { _ in bootstrap }
                 accepting = sockets
                 return (sockets.boundAddress, { await sockets.stop() })
             }

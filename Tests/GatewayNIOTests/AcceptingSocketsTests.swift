@@ -15,7 +15,7 @@ final class AcceptingSocketsTests {
     deinit { unlink(path) }
 
     private func accept(on descriptors: ListeningDescriptors) async throws -> AcceptingSockets {
-        try await AcceptingSockets.accept(on: descriptors) { _ in
+        try await AcceptingSockets.accept(on: descriptors, group: MultiThreadedEventLoopGroup.singleton) { _ in
             ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         }
     }
@@ -58,7 +58,7 @@ final class AcceptingSocketsTests {
     func fails() async throws {
         let descriptors = try ListeningDescriptors.open(.tcp(host: "127.0.0.1", port: 0), count: 3, backlog: 8)
         await #expect(throws: ChannelError.self) {
-            try await AcceptingSockets.accept(on: descriptors) { number in
+            try await AcceptingSockets.accept(on: descriptors, group: MultiThreadedEventLoopGroup.singleton) { number in
                 ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                     .serverChannelInitializer { channel in
                         number == 1

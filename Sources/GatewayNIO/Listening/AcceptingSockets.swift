@@ -1,15 +1,18 @@
 public import GatewayConfig
-import NIOCore
+public import NIOCore
 public import NIOPosix
 
 /// Listening sockets, and the channels that accept on them.
 public final class AcceptingSockets: Sendable {
     public let descriptors: ListeningDescriptors
     private let channels: [any Channel]
+    /// Those that connections are handed to.
+    private let loops: [any EventLoop]
 
-    private init(descriptors: ListeningDescriptors, channels: [any Channel]) {
+    private init(descriptors: ListeningDescriptors, channels: [any Channel], loops: [any EventLoop]) {
         self.descriptors = descriptors
         self.channels = channels
+        self.loops = loops
     }
 
     public var boundAddress: Address { descriptors.boundAddress }
@@ -18,10 +21,12 @@ public final class AcceptingSockets: Sendable {
     ///
     /// - Parameters:
     ///   - waits: whether nothing is accepted before `begin()`: another process still does.
+    ///   - group: the event loops that connections may be handed to.
     ///   - bootstrap: sets up the channel of one socket, by its number, and those of its connections.
     /// - Throws: what NIO says.
     public static func accept(
-        on descriptors: ListeningDescriptors, waits: Bool = false, bootstrap: (Int) -> ServerBootstrap
+        on descriptors: ListeningDescriptors, waits: Bool = false, group: any EventLoopGroup,
+        bootstrap: (Int) -> ServerBootstrap
     ) async throws -> AcceptingSockets {
         var channels: [any Channel] = []
         var left: ArraySlice<CInt> = []
@@ -33,7 +38,8 @@ public final class AcceptingSockets: Sendable {
                     try await bootstrap(channels.count).serverChannelOption(.autoRead, value: !waits)
                         .withBoundSocket(descriptor).get())
             }
-            return AcceptingSockets(descriptors: descriptors, channels: channels)
+            return AcceptingSockets(
+                descriptors: descriptors, channels: channels, loops: Array(group.makeIterator()))
         } catch {
             SocketCall.close(Array(left))
             for channel in channels { try? await channel.close() }
@@ -53,6 +59,9 @@ public final class AcceptingSockets: Sendable {
     /// - Parameter leavesFile: a successor listens on it.
     public func stop(leavesFile: Bool = false) async {
         if leavesFile { descriptors.giveFileAway() }
+        // NIO drops a connection that is on its way to another loop when its listening socket closes.
+        for channel in channels { try? await channel.setOption(.autoRead, value: false).get() }
+        for loop in loops + channels.map(\.eventLoop) { try? await loop.submit {}.get() }
         descriptors.close()
         for channel in channels { try? await channel.close() }
     }

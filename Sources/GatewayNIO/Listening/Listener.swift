@@ -71,7 +71,7 @@ final class Listener: Sendable {
         }
         let name = compiled.configuration.name
         let handsRound = descriptors.count < loops.count
-        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits) { number in
+        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits, group: loops[0].group) { number in
             let loop = loops[number % loops.count]
             let bootstrap =
                 handsRound
