@@ -71,7 +71,8 @@ final class Listener: Sendable {
         }
         let name = compiled.configuration.name
         let handsRound = descriptors.count < loops.count
-        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits, group: loops[0].group) { number in
+        let group = loops[0].group
+        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits, group: group) { number in
             let loop = loops[number % loops.count]
             let bootstrap =
                 handsRound
