@@ -18,14 +18,21 @@ public enum ListenFailure {
     ///   - address: what was asked for.
     public static func text(for error: any Error, address: Address) -> String {
         switch error {
+        case is NameLookupError: return noAddress(address)
         case let error as any WordedError: return error.description
         case let error as IOError: return text(code: error.errnoCode, address: address)
         case SocketAddressError.unixDomainSocketPathTooLong:
             return tooLong(address)
         case let error as SocketAddressError.UnknownHost:
-            return "the name \(error.host) has no address; add it to DNS or /etc/hosts, or write an IP address"
+            return noAddress(.tcp(host: error.host, port: 0))
         default: return TLSReason.isTLS(error) ? TLSMaterialFailure.text(for: error) : "the system refuses it"
         }
+    }
+
+    /// Why it has none is of no use here: nobody waits for a listener's name.
+    private static func noAddress(_ address: Address) -> String {
+        guard case .tcp(let host, _) = address else { return "it has no address" }
+        return "the name \(host) has no address; add it to DNS or /etc/hosts, or write an IP address"
     }
 
     /// Why no connection can be accepted for now: what this machine is short of.
