@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 
-from raw import CLOSE, TEXT, accept_for, close_payload, encode_frame
+from raw import CLOSE, TEXT, Listening, accept_for, close_payload, encode_frame
 
 MESSAGE = "your session has expired"
 REASON = (4001, "session expired")
@@ -23,7 +23,7 @@ class HurriedServer:
 
     def __init__(self, writes, ending="half", tls=None):
         self.writes, self.ending, self.tls = writes, ending, tls
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.sock = Listening.on(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.sock.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -55,7 +55,10 @@ class HurriedServer:
             # The last byte stays unread.
             head = b""
             while not head.endswith(b"\r\n\r"):
-                head += connection.recv(1)
+                piece = connection.recv(1)
+                if not piece:
+                    raise OSError("the request broke off")
+                head += piece
             return head.decode("latin-1")
         head = b""
         while b"\r\n\r\n" not in head:
