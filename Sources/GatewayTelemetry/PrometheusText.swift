@@ -25,7 +25,7 @@ public struct PrometheusText: Sendable {
     }
 
     private typealias Sample = (labels: [(name: String, value: String)], value: String)
-    private enum Kind: String { case counter, gauge, summary }
+    private enum Kind: String { case counter, gauge, histogram }
 
     /// In the order of their names, so that two scrapes can be compared.
     private var routes: [(name: String, route: RouteSnapshot)] {
@@ -167,16 +167,7 @@ public struct PrometheusText: Sendable {
     }
 
     private mutating func writeHandshakes() {
-        guard !routes.isEmpty else { return }
-        let name = "handshake_seconds"
-        header(name, .summary, "Time from accepting a connection to its 101.")
-        for (route, snapshot) in routes {
-            let times = snapshot.handshakeSeconds
-            sample(name, ([("route", route), ("quantile", "0.5")], "\(times.p50)"))
-            sample(name, ([("route", route), ("quantile", "0.99")], "\(times.p99)"))
-            sample("\(name)_sum", ([("route", route)], "\(times.sum)"))
-            sample("\(name)_count", ([("route", route)], "\(times.count)"))
-        }
+        writeDurations("handshake_seconds", "Time from accepting a connection to its 101.") { $0.handshakeSeconds }
     }
 
     private mutating func writeUpstreams() {
@@ -214,6 +205,19 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeRoutes(_ name: String, _ kind: Kind, _ help: String, value: (RouteSnapshot) -> String) {
         write(name, kind, help, routes.map { ([("route", $0.name)], value($0.route)) })
+    }
+
+    private mutating func writeDurations(_ name: String, _ help: String, value: (RouteSnapshot) -> HistogramSnapshot) {
+        guard !routes.isEmpty else { return }
+        header(name, .histogram, help)
+        for (route, snapshot) in routes {
+            let durations = value(snapshot)
+            for bucket in durations.buckets {
+                sample("\(name)_bucket", ([("route", route), ("le", bucket.limit)], "\(bucket.count)"))
+            }
+            sample("\(name)_sum", ([("route", route)], "\(durations.sum)"))
+            sample("\(name)_count", ([("route", route)], "\(durations.count)"))
+        }
     }
 
     private mutating func writeServers(

@@ -62,14 +62,6 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         public var server: Leg
     }
 
-    /// Quantiles are of everything since the start, to two significant digits.
-    public struct Handshakes: Encodable, Equatable, Sendable {
-        public var count: UInt64
-        public var sum: Double
-        public var p50: Double
-        public var p99: Double
-    }
-
     public var active: Int
     /// 0: no cap.
     public var maxConnections: Int
@@ -85,7 +77,7 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var extensionsRefused: [String: UInt64]
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
-    public var handshakeSeconds: Handshakes
+    public var handshakeSeconds: HistogramSnapshot
 
     enum CodingKeys: String, CodingKey {
         case active, protocols, messages, bytes, compression

@@ -21,7 +21,7 @@ struct TelemetryTests {
             counters.compressionMemory.subtract(1)
             counters.closed(code: 1000, by: .client)
             counters.refusedExtension("mux")
-            counters.recordHandshake(microseconds: 1000)
+            counters.handshakes.record(microseconds: 1000)
         }
         telemetry.acquire(route: "feed").counters(loop: 1).accepted.add()
         let snapshot = telemetry.snapshot(uptimeSeconds: 1, draining: false)
@@ -35,6 +35,7 @@ struct TelemetryTests {
         #expect(chat?.closeCodes == ["client": ["1000": 2], "server": [:], "gateway": [:]])
         #expect(chat?.extensionsRefused == ["mux": 2])
         #expect(chat?.handshakeSeconds.count == 2)
+        #expect(chat?.handshakeSeconds.sum == 0.002)
         #expect(snapshot.routes["feed"]?.acceptedTotal == 1)
         #expect(snapshot.connections.acceptedTotal == 11)
         #expect(snapshot.connections.active == 6)

@@ -52,7 +52,7 @@ final class SessionInfo {
         if extensions.client != nil { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        counters.recordHandshake(
+        counters.handshakes.record(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
     }
 
