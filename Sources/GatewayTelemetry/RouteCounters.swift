@@ -43,6 +43,9 @@ public final class RouteCounters: Sendable {
     /// From accepting a connection, or the head of an HTTP/2 request, to the answer that opened the WebSocket.
     public let handshakes = DurationHistogram()
 
+    /// Plain HTTP.
+    let requests = RequestCounters()
+
     /// More codes than this on one side count as "other": applications have a thousand to choose from.
     static let maximumCloseCodes = 64
     static let maximumExtensions = 32

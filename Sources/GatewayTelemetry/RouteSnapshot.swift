@@ -62,6 +62,25 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         public var server: Leg
     }
 
+    /// Plain HTTP requests.
+    public struct Requests: Encodable, Equatable, Sendable {
+        public var active: Int
+        /// 0: no cap.
+        public var maxRequests: Int
+        public var total: UInt64
+        /// By class, `1xx` to `5xx`. A request that ended without an answer is in none.
+        public var statuses: [String: UInt64]
+        /// Of bodies.
+        public var bytes: BothWays<UInt64>
+        public var seconds: HistogramSnapshot
+
+        enum CodingKeys: String, CodingKey {
+            case active, total, statuses, bytes, seconds
+            case maxRequests = "max_requests"
+        }
+    }
+
+    /// WebSockets.
     public var active: Int
     /// 0: no cap.
     public var maxConnections: Int
@@ -78,9 +97,10 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
     public var handshakeSeconds: HistogramSnapshot
+    public var requests: Requests
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression
+        case active, protocols, messages, bytes, compression, requests
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

@@ -139,7 +139,22 @@ extension RouteSnapshot {
                 inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
                 memoryBytes: sum { $0.compressionMemory.value }),
             extensionsRefused: extensionsRefused, closeCodes: closeCodes,
-            handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }))
+            handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }),
+            requests: .init(route))
+    }
+}
+
+extension RouteSnapshot.Requests {
+    init(_ route: RouteTelemetry) {
+        let loops = route.loops
+        self.init(
+            active: loops.reduce(0) { $0 &+ $1.requests.active.value }, maxRequests: route.maxRequests.value,
+            total: loops.reduce(0) { $0 &+ $1.requests.total.value },
+            statuses: Dictionary(loops.flatMap { $0.requests.statuses }) { $0 &+ $1 },
+            bytes: .init(
+                fromClient: loops.reduce(0) { $0 &+ $1.requests.bytesFromClient.value },
+                toClient: loops.reduce(0) { $0 &+ $1.requests.bytesToClient.value }),
+            seconds: HistogramSnapshot(loops.lazy.map { $0.requests.durations.counts }))
     }
 }
 

@@ -26,6 +26,10 @@ ROUTE = {
     "extensions_refused": {str: int},
     "close_codes": {"client": {str: int}, "server": {str: int}, "gateway": {str: int}},
     "handshake_seconds": HISTOGRAM,
+    "requests": {
+        "active": int, "max_requests": int, "total": int,
+        "statuses": {"1xx": int, "2xx": int, "3xx": int, "4xx": int, "5xx": int},
+        "bytes": {"from_client": int, "to_client": int}, "seconds": HISTOGRAM},
 }
 SHAPE = {
     "version": str, "uptime_seconds": NUMBER, "draining": bool,
