@@ -6,7 +6,7 @@ import Testing
 @testable import GatewayNIO
 
 @Suite("What is let through to the HTTP/1.1 parser")
-struct HTTP1HeadGateTests {
+struct HTTP1GateTests {
     private static let switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
     /// Takes what comes, as a session would.
@@ -42,10 +42,10 @@ struct HTTP1HeadGateTests {
         typealias InboundIn = ByteBuffer
         typealias InboundOut = ByteBuffer
         let head: String
-        let gate: HTTP1HeadGate
+        let gate: HTTP1Gate
         private var seen = ""
 
-        init(head: String, gate: HTTP1HeadGate) {
+        init(head: String, gate: HTTP1Gate) {
             self.head = head
             self.gate = gate
         }
@@ -64,7 +64,7 @@ struct HTTP1HeadGateTests {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + Self.switching,
         ], [1, 5, 10_000])
     func holds(head: String, size: Int) throws {
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
         try feed(head + "frames", by: size, to: channel)
         #expect(try passed(channel) == head)
@@ -86,7 +86,7 @@ struct HTTP1HeadGateTests {
             "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         ], [1, 7, 10_000])
     func passesContent(response: String, size: Int) throws {
-        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        let channel = EmbeddedChannel(handler: HTTP1Gate(maxLength: 1000))
         try feed(response, by: size, to: channel)
         #expect(try passed(channel) == response)
         _ = try channel.finish(acceptAlreadyClosed: true)
@@ -95,7 +95,7 @@ struct HTTP1HeadGateTests {
     @Test("what is not wanted any more is thrown away")
     func discards() throws {
         let head = "GET / HTTP/1.1\r\n\r\n"
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
         try feed(head + "held", by: 10_000, to: channel)
         gate.discard()
@@ -107,7 +107,7 @@ struct HTTP1HeadGateTests {
 
     @Test("a head that does not end is refused at the limit", arguments: [1, 100, 2000])
     func limit(size: Int) throws {
-        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        let channel = EmbeddedChannel(handler: HTTP1Gate(maxLength: 1000))
         #expect(throws: HTTPParserError.headerOverflow) {
             try feed("GET / HTTP/1.1\r\nX: " + String(repeating: " ", count: 2000), by: size, to: channel)
         }
@@ -116,7 +116,7 @@ struct HTTP1HeadGateTests {
 
     @Test("the head that is written next gets its bytes back, and nothing behind it")
     func narrows() throws {
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handler: gate)
         gate.narrowNextWrite()
         try channel.writeOutbound(ByteBuffer(string: "X: caf\u{E9}\r\n\r\n"))

@@ -29,10 +29,10 @@ final class SessionInfo {
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
         clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
-        route = decision.liveRoute
+        route = decision.destination.liveRoute
         server = upgraded.server
-        requestID = decision.requestID
-        client = decision.forwarded.clientAddress
+        requestID = decision.destination.requestID
+        client = decision.destination.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
         draft = decision.upgrade.draft
