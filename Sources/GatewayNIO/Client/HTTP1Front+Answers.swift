@@ -72,7 +72,10 @@ extension HTTP1Front: ClientResponder {
         answered()
     }
 
-    func abortAnswer() { context?.close(promise: nil) }
+    func abortAnswer() {
+        context?.flush()
+        context?.close(promise: nil)
+    }
 
     func flushAnswer() { context?.flush() }
 
