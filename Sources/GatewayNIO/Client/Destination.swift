@@ -42,7 +42,8 @@ struct Destination {
     /// name.
     func fieldsForServer() -> (fields: HTTPFields, host: String?) {
         var fields = HeaderFilter.request(request.headerFields, edits: route.requestHeaders)
-        forwarded.apply(to: &fields)
+        forwarded.apply(
+            to: &fields, strippedPrefix: PathRewriter.strippedPrefix(of: target, by: route.rewrite))
         fields.setFolding(.xRequestID, to: requestID)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
         // The route may set Host; it is no field of the value, but the request's authority.
