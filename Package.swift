@@ -168,7 +168,7 @@ let package = Package(
             dependencies: [
                 "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
                 "PerMessageDeflate", "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes,
-                .x509, .crypto, .asn1, .logging,
+                .x509, .crypto, .asn1, .logging, "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -277,7 +277,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
     ) -> HTTPFields {
         if decision.upgrade.draft == .hixie76 {
             return LegacyHandshake.hixieResponseFields(
-                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.destination.forwarded.isSecure)
+                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.destination.forwarded.isSecure
+            )
         }
         return ServerHandshake.responseFields(
             key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)

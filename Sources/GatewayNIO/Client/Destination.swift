@@ -13,6 +13,7 @@ struct Destination {
     let upstream: Upstream
     let forwarded: ForwardedFields
     let requestID: String
+    let trace: TraceContext
     /// This gateway's element of `Via`; nil: it keeps silent.
     let via: String?
 
@@ -45,6 +46,7 @@ struct Destination {
         forwarded.apply(
             to: &fields, strippedPrefix: PathRewriter.strippedPrefix(of: target, by: route.rewrite))
         fields.setFolding(.xRequestID, to: requestID)
+        trace.apply(to: &fields)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
         // The route may set Host; it is no field of the value, but the request's authority.
         let host: String? =
@@ -107,13 +109,7 @@ extension Destination {
         // What a 426 asks for is part of the answer (RFC 9110 §15.5.22), which `Upgrade` is not otherwise.
         if response.status.code == 426, let wanted = response.headerFields[.upgrade] { fields[.upgrade] = wanted }
         if fields[.date] == nil { fields[.date] = date }
-        if route.rewrite != nil {
-            fields[fields: .location] = fields[fields: .location].map { field in
-                let location = PathRewriter.restore(
-                    location: FieldBytes.widened(field), by: route.rewrite, host: request.authority ?? "")
-                return FieldBytes.field(.location, widened: location) ?? field
-            }
-        }
+        ResponseRestoration.apply(to: &fields, by: route.rewrite, host: request.authority ?? "")
         if fields[.xRequestID] == nil { fields[.xRequestID] = requestID }
         response.headerFields = fields
         return response

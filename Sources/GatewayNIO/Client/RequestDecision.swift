@@ -87,6 +87,7 @@ enum RequestDecision {
         let destination = Destination(
             request: http, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
             forwarded: forwarded, requestID: request.id,
+            trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
             via: request.listener.via
                 ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
         guard let upgrade else { return forward(destination, request.content, process) }

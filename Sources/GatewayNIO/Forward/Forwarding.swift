@@ -116,7 +116,7 @@ final class Forwarding {
     func contentEnded(trailers: HTTPFields?) {
         guard attempt != nil, !hasContentEnded else { return }
         hasContentEnded = true
-        self.trailers = trailers.flatMap(TrailerFields.kept)
+        self.trailers = trailers.flatMap { TrailerFields.kept($0, edits: route.requestHeaders) }
         endContentIfSent()
     }
 
@@ -204,7 +204,7 @@ final class Forwarding {
             "client_protocol": "\(version)",
             "duration_seconds": "\(Double(duration.nanoseconds / 1000) / 1_000_000)",
             "bytes_from_client": "\(bytes.fromClient)", "bytes_to_client": "\(bytes.toClient)",
-            "outcome": "\(outcome.rawValue)",
+            "outcome": "\(outcome.rawValue)", "trace_id": "\(destination.trace.traceID)",
         ]
         if let server { metadata["server"] = "\(server.address)" }
         if let leg = serverVersion { metadata["server_protocol"] = "\(leg)" }
@@ -237,6 +237,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         lastActivity = .now()
         var response = response
         response.headerFields = HeaderFilter.response(response.headerFields, isHandshake: false)
+        // It has no content (RFC 9110 §8.6).
+        response.headerFields[.contentLength] = nil
         responder.inform(response)
     }
 
@@ -271,7 +273,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         guard finish(isWhole ? .complete : .serverAborted) != nil else { return }
         owner?.forwardingEnded()
         if isWhole {
-            responder?.endAnswer(trailers: trailers.flatMap(TrailerFields.kept))
+            responder?.endAnswer(
+                trailers: trailers.flatMap { TrailerFields.kept($0, edits: route.responseHeaders) })
         } else {
             responder?.abortAnswer()
         }

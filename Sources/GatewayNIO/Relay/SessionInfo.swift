@@ -12,6 +12,7 @@ final class SessionInfo {
     let server: LiveServer
     let isCompressed: Bool
     private let requestID: String
+    private let traceID: String
     let client: ClientAddress
     private let listener: String
     let clientVersion: LegVersion
@@ -32,6 +33,7 @@ final class SessionInfo {
         route = decision.destination.liveRoute
         server = upgraded.server
         requestID = decision.destination.requestID
+        traceID = decision.destination.trace.traceID
         client = decision.destination.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
@@ -91,8 +93,8 @@ final class SessionInfo {
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard loop.generation.configuration.log.access else { return }
         var metadata: Logger.Metadata = [
-            "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
-            "route": "\(route.name)", "server": "\(server.address)",
+            "request_id": "\(requestID)", "trace_id": "\(traceID)", "client": "\(client)",
+            "listener": "\(listener)", "route": "\(route.name)", "server": "\(server.address)",
             "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
             "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
             "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",

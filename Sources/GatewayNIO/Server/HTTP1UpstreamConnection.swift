@@ -27,6 +27,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private let encoder: HTTPRequestEncoder
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private var lastError: (any Error)?
+    /// The server has ended its side in order.
+    private var sawEnd = false
 
     // MARK: The request under way
 
@@ -218,7 +220,11 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        guard let request else { return }
+        guard let request else {
+            // Nobody asked for what came.
+            if case .idle = state, !gate.isQuiet { close() }
+            return
+        }
         if response?.hasEnded == true {
             finishResponse(request)
         } else {
@@ -240,8 +246,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         } else {
             close()
         }
-        // Without TLS's close_notify anybody could have ended what ends with the connection.
-        let isWhole = progress.framing != .untilEnd || !(lastError is NIOSSLError)
+        // What ends with the connection is whole only if the server ended that in order, over TLS too.
+        let isWhole = progress.framing != .untilEnd || sawEnd && lastError == nil
         delegate?.legEndedResponse(request, isWhole: isWhole, trailers: progress.trailers)
     }
 
@@ -288,7 +294,10 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if isTLS, case TLSUserEvent.handshakeCompleted = event { connected(context) }
-        if case ChannelEvent.inputClosed = event { ended(nil) }
+        if case ChannelEvent.inputClosed = event {
+            sawEnd = true
+            ended(nil)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
