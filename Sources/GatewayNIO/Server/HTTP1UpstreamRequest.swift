@@ -8,6 +8,7 @@ final class HTTP1UpstreamRequest: RequestLeg {
     let request: PlainRequest
     private(set) var isReused = false
     private(set) var hasSentContent = false
+    var hasAnswerBegun = false
     /// Kept until the end: it has nobody else when its client is gone.
     private(set) var delegate: (any UpstreamLegDelegate)?
     private weak var connection: HTTP1UpstreamConnection?

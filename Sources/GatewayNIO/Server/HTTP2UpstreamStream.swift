@@ -30,6 +30,8 @@ class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
     private(set) final var handler: HTTP2Handler?
     /// The connection was ready before the request came to it.
     private(set) final var isReused = false
+    /// Something of an answer has come.
+    private(set) final var hasAnswerBegun = false
     private var timer: Scheduled<Void>?
     private var content = HTTP2Content()
     private var isPassing = false
@@ -101,6 +103,7 @@ class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
 
     final func stream(_ stream: HTTP2Stream, informed response: HTTPResponse) {
         guard case .waiting = state else { return }
+        hasAnswerBegun = true
         touch()
         delegate?.leg(self, informed: response)
     }

@@ -305,8 +305,6 @@ final class UpstreamAttempt: UpstreamLegDelegate {
 
     func legIsWritable(_ leg: any UpstreamLeg) {
         guard !isOver, let leg = leg as? any RequestLeg else { return }
-        // What has been given can't be given to another.
-        triesLeft = 0
         delegate?.mayGiveContent(to: leg)
     }
 
@@ -321,12 +319,13 @@ final class UpstreamAttempt: UpstreamLegDelegate {
         guard case .plain(let request) = ask else {
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
-        guard request.mayBeRepeated else {
+        let leg = leg as? any RequestLeg
+        guard request.mayBeRepeated, leg?.hasAnswerBegun == false else {
             // It may have been carried out (RFC 9110 §9.2.2).
             triesLeft = 0
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
-        guard (leg as? any RequestLeg)?.isReused == true else {
+        guard leg?.isReused == true else {
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
         // The server ended an idle connection, which is no failure, while the request was on its way.
