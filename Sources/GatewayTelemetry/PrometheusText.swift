@@ -20,6 +20,7 @@ public struct PrometheusText: Sendable {
         copy.writeCompression()
         copy.writeCloses()
         copy.writeHandshakes()
+        copy.writeCommands()
         copy.writeUpstreams()
         return copy.text
     }
@@ -177,6 +178,18 @@ public struct PrometheusText: Sendable {
             sample("\(name)_sum", ([("route", route)], "\(times.sum)"))
             sample("\(name)_count", ([("route", route)], "\(times.count)"))
         }
+    }
+
+    private mutating func writeCommands() {
+        func samples(_ value: (RouteSnapshot.Commands) -> String) -> [Sample] {
+            routes.compactMap { name, route in route.commands.map { ([("route", name)], value($0)) } }
+        }
+        write("commands_running", .gauge, "Processes of commands.", samples { "\($0.running)" })
+        write("commands_started_total", .counter, "Commands started.", samples { "\($0.startedTotal)" })
+        write(
+            "commands_failed_total", .counter,
+            "Commands that could not be started, or ended with another status than 0 of their own accord.",
+            samples { "\($0.failedTotal)" })
     }
 
     private mutating func writeUpstreams() {

@@ -46,9 +46,10 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
             public var http1: Int
             public var http2: Int
 
-            init(active: Int, http2: Int) {
-                // Loops go on counting between the two readings.
-                http1 = max(0, active - http2)
+            /// - Parameter others: those that speak no HTTP there.
+            init(active: Int, http2: Int, others: Int = 0) {
+                // Loops go on counting between the readings.
+                http1 = max(0, active - http2 - others)
                 self.http2 = http2
             }
 
@@ -70,6 +71,20 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         public var p99: Double
     }
 
+    /// Processes of a route that leads to a command.
+    public struct Commands: Encodable, Equatable, Sendable {
+        public var running: Int
+        public var startedTotal: UInt64
+        /// Could not be started, or ended with another status than 0 of their own accord.
+        public var failedTotal: UInt64
+
+        enum CodingKeys: String, CodingKey {
+            case running
+            case startedTotal = "started_total"
+            case failedTotal = "failed_total"
+        }
+    }
+
     public var active: Int
     /// 0: no cap.
     public var maxConnections: Int
@@ -86,9 +101,11 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
     public var handshakeSeconds: Handshakes
+    /// nil: the route leads to no command.
+    public var commands: Commands?
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression
+        case active, protocols, messages, bytes, compression, commands
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

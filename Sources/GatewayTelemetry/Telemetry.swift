@@ -125,7 +125,9 @@ extension RouteSnapshot {
             legacyTotal: legacyVersions,
             protocols: .init(
                 client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
-                server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),
+                server: .init(
+                    active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value },
+                    others: sum { $0.activeCommands.value })),
             messages: .init(
                 fromClient: .init(
                     text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),
@@ -143,7 +145,12 @@ extension RouteSnapshot {
             extensionsRefused: extensionsRefused, closeCodes: closeCodes,
             handshakeSeconds: .init(
                 count: handshakes.count, sum: handshakes.sum, p50: handshakes.quantile(0.5),
-                p99: handshakes.quantile(0.99)))
+                p99: handshakes.quantile(0.99)),
+            commands: route.hasCommands.value == 0
+                ? nil
+                : .init(
+                    running: sum { $0.commandsRunning.value }, startedTotal: sum { $0.commandsStarted.value },
+                    failedTotal: sum { $0.commandsFailed.value }))
     }
 }
 

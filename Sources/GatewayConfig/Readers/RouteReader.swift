@@ -4,7 +4,7 @@ struct RouteReader {
     let defaults: RouteSettings
 
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
-        let expected = "a mapping with name, match and upstream, redirect or respond"
+        let expected = "a mapping with name, match and upstream, redirect, respond or command"
         guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
@@ -18,7 +18,7 @@ struct RouteReader {
         let action = self.action(section, &references)
         let rewrite = section.entry("rewrite").flatMap { entry -> PathRewrite? in
             switch action {
-            case .redirect, .respond:
+            case .redirect, .respond, .command:
                 context.report("rewrite has a meaning with upstream only", at: entry.place)
                 return nil
             case .upstream, nil:
@@ -37,11 +37,9 @@ struct RouteReader {
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
-        let given = section.given(["upstream", "redirect", "respond"])
+        let given = section.given(["upstream", "redirect", "respond", "command"])
         guard let entry = given.first else {
-            if section.node("command") == nil {
-                context.report("missing key: one of upstream, redirect and respond", at: section.place)
-            }
+            context.report("missing key: one of upstream, redirect, respond and command", at: section.place)
             return nil
         }
         for other in given.dropFirst() {
@@ -55,6 +53,8 @@ struct RouteReader {
             return .upstream(name.text)
         case "redirect":
             return reader.redirect(entry.value)
+        case "command":
+            return CommandReader(context: context).read(entry.value).map(RouteAction.command)
         default:
             return reader.respond(entry.value)
         }

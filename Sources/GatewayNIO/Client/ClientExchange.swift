@@ -33,9 +33,9 @@ final class ClientExchange {
         case reading
         /// A WebSocket may be opened once the request has ended.
         case admitted(ProxyDecision)
-        case connecting(ProxyDecision, UpstreamAttempt)
+        case connecting(ProxyDecision, any ServerAttempt)
         /// The server's own refusal is on its way to the client.
-        case relayingRefusal(ProxyDecision, UpstreamAttempt, any UpstreamLeg)
+        case relayingRefusal(ProxyDecision, any ServerAttempt, any UpstreamLeg)
         case answered
         case relaying
     }
@@ -116,14 +116,31 @@ final class ClientExchange {
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
-        let namesClient = decision.upstream.configuration.proxyProtocol != .off
-        let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(), preferring: decision.stickyServer,
-            key: decision.selectionKey,
-            client: namesClient ? responder?.endpoints.from(decision.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+        let attempt = attempt(decision)
         state = .connecting(decision, attempt)
         attempt.start()
+    }
+
+    private func attempt(_ decision: ProxyDecision) -> any ServerAttempt {
+        switch decision.destination {
+        case .command(let command):
+            let subprotocol = decision.commandSubprotocol
+            let environment = decision.commandEnvironment(
+                subprotocol: subprotocol, version: version, port: responder?.endpoints.destinationPort ?? 0,
+                software: "sluice/\(loop.process.telemetry.version)")
+            return CommandStart(
+                command,
+                environment: environment.variables(
+                    own: command.environment, configured: command.configuration.environment),
+                subprotocol: subprotocol, route: decision.liveRoute, loop: loop, logger: logger, delegate: self)
+        case .upstream(let upstream):
+            let namesClient = upstream.configuration.proxyProtocol != .off
+            return UpstreamAttempt(
+                upstream: upstream, request: decision.upstreamRequest(to: upstream),
+                preferring: decision.stickyServer, key: decision.selectionKey,
+                client: namesClient ? responder?.endpoints.from(decision.forwarded.clientAddress) : nil, loop: loop,
+                logger: logger, delegate: self)
+        }
     }
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
@@ -243,14 +260,14 @@ extension ClientExchange: UpstreamAttemptDelegate {
 
     func upgraded(_ server: UpgradedServer) {
         guard case .connecting(let decision, _) = state, let responder else {
-            server.permit.release()
+            server.server.giveUp()
             return server.leg.giveUp()
         }
         do {
             let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
             relay(responder, decision, server, extensions)
         } catch {
-            server.permit.release()
+            server.server.giveUp()
             server.leg.giveUp()
             refuse(.badAnswer("\(error)"), route: decision.route)
         }
@@ -287,9 +304,12 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
-        let cookie = decision.upstream.sticky?.field(
-            for: server.server.address, known: decision.stickyServer, isTLS: listener.tls != nil)
-        if let cookie { fields.append(cookie) }
+        if case .upstream(let upstream) = decision.destination, let live = server.server.live,
+            let cookie = upstream.sticky?.field(
+                for: live.address, known: decision.stickyServer, isTLS: listener.tls != nil)
+        {
+            fields.append(cookie)
+        }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)

@@ -62,7 +62,7 @@ enum RequestDecision {
                 return .refuse(.noWebSocket, route: route)
             }
             return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
-        case .upstream: break
+        case .upstream, .command: break
         }
 
         let upgrade: UpgradeRequest
@@ -78,7 +78,7 @@ enum RequestDecision {
         if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
-        guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
+        guard let destination = match.destination else { return .refuse(.noServer, route: route) }
         let admission = process.admission.admit(
             route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
         switch admission {
@@ -90,12 +90,19 @@ enum RequestDecision {
                 allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
             return .proxy(
                 ProxyDecision(
-                    upgrade: upgrade, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
+                    upgrade: upgrade, target: checked.target, route: route, liveRoute: match.live,
+                    destination: destination,
                     permit: permit, forwarded: forwarded, negotiation: negotiation, requestID: request.id,
                     via: request.listener.via
                         ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil))
         }
     }
+}
+
+/// Where a route leads.
+enum Destination: Sendable {
+    case upstream(Upstream)
+    case command(Command)
 }
 
 /// A WebSocket that may be opened, if a server agrees.
@@ -104,7 +111,7 @@ struct ProxyDecision {
     let target: RequestTarget
     let route: RouteConfiguration
     let liveRoute: LiveRoute
-    let upstream: Upstream
+    let destination: Destination
     let permit: Permit
     let forwarded: ForwardedFields
     let negotiation: NegotiationPlan
@@ -113,23 +120,34 @@ struct ProxyDecision {
     let via: String?
 
     /// The server that the client's cookie asks for.
-    var stickyServer: Address? { upstream.sticky?.server(in: upgrade.request.headerFields) }
+    var stickyServer: Address? {
+        guard case .upstream(let upstream) = destination else { return nil }
+        return upstream.sticky?.server(in: upgrade.request.headerFields)
+    }
 
     /// What the upstream's `balance: hash` goes by; 0 where it has none.
     var selectionKey: UInt64 {
-        guard case .hash(let source) = upstream.configuration.balance else { return 0 }
+        guard case .upstream(let upstream) = destination, case .hash(let source) = upstream.configuration.balance else {
+            return 0
+        }
         return SelectionKey.make(
             source, target: target, authority: upgrade.request.authority ?? "", fields: upgrade.request.headerFields,
             client: forwarded.clientAddress)
     }
 
-    /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
-    /// sends it.
-    func upstreamRequest() -> UpstreamRequest {
+    /// Those that any server is to see, without what belongs to the handshake.
+    var fieldsForServer: HTTPFields {
         var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
         forwarded.apply(to: &fields)
         fields.setFolding(.xRequestID, to: requestID)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
+        return fields
+    }
+
+    /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
+    /// sends it.
+    func upstreamRequest(to upstream: Upstream) -> UpstreamRequest {
+        var fields = fieldsForServer
         // The route may set Host; it is no field of the value, but the request's authority.
         let host: String? =
             switch (fields[.hostField], upstream.configuration.host) {

@@ -14,8 +14,7 @@ import WebSocketCore
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
     let leg: any UpstreamLeg
-    let permit: ServerPermit
-    let server: LiveServer
+    let server: SessionServer
     let fields: HTTPFields
     let subprotocol: String?
     let extensions: [ExtensionOffer]
@@ -34,7 +33,7 @@ protocol UpstreamAttemptDelegate: AnyObject {
 
 /// The way to a server for one client: choose, connect, upgrade; on failure the next one, as `retries` allows. Nothing
 /// has been sent to the client before it ends.
-final class UpstreamAttempt: UpstreamHandshakeDelegate {
+final class UpstreamAttempt: ServerAttempt, UpstreamHandshakeDelegate {
     private let upstream: Upstream
     private let request: UpstreamRequest
     private let client: ConnectionEndpoints?
@@ -207,7 +206,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    leg: leg, permit: current.permit, server: server, fields: response.headerFields,
+                    leg: leg, server: .upstream(server, current.permit), fields: response.headerFields,
                     subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
             handshake(leg, answeredBadly: error.message)
