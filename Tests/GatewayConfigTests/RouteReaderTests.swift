@@ -118,11 +118,15 @@ import Testing
         let listeners = "listeners: [{ name: l, address: \"a:1\" }]\n"
         #expect(
             problems(listeners + "routes: [{ name: r }]") == [
-                "2:10: error: missing key: one of upstream, redirect and respond"
+                "2:10: error: missing key: one of upstream, redirect, respond and command"
             ])
         #expect(
-            problems(listeners + "routes: [{ name: r, command: [cat] }]") == [
-                "2:21: error: command is not supported yet"
+            problems(listeners + "routes: [{ name: r, respond: 200, command: [/bin/cat] }]") == [
+                "2:35: error: command can't be with respond: a route leads to one place"
+            ])
+        #expect(
+            problems(listeners + "routes: [{ name: r, command: [/bin/cat], rewrite: { path: /a } }]") == [
+                "2:42: error: rewrite has a meaning with upstream only"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, respond: 200, rewrite: { path: /a } }]") == [

@@ -145,6 +145,7 @@ struct CommandReader {
             account.group = context.value(
                 node, expecting: "the name of a group this system has, or a group's number"
             ) { SystemAccounts.number($0) ?? SystemAccounts.group(named: $0) }
+            account.groups = account.group.map { [$0] }
         }
         if let entry = section.entry("user") {
             let user = context.value(

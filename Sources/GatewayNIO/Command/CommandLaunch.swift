@@ -13,12 +13,15 @@ import SystemPackage
 enum CommandExit: Equatable, Sendable, CustomStringConvertible {
     case status(CInt)
     case signal(CInt)
+    /// Nobody knows: the system would not say.
+    case unknown
 
     /// As a Close says it to the client.
     var description: String {
         switch self {
         case .status(let status): "the command ended with status \(status)"
         case .signal(let signal): "the command was ended by signal \(signal)"
+        case .unknown: "the command was lost sight of"
         }
     }
 }

@@ -7,12 +7,6 @@ import NIOCore
 import NIOPosix
 import WebSocketCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A session's leg to a command: what the session writes becomes messages on the command's standard input, and what the
 /// command writes becomes the frames of a server. Pings end here and are answered at once; the end of the command is a
 /// Close.
@@ -74,11 +68,10 @@ final class CommandLeg: UpstreamLeg, LegTransport {
         let errors = bootstrap { CommandErrorHandler(logger: logger) }
             .channelOption(.autoRead, value: true)
             .takingOwnershipOfDescriptor(input: pipes.errors.read)
-        let descriptors = [pipes.input.write, pipes.output.read, pipes.errors.read]
         return EventLoopFuture.whenAllComplete([input, output, errors], on: loop.eventLoop).flatMapThrowing { results in
             let channels = results.map { try? $0.get() }
             (this.value.input, this.value.output, this.value.errors) = (channels[0], channels[1], channels[2])
-            for (channel, descriptor) in zip(channels, descriptors) where channel == nil { close(descriptor) }
+            // Of a channel that came to nothing NIO has closed the pipe.
             for result in results { _ = try result.get() }
         }
     }

@@ -104,7 +104,10 @@ final class CommandProcess {
     }
 
     private func failed(_ failure: CommandStartFailure, _ started: (Result<Void, CommandStartFailure>) -> Void) {
-        state = .new
+        if case .running(let pid) = state {
+            logger.error("command lost", metadata: ["process": "\(pid)", "reason": "\(failure.reason)"])
+            return ended(.unknown)
+        }
         counters.commandsFailed.add()
         logger.warning("command could not be started", metadata: ["reason": "\(failure.reason)"])
         started(.failure(failure))

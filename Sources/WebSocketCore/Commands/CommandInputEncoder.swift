@@ -16,6 +16,8 @@ public struct CommandInputEncoder: Sendable {
         public var close: ByteBuffer?
         /// The command can't be told what the client said: the Close to answer with. Once at most.
         public var refusal: ClosePayload?
+
+        public init() {}
     }
 
     private enum State {
