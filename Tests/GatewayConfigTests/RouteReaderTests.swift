@@ -95,7 +95,7 @@ import Testing
             "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"
         ),
         ("legacy_versions: [8, 7, 8]", "4:29: error: version 8 is already in the list"),
-        ("command: [cat]", "4:5: error: command is not supported yet"),
+        ("command: [cat]", "4:5: error: command can't be with upstream: a route leads to one place"),
         ("redirect: /x", "4:5: error: redirect can't be with upstream: a route leads to one place"),
         (
             "rewrite: {}",

@@ -412,7 +412,9 @@ def test_a_command_that_cannot_be_started_is_refused(gateway, wire, tmp_path):
         (tool.unlink, "the program can't be found, or not be executed"),
     ):
         break_it()
-        check_refusal(wire.request(running), 502, "the program behind this address could not be started")
+        response = wire.request(running)
+        check_refusal(response, 502)
+        assert response.body == b"the program behind this address could not be started\n"
         assert [line for line in running.log() if line["message"] == "command could not be started"][-1][
             "reason"] == reason
     assert counts(running)["failed_total"] == 3
