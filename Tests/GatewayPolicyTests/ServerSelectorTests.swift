@@ -251,9 +251,7 @@ struct NumberedServers: Sendable {
         }
         self.upstream = upstream
         self.records = records
-        selector = ServerSelector(upstream: upstream, seed: 1) { address in
-            records.first { $0.address == address } ?? ServerRecord(address: address)
-        }
+        selector = ServerSelector(Array(zip(upstream.servers, records)), of: upstream, seed: 1)
     }
 
     func pick(excluding: Set<Int> = [], key: UInt64 = 0, now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {

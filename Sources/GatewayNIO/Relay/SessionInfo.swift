@@ -75,7 +75,7 @@ final class SessionInfo {
 
     /// What becomes of the session when its configuration is replaced.
     func fate(in difference: ConfigurationDifference) -> ChangeAction {
-        difference.fate(route: route.name, upstream: server.upstream.name, server: server.address)
+        difference.fate(route: route.name, upstream: server.upstream.name, server: server.configured)
     }
 
     func ended(

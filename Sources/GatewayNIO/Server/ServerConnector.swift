@@ -14,11 +14,19 @@ import NIOSSL
 /// Opens one transport connection to a server of an upstream, on its event loop: its addresses race (RFC 8305), and TLS
 /// begins on the connection that wins. A name that is not known, or leads nowhere any more, is looked up meanwhile.
 ///
+/// Where its name stands for several servers, a server has one address. The other family's addresses then race against it
+/// as long as nobody is known to be reachable by its own: not for this connection, but to find out which family to use.
+///
 /// `connect_timeout` bounds all of it.
 final class ServerConnector {
     /// No address of the server is known.
     struct Unresolved: Error, CustomStringConvertible {
         var description: String { "the server's name has no address; name lookup failed in the log says why" }
+    }
+
+    /// The name stands for other servers than it did when this one was chosen: another one should be.
+    struct ServersChanged: Error, CustomStringConvertible {
+        var description: String { "the server's name stands for other servers now" }
     }
 
     private let server: LiveServer
@@ -36,6 +44,8 @@ final class ServerConnector {
     private var timeout: Scheduled<Void>?
     private var race = ConnectionRace(count: 0)
     private var contestants: [SocketAddress] = []
+    /// How many of these are the server's own; those behind are of the family that is not in use.
+    private var ownCount = 0
     private var tried: Set<SocketAddress> = []
     /// Attempts under way.
     private var channels: [Int: any Channel] = [:]
@@ -79,8 +89,7 @@ final class ServerConnector {
         timeout = eventLoop.scheduleTask(deadline: deadline) {
             let this = this.value
             for attempt in this.channels.keys { this.addresses.failed(this.contestants[attempt], now: .now()) }
-            this.end(
-                this.failure ?? ChannelError.connectTimeout(this.timeLimit))
+            this.giveUp(because: ChannelError.connectTimeout(this.timeLimit))
         }
         begin()
         return promise.futureResult
@@ -92,6 +101,8 @@ final class ServerConnector {
     private func begin() {
         contestants = addresses.order(now: .now()).filter { !tried.contains($0) }
         guard !contestants.isEmpty else { return lookUp() }
+        ownCount = contestants.count
+        contestants += server.entry?.standby(for: server).filter { !tried.contains($0) } ?? []
         tried.formUnion(contestants)
         sourcesLeft = [:]
         race = ConnectionRace(count: contestants.count)
@@ -100,15 +111,21 @@ final class ServerConnector {
 
     /// Nothing is left to try: the name may stand for something else by now.
     private func lookUp() {
-        let giveUp = { (this: ServerConnector) in this.end(this.failure ?? Unresolved()) }
-        guard let lookup = addresses.lookUp(on: eventLoop, now: .now()) else { return giveUp(self) }
-        let this = NIOLoopBound((self, giveUp), eventLoop: eventLoop)
+        guard let entry = server.entry, let lookup = entry.lookUp(on: eventLoop, now: .now()) else {
+            return giveUp(because: Unresolved())
+        }
+        // Whoever has another server to go to need not wait for a name server.
+        if failure != nil, entry.hasReachable(besides: server) { return giveUp(because: Unresolved()) }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
         lookup.whenComplete { _ in
-            let (this, giveUp) = this.value
+            let this = this.value
             let hasNew = this.addresses.order(now: .now()).contains { !this.tried.contains($0) }
-            if hasNew, !this.isOver { this.begin() } else { giveUp(this) }
+            if hasNew, !this.server.hasLeft, !this.isOver { this.begin() } else { this.giveUp(because: Unresolved()) }
         }
     }
+
+    /// - Parameter error: what to say when no attempt has failed.
+    private func giveUp(because error: any Error) { end(server.hasLeft ? ServersChanged() : failure ?? error) }
 
     private func step() {
         nextStep?.cancel()
@@ -170,6 +187,11 @@ final class ServerConnector {
     private func connected(_ attempt: Int, _ channel: any Channel) {
         guard !isOver else { return channel.close(promise: nil) }
         channels[attempt] = nil
+        guard attempt < ownCount else {
+            channel.close(promise: nil)
+            server.entry?.use(familyOf: contestants[attempt])
+            return end(ServersChanged())
+        }
         addresses.worked(contestants[attempt])
         if transport != nil, isCounted {
             let server = server

@@ -47,6 +47,8 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private weak var delegate: (any UpstreamAttemptDelegate)?
     private var tried: Set<Address> = []
     private var triesLeft: Int
+    /// How often a server may turn out to be none any more when it is to be connected to.
+    private var changesLeft = 3
     private var lastRefusal = Refusal.noServer
     private var current: (permit: ServerPermit, server: LiveServer, leg: (any UpstreamLeg)?)?
     /// Under way, where no leg has come of it yet.
@@ -85,17 +87,15 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, preferring: preferred, key: key, now: .now()) {
+        switch upstream.pick(excluding: tried, preferring: preferred, key: key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
             fail(lastRefusal)
-        case .success(let permit):
-            tried.insert(permit.server.address)
-            // Servers are picked from those of the upstream.
-            guard let server = upstream.server(permit.server.address) else { return fail(.noServer) }
-            current = (permit, server, nil)
-            ask(server)
+        case .success(let choice):
+            tried.insert(choice.server.address)
+            current = (choice.permit, choice.server, nil)
+            ask(choice.server)
         }
     }
 
@@ -115,7 +115,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private func request(to server: LiveServer) -> UpstreamRequest {
         guard request.namesServer else { return request }
         var request = request
-        request.host = server.address.authority(isTLS: upstream.transport.tls != nil)
+        request.host = server.configured.authority(isTLS: upstream.transport.tls != nil)
         return request
     }
 
@@ -153,7 +153,21 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     private func connectFailed(_ server: LiveServer, _ error: any Error) {
         guard !isOver, current?.server === server else { return }
         if let error = error as? IOError, error.isLackOfResources { return lacksResources(error) }
+        if error is ServerConnector.ServersChanged { return serversChanged(server) }
         serverFailed(server, .connectFailed, ConnectFailure.text(for: error))
+    }
+
+    /// The server is none any more. That is no failure of anybody's, and those that there are now have not been tried.
+    private func serversChanged(_ server: LiveServer) {
+        current?.permit.release()
+        current = nil
+        tried.remove(server.address)
+        lastRefusal = .connectFailed
+        if changesLeft > 0 {
+            changesLeft -= 1
+            triesLeft += 1
+        }
+        tryNext()
     }
 
     /// Every connection to it has as many streams as it may: another server may have room.
@@ -264,7 +278,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         current.permit.release()
         self.current = nil
         lastRefusal = refusal
-        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(address) }
+        if triesLeft > 0, upstream.allServers.count == tried.count { tried.remove(address) }
         tryNext()
     }
 
