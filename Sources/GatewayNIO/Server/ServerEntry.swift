@@ -103,7 +103,8 @@ final class ServerEntry: Sendable {
         return promise.futureResult
     }
 
-    private func finish(_ result: Result<[SocketAddress], any Error>) {
+    /// A lookup has ended. Any thread.
+    func finish(_ result: Result<[SocketAddress], any Error>) {
         let (change, isNews, waiting) = state.withLock { state in
             var change = Change()
             let wasKnown = state.isKnown
@@ -197,12 +198,15 @@ final class ServerEntry: Sendable {
 
     // MARK: The other family
 
-    /// Where else to try a connection when none comes about to this server: addresses of the family that is not in use,
-    /// unless a server of the one in use is known to be reachable.
-    func standby(for server: LiveServer) -> [SocketAddress] {
+    /// Where else to try connections when none comes about to this server; empty as long as one of the name's servers is
+    /// known to be reachable.
+    func probes(for server: LiveServer) -> FamilyProbes {
         let (standby, servers) = state.withLock { ($0.expansion.standby, Array($0.servers.values)) }
-        guard !standby.isEmpty, servers.contains(where: { $0 === server }) else { return [] }
-        return servers.contains { $0.record.isKnownReachable } ? [] : standby
+        guard !standby.isEmpty, servers.contains(where: { $0 === server }),
+            !servers.contains(where: { $0.record.isKnownReachable })
+        else { return FamilyProbes() }
+        return FamilyProbes(
+            others: servers.filter { $0 !== server && !$0.record.isUnreachable }, standby: standby)
     }
 
     /// One of the addresses in standby connects, and none of the servers: those of its family are the servers now.
