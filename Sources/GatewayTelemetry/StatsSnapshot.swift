@@ -88,8 +88,8 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         public var check: Check?
 
         public init(
-            name: String? = nil, state: String = "active", healthy: Bool, active: Int, connections: Int, streams: Int = 0,
-            failuresTotal: Int, check: Check? = nil
+            name: String? = nil, state: String = "active", healthy: Bool, active: Int, connections: Int,
+            streams: Int = 0, failuresTotal: Int, check: Check? = nil
         ) {
             self.name = name
             self.state = state
@@ -140,8 +140,9 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         self.portsExhaustedTotal = portsExhaustedTotal
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
             Server(
-                name: first.name, state: first.state, healthy: first.healthy || second.healthy, active: first.active &+ second.active,
-                connections: first.connections &+ second.connections, streams: first.streams &+ second.streams,
+                name: first.name, state: first.state, healthy: first.healthy || second.healthy,
+                active: first.active &+ second.active, connections: first.connections &+ second.connections,
+                streams: first.streams &+ second.streams,
                 failuresTotal: first.failuresTotal &+ second.failuresTotal, check: first.check ?? second.check)
         }
     }

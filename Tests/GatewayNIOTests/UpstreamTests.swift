@@ -9,7 +9,9 @@ import Testing
 final class UpstreamTests {
     private let process = ProcessState.forTests()
 
-    private func upstream(_ servers: String, _ settings: String = "", after previous: Upstream? = nil) throws -> Upstream {
+    private func upstream(_ servers: String, _ settings: String = "", after previous: Upstream? = nil) throws
+        -> Upstream
+    {
         let configuration = try configuration(
             """
             listeners: [{ name: a, address: "127.0.0.1:0" }]
@@ -87,7 +89,9 @@ final class UpstreamTests {
         try lookUp(upstream, ["10.0.0.1", "10.0.0.2"])
         let left = upstream.allServers[1]
         try lookUp(upstream, ["10.0.0.1", "10.0.0.3"])
-        func called(_ name: String) -> Set<String> { Set(upstream.servers(called: name).servers.map(\.address.description)) }
+        func called(_ name: String) -> Set<String> {
+            Set(upstream.servers(called: name).servers.map(\.address.description))
+        }
         #expect(called("10.0.0.3:9001") == ["10.0.0.3:9001"])
         #expect(upstream.servers(called: "10.0.0.3:9001").entry == nil)
         #expect(called("a.test:9001") == ["10.0.0.1:9001", "10.0.0.2:9001", "10.0.0.3:9001"])

@@ -222,7 +222,9 @@ struct ServerSelectorTests {
         numbers.map { (ServerConfiguration(address: address($0), weight: weight), records[$0]) }
     }
 
-    @Test("those that come are chosen, those that went are not, and what is known of the rest remains", arguments: balances)
+    @Test(
+        "those that come are chosen, those that went are not, and what is known of the rest remains",
+        arguments: balances)
     func followsWhoComesAndGoes(balance: UpstreamConfiguration.Balance) throws {
         let upstream = UpstreamConfiguration(name: "chat", balance: balance, servers: [])
         let records = (0..<4).map { ServerRecord(address: Self.address($0)) }

@@ -3,17 +3,20 @@
 import contextlib
 import random
 import socket
+import ssl
 
 import pytest
 
 from backends import WebsocketsEcho
 from changes import check_closed, check_kept, edited
+from http2_server import HTTP2Server
 from names import BlackHole, Names, NameServer
 from raw import DEADLINE, TEXT
 from sluice import proxied
 from test_choosing_servers import sticky, value_of
 from test_drain_server import Pairs, server_path, shed
 from test_health_checks import QUICK, HealthServer
+from test_http2_back import check_echo
 from waiting import eventually
 
 
@@ -209,7 +212,38 @@ def test_when_all_have_moved_one_handshake_finds_out(gateway, wire, names, addre
     wait_for_servers(running, *(server.address for server in servers[2:]))
 
 
+def test_shared_connections_end_with_their_last_socket(gateway, stage, wire, names, addresses):
+    first = stage.run(HTTP2Server("first", stage).start(addresses[0]))
+    second = stage.run(HTTP2Server("second", stage).start(addresses[1], first.port))
+    names.set({"server.test": addresses[:2]})
+    running = gateway(named(first.port, protocol="h2"), prefix=names.prefix)
+    wait_for_servers(running, first.address, second.address)
+    clients = [wire.open(running) for _ in range(4)]
+    assert (len(first.streams), len(second.streams)) == (2, 2)
+    names.set({"server.test": addresses[:1]})
+    wait_for_servers(running, f"server.test:{first.port}")
+    clients += [wire.open(running) for _ in range(2)]
+    assert (len(first.streams), len(second.streams)) == (4, 2)
+    for client in clients:
+        check_echo(client, b"hello")
+    for client in clients:
+        client.send_close()
+        client.expect_close()
+    eventually(lambda: not second.open_links, "the connections to the one that left to end")
+    assert first.open_links
+    for server in (first, second):
+        stage.run(server.stop())
+        assert not server.failures
+
+
 # The other family
+
+def test_a_family_that_leads_nowhere_is_left_over_http2_too(gateway, http2_backend, wire, names):
+    server = http2_backend()
+    names.set({"server.test": [*(f"2001:db8::{number}" for number in range(1, 4)), "127.0.0.1"]})
+    running = gateway(named(server.port, protocol="h2", retries=0, connect_timeout="9s"), prefix=names.prefix)
+    check_echo(wire.open(running), b"hello")
+    assert known(running)[f"server.test:{server.port}"]["failures_total"] == 0
 
 
 def test_a_family_that_leads_nowhere_is_left_at_once(gateway, wire, names, addresses, servers):
@@ -369,8 +403,6 @@ def test_each_is_checked(gateway, names, addresses):
 
 def test_a_server_is_told_the_name(gateway, stage, wire, names, addresses, authority):
     """In `Host`, and by TLS, whose certificate has the name alone."""
-    import ssl
-
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate = authority.issue("named", ["server.test"])
     context.load_cert_chain(certificate.certificate, certificate.private_key)

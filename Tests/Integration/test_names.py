@@ -2,6 +2,7 @@
 servers are in test_named_servers.py."""
 
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -103,11 +104,16 @@ def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire
             listeners=[{"name": "plain", "address": f"unix:{tmp_path}/gateway.sock"}],
             admin={"address": f"unix:{tmp_path}/admin.sock"}),
         prefix=[*names.prefix, "unshare", "--net", sys.executable, FEW_PORTS, "9001"])
-    # Two ports towards each, one of which the gateway may have used up as it looked at the server.
+    # Two ports towards each server, one of which the gateway may have used up as it looked at it.
     answers = [wire.request(running)]
     while answers[-1].status == 101 and len(answers) < 6:
         answers.append(wire.request(running))
-    assert len(answers) - 1 in (3, 4), "one address alone has two"
+    assert len(answers) - 1 in (2, 3, 4)
+    admin = wire.connect(running, "admin")
+    admin.send(b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    found = json.loads(admin.read_response().body)["upstreams"]["backend"]["servers"]
+    led = {key: (server["active"] > 0, server["failures_total"]) for key, server in found.items()}
+    assert led == {f"{address}:9001": (True, 0) for address in addresses[:2]}, "one address alone has two ports"
     check_refusal(answers[-1], 503, retry_after=True)
     running.wait_for_output(lambda line: '"refusal":"out_of_resources"' in line, "the refusal in the log")
 

@@ -62,7 +62,9 @@ final class ServerEntry: Sendable {
     var isName: Bool { name != nil }
 
     /// In the order in which they came.
-    var servers: [LiveServer] { state.withLock { state in state.expansion.servers.compactMap { state.servers[$0.id] } } }
+    var servers: [LiveServer] {
+        state.withLock { state in state.expansion.servers.compactMap { state.servers[$0.id] } }
+    }
 
     /// A reload brought the entry in.
     func joined(now: NIODeadline) {
@@ -143,11 +145,13 @@ final class ServerEntry: Sendable {
         state.servers = [:]
         let wanted = state.expansion.servers
         for server in wanted {
-            let live = old.removeValue(forKey: server.id) ?? find(server) { live in
-                if let joining { live.record.joined(now: joining) }
-                if state.isDrained { _ = live.record.setDrained(true) }
-                change.joined.append(live)
-            }
+            let live =
+                old.removeValue(forKey: server.id)
+                ?? find(server) { live in
+                    if let joining { live.record.joined(now: joining) }
+                    if state.isDrained { _ = live.record.setDrained(true) }
+                    change.joined.append(live)
+                }
             live.addresses.update(server.addresses)
             live.join(self)
             state.servers[server.id] = live

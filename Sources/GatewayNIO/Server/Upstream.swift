@@ -40,7 +40,8 @@ final class Upstream: Sendable {
         let servers = UpstreamServers(configured, of: configuration, version: live.membershipVersion)
         current = Mutex(servers)
         selector = ServerSelector(
-            servers.members.map { ($0.configuration, $0.live.record) }, of: configuration, seed: UInt64.random(in: .min ... .max))
+            servers.members.map { ($0.configuration, $0.live.record) }, of: configuration,
+            seed: UInt64.random(in: .min ... .max))
         transport = try UpstreamTransport.make(configuration, previous: previous?.transport)
     }
 
@@ -88,7 +89,9 @@ final class Upstream: Sendable {
     var allServers: [LiveServer] { servers.members.map(\.live) }
 
     /// By what it is called; nil: the upstream has none such.
-    func server(_ address: Address) -> LiveServer? { servers.members.first { $0.configuration.address == address }?.live }
+    func server(_ address: Address) -> LiveServer? {
+        servers.members.first { $0.configuration.address == address }?.live
+    }
 
     /// nil: no connections are made to it any more.
     func configuration(of server: LiveServer) -> ServerConfiguration? { servers.configuration(of: server) }
@@ -145,7 +148,8 @@ struct UpstreamServers {
         }
         sticky = StickyCookie(upstream, servers: members.map(\.configuration.address))
         byRecord = Dictionary(
-            members.enumerated().map { (ObjectIdentifier($1.live.record), $0) }, uniquingKeysWith: { first, _ in first })
+            members.enumerated().map { (ObjectIdentifier($1.live.record), $0) }, uniquingKeysWith: { first, _ in first }
+        )
     }
 
     /// nil: it is none of these.
