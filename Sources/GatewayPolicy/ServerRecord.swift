@@ -70,8 +70,6 @@ public final class ServerRecord: Sendable {
         }
     }
 
-    func resetCredit() { state.withLock { $0.credit = 0 } }
-
     /// A place, unless as many are taken as there may be.
     ///
     /// - Parameter cap: 0: none.

@@ -56,9 +56,6 @@ public final class ServerSelector: Sendable {
     /// remains, and whoever has a place keeps it.
     public func follow(_ members: [Member]) {
         let members = Members(members, balance: balance)
-        // Those that went took their part of the balance along, and those that came would wait for their turn or have
-        // several.
-        for record in members.records { record.resetCredit() }
         turn.withLock { $0.members = members }
     }
 

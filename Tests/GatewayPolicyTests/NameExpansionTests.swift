@@ -131,6 +131,8 @@ struct NameExpansionTests {
         #expect(servers(expansion) == [["a"]])
         #expect(expansion.standby == ["::1", "::2", "::3"])
         #expect(Set(expansion.servers.map(\.id)).isDisjoint(with: before))
+        expansion.update(Self.found(["::1", "::2", "::3", "a"]))
+        #expect(servers(expansion) == [["a"]], "however many there are of the other one")
         expansion.update(Self.found(["::1", "::2", "::3", "a", "b"]))
         #expect(servers(expansion) == [["a"], ["b"]])
         let isBack = expansion.use(familyOf: "::2")

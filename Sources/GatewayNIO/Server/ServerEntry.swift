@@ -141,24 +141,29 @@ final class ServerEntry: Sendable {
     /// - Parameter joining: when a slow start of those that come begins; nil: they have none.
     private func apply(_ state: inout State, joining: NIODeadline? = nil) -> Change {
         var change = Change()
-        var old = state.servers
+        let old = state.servers
         state.servers = [:]
+        lazy var known = Dictionary(
+            survivors().flatMap { live in live.addresses.all.map { ($0, live) } },
+            uniquingKeysWith: { first, _ in first })
         let wanted = state.expansion.servers
         for server in wanted {
             let live =
-                old.removeValue(forKey: server.id)
-                ?? find(server) { live in
-                    if let joining { live.record.joined(now: joining) }
-                    if state.isDrained { _ = live.record.setDrained(true) }
-                    change.joined.append(live)
-                }
+                old[server.id] ?? server.addresses.lazy.compactMap { known[$0.address] }.first
+                ?? upstream.makeServer(address)
+            if old[server.id] == nil, live.entry == nil {
+                if let joining { live.record.joined(now: joining) }
+                if state.isDrained { _ = live.record.setDrained(true) }
+                change.joined.append(live)
+            }
             live.addresses.update(server.addresses)
             live.join(self)
             state.servers[server.id] = live
             let own = wanted.count > 1 ? server.addresses.first?.address.asConfigured : nil
             if live.record.rename(own ?? address) { change.isEmpty = false }
         }
-        change.left = Array(old.values)
+        let kept = Set(state.servers.values.map { ObjectIdentifier($0) })
+        change.left = old.values.filter { !kept.contains(ObjectIdentifier($0)) }
         for live in change.left {
             live.leave()
             // Whoever stays may be called by the name.
@@ -166,21 +171,6 @@ final class ServerEntry: Sendable {
         }
         change.isEmpty = change.isEmpty && change.joined.isEmpty && change.left.isEmpty
         return change
-    }
-
-    /// The server that was there before and is still used, or a new one.
-    private func find(
-        _ server: NameExpansion<SocketAddress>.Server, join: (LiveServer) -> Void
-    ) -> LiveServer {
-        let addresses = Set(server.addresses.map(\.address))
-        let all = survivors()
-        let known = all.first {
-            let own = $0.addresses.all
-            return addresses.isEmpty ? own.isEmpty : !addresses.isDisjoint(with: own)
-        }
-        let live = known ?? upstream.makeServer(address)
-        if known?.hasLeft ?? true { join(live) }
-        return live
     }
 
     /// Servers of this entry that are used by somebody, those that have left too.
