@@ -9,6 +9,7 @@ import Synchronization
 /// succeeds.
 public final class ServerRecord: Sendable {
     struct State {
+        var address: Address
         var active = 0
         var consecutiveFailures = 0
         var failuresTotal = 0
@@ -42,14 +43,25 @@ public final class ServerRecord: Sendable {
     private static let backoff = Backoff()
     private static let probeInterval = TimeAmount.seconds(1)
 
-    public let address: Address
-    private let state = Mutex(State())
+    /// What the server is called: its address as configured, or one of those that its name stands for.
+    public var address: Address { state.withLock { $0.address } }
+    private let state: Mutex<State>
     private let lines: ServerSelector.Lines
 
     /// - Parameter lines: where those wait who find this server and the others of the upstream full.
     public init(address: Address, lines: ServerSelector.Lines = .init()) {
-        self.address = address
+        state = Mutex(State(address: address))
         self.lines = lines
+    }
+
+    /// Its name has come to stand for other servers too, or for no other any more.
+    ///
+    /// - Returns: whether it was called something else.
+    public func rename(_ address: Address) -> Bool {
+        state.withLock { state in
+            defer { state.address = address }
+            return state.address != address
+        }
     }
 
     func read() -> State { state.withLock { $0 } }
@@ -116,7 +128,7 @@ public final class ServerRecord: Sendable {
         state.nextProbe = .distantPast
     }
 
-    /// A reload brought the server in: its slow start begins, where the upstream has one.
+    /// A reload, or a lookup of its name, brought the server in: its slow start begins, where the upstream has one.
     public func joined(now: NIODeadline) {
         state.withLock { $0.freshSince = now }
     }
@@ -150,6 +162,11 @@ public final class ServerRecord: Sendable {
 
     /// Whether no connection came about the last time one was tried.
     public var isUnreachable: Bool { state.withLock { $0.isUnreachable } }
+
+    /// Whether a connection came about the last time one was tried, and checks don't call it unhealthy.
+    public var isKnownReachable: Bool {
+        state.withLock { $0.lastTry != nil && !$0.isUnreachable && $0.health?.standing != .unhealthy }
+    }
 
     // MARK: Checks
 

@@ -28,9 +28,7 @@ struct ServerPlaceTests {
                 servers: caps.enumerated().map { index, cap in
                     ServerConfiguration(address: ServerSelectorTests.address(index), maxConnections: cap)
                 })
-            return ServerSelector(upstream: upstream, seed: 1) { address in
-                records.first { $0.address == address } ?? ServerRecord(address: address)
-            }
+            return ServerSelector(Array(zip(upstream.servers, records)), of: upstream, seed: 1)
         }
 
         func place(size: Int? = 9, route: String = "chat", by selector: ServerSelector? = nil) -> Entry {

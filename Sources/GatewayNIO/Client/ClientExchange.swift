@@ -12,6 +12,8 @@ import WebSocketCore
 final class ClientExchange {
     private enum State {
         case reading
+        /// A WebSocket waits for its place under the route's cap.
+        case queued(OutgoingRequest, UpgradeRequest, WaitingTicket)
         /// A WebSocket may be opened once the request has ended.
         case admitted(ProxyDecision)
         case connecting(ProxyDecision, any ServerAttempt)
@@ -37,6 +39,11 @@ final class ClientExchange {
     /// The one that the request is decided on by, and stays with.
     private var generation: Generation
     private var isHead = false
+    /// The request has come to its end.
+    private var hasEnded = false
+    /// Until when a WebSocket may wait for its place, and for one on a server.
+    private var queueDeadline = NIODeadline.distantPast
+    private var queueTimer: Scheduled<Void>?
 
     /// - Parameters:
     ///   - isFirst: the connection has carried no other request.
@@ -64,7 +71,7 @@ final class ClientExchange {
     /// Whether a WebSocket's server is sought: nothing is to be read from the client meanwhile.
     var isBusy: Bool {
         switch state {
-        case .admitted, .connecting, .relayingRefusal: true
+        case .queued, .admitted, .connecting, .relayingRefusal: true
         case .reading, .forwarding, .answered, .relaying: false
         }
     }
@@ -84,17 +91,17 @@ final class ClientExchange {
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener, content: content)
-        switch RequestDecision.make(request, generation, loop.process, now: .now()) {
+        switch RequestDecision.make(request, generation, loop.process) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
         case .redirect(let status, let location):
             answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
         case .respond(let response, let body, let edits):
             answer(GatewayAnswer(response, body: body, edits: edits, requestID: requestID))
-        case .proxy(let decision):
-            state = .admitted(decision)
+        case .proxy(let outgoing, let upgrade):
+            admit(outgoing, upgrade)
         case .forward(let decision):
-            guard let responder else { return decision.permit.release() }
+            guard let responder else { return }
             let forwarding = Forwarding(
                 decision, version: version, listener: listener, loop: loop, logger: logger, owner: self,
                 responder: responder)
@@ -102,6 +109,60 @@ final class ClientExchange {
             forwarding.start()
         }
     }
+
+    // MARK: Admission
+
+    private func admit(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest) {
+        let route = outgoing.route
+        let now = NIODeadline.now()
+        let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let entry = loop.process.admission.admit(
+            route: route, limits: generation.configuration.limits, clientAddress: outgoing.forwarded.clientAddress,
+            now: now
+        ) { [eventLoop = loop.eventLoop] result in
+            eventLoop.execute { this.value.placeIsFree(result) }
+        }
+        if let queue = route.queue { queueDeadline = now + TimeAmount(queue.timeout) }
+        switch entry {
+        case .refused(let refusal):
+            refuse(refusal, route: route)
+        case .place(let permit):
+            admitted(outgoing, upgrade, permit)
+        case .waiting(let ticket):
+            state = .queued(outgoing, upgrade, ticket)
+            queueTimer = loop.eventLoop.scheduleTask(deadline: queueDeadline) { this.value.queueTimedOut() }
+        }
+    }
+
+    private func admitted(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest, _ permit: Permit) {
+        let settings = outgoing.route.session.compression
+        state = .admitted(
+            ProxyDecision(
+                outgoing: outgoing, upgrade: upgrade, permit: permit,
+                negotiation: NegotiationPlan(
+                    settings: settings, clientOffers: upgrade.extensionOffers,
+                    allowance: CompressionAllowance(loop.process.compressionMemory, settings: settings))))
+    }
+
+    private func placeIsFree(_ result: Result<Permit, Refusal>) {
+        // Who has gone meanwhile only drops what it was given.
+        guard case .queued(let outgoing, let upgrade, _) = state else { return }
+        queueTimer?.cancel()
+        switch result {
+        case .failure(let refusal):
+            refuse(refusal, route: outgoing.route)
+        case .success(let permit):
+            admitted(outgoing, upgrade, permit)
+            if hasEnded { requestEnded() }
+        }
+    }
+
+    private func queueTimedOut() {
+        guard case .queued(let outgoing, _, let ticket) = state, ticket.leave() else { return }
+        refuse(ticket.refusal, route: outgoing.route)
+    }
+
+    // MARK: Content
 
     /// Some of a plain request's content.
     func contentArrived(_ bytes: ByteBuffer) {
@@ -131,6 +192,7 @@ final class ClientExchange {
 
     /// The request has come to its end: the server is sought.
     func requestEnded() {
+        hasEnded = true
         guard case .admitted(let decision) = state else { return }
         let attempt = attempt(decision)
         state = .connecting(decision, attempt)
@@ -154,7 +216,7 @@ final class ClientExchange {
             let namesClient = upstream.configuration.proxyProtocol != .off
             return UpstreamAttempt(
                 upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
-                choice: outgoing.choice(in: upstream),
+                choice: outgoing.choice(in: upstream), queue: (outgoing.route, queueDeadline),
                 client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
                 logger: logger, delegate: self)
         }
@@ -177,6 +239,7 @@ final class ClientExchange {
     func timedOut() -> Bool {
         switch state {
         case .reading, .admitted: refuse(.handshakeTimeout)
+        case .queued(let outgoing, _, let ticket): refuse(ticket.refusal, route: outgoing.route)
         case .connecting(let decision, _): refuse(.responseTimeout, route: decision.route)
         case .relayingRefusal: return false
         case .forwarding, .answered, .relaying: break
@@ -191,7 +254,7 @@ final class ClientExchange {
             if let responder { leg.setMayRead(responder.isWritable) }
         case .forwarding(let forwarding):
             forwarding.writabilityChanged()
-        case .reading, .admitted, .connecting, .answered, .relaying:
+        case .reading, .queued, .admitted, .connecting, .answered, .relaying:
             break
         }
     }
@@ -218,7 +281,10 @@ final class ClientExchange {
     }
 
     private func giveUpDecision() {
+        queueTimer?.cancel()
         switch state {
+        case .queued(_, _, let ticket):
+            ticket.leave()
         case .admitted(let decision):
             decision.permit.release()
         case .connecting(let decision, let attempt), .relayingRefusal(let decision, let attempt, _):

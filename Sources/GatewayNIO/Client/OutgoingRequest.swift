@@ -72,7 +72,7 @@ struct OutgoingRequest {
     }
 }
 
-/// A WebSocket that may be opened, if a server agrees.
+/// A WebSocket that has its place, and may be opened if a server agrees.
 struct ProxyDecision {
     let outgoing: OutgoingRequest
     let upgrade: UpgradeRequest
@@ -91,11 +91,10 @@ struct ProxyDecision {
     }
 }
 
-/// A plain request that may go to a server.
+/// A plain request that may go to a server, if there is a place for it.
 struct ForwardDecision {
     let outgoing: OutgoingRequest
     let upstream: Upstream
-    let permit: Permit
     let content: RequestContent
 
     var route: RouteConfiguration { outgoing.route }

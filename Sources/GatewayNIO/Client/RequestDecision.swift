@@ -18,16 +18,16 @@ struct GatewayRequest {
     let content: RequestContent
 }
 
-/// What becomes of a request: the way through routes, handshake rules, origins and caps, in that order.
+/// What becomes of a request: the way through routes, handshake rules and origins, in that order. Caps come behind it.
 enum RequestDecision {
     case refuse(Refusal, route: RouteConfiguration?)
     case redirect(status: Int, location: String)
     case respond(FixedResponse, body: ByteBuffer, edits: HeaderEdits)
-    case proxy(ProxyDecision)
+    case proxy(OutgoingRequest, UpgradeRequest)
     case forward(ForwardDecision)
 
     static func make(
-        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState, now: NIODeadline
+        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState
     ) -> RequestDecision {
         let checked: CheckedRequest
         do throws(Refusal) {
@@ -90,19 +90,8 @@ enum RequestDecision {
             trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
             via: request.listener.via
                 ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
-        guard let upgrade else { return forward(outgoing, request.content, process) }
-        let admission = process.admission.admit(
-            route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
-        switch admission {
-        case .failure(let refusal):
-            return .refuse(refusal, route: route)
-        case .success(let permit):
-            let negotiation = NegotiationPlan(
-                settings: route.session.compression, clientOffers: upgrade.extensionOffers,
-                allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
-            return .proxy(
-                ProxyDecision(outgoing: outgoing, upgrade: upgrade, permit: permit, negotiation: negotiation))
-        }
+        guard let upgrade else { return forward(outgoing, request.content) }
+        return .proxy(outgoing, upgrade)
     }
 
     /// A page of another origin may neither open WebSockets nor send other requests, where the route says which may. A
@@ -115,20 +104,13 @@ enum RequestDecision {
         return origins.allSatisfy { $0.isEmpty || OriginCheck.allows($0, policy: route.origins) }
     }
 
-    private static func forward(
-        _ outgoing: OutgoingRequest, _ content: RequestContent, _ process: ProcessState
-    ) -> RequestDecision {
+    private static func forward(_ outgoing: OutgoingRequest, _ content: RequestContent) -> RequestDecision {
         let route = outgoing.route
         guard case .upstream(let upstream) = outgoing.destination else { return .refuse(.notWebSocket, route: route) }
         if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
             return .refuse(.bodyTooLarge, route: route)
         }
-        switch process.admission.admitRequest(route: route) {
-        case .failure(let refusal):
-            return .refuse(refusal, route: route)
-        case .success(let permit):
-            return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, permit: permit, content: content))
-        }
+        return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, content: content))
     }
 }
 

@@ -36,7 +36,14 @@ final class Forwarding {
     private let counters: RouteCounters
     private weak var owner: (any ForwardingOwner)?
     private weak var responder: (any ClientResponder)?
-    /// nil: over.
+    private var isOver = false
+    /// Its place under the route's `max_requests`.
+    private var permit: Permit?
+    /// For a place under it.
+    private var ticket: WaitingTicket?
+    /// Until when it may wait for a place, and for one on a server.
+    private var queueDeadline = NIODeadline.distantFuture
+    /// nil: it has no place yet.
     private var attempt: UpstreamAttempt?
 
     // MARK: The request's content
@@ -79,14 +86,39 @@ final class Forwarding {
     private var outgoing: OutgoingRequest { decision.outgoing }
     private var route: RouteConfiguration { decision.route }
 
+    /// Looks for a place under the route's cap, and then for a server.
     func start() {
-        counters.requestBegan()
         loop.forwardings.add(self)
+        if let queue = route.queue { queueDeadline = startedAt + TimeAmount(queue.timeout) }
+        let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let entry = loop.process.admission.admitRequest(route: route) { [eventLoop = loop.eventLoop] result in
+            eventLoop.execute { this.value.placeIsFree(result) }
+        }
+        switch entry {
+        case .place(let permit): admitted(permit)
+        case .waiting(let ticket): self.ticket = ticket
+        case .refused(let refusal): fail(refusal)
+        }
+    }
+
+    private func placeIsFree(_ result: Result<Permit, Refusal>) {
+        // Who has gone meanwhile only drops what it was given.
+        guard ticket.take() != nil, !isOver else { return }
+        switch result {
+        case .success(let permit): admitted(permit)
+        case .failure(let refusal): fail(refusal)
+        }
+    }
+
+    private func admitted(_ permit: Permit) {
+        self.permit = permit
+        counters.requestBegan()
         if hasContentEnded { waitForResponse() }
         let upstream = decision.upstream
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
             upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice(in: upstream),
+            queue: (route, queueDeadline),
             client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
             logger: logger, delegate: self)
         self.attempt = attempt
@@ -96,7 +128,7 @@ final class Forwarding {
     // MARK: What the client's side reports
 
     func contentArrived(_ content: ByteBuffer) {
-        guard attempt != nil else { return }
+        guard !isOver else { return }
         lastActivity = .now()
         bytes.fromClient += content.readableBytes
         counters.requestBytes(fromClient: content.readableBytes)
@@ -114,7 +146,7 @@ final class Forwarding {
     }
 
     func contentEnded(trailers: HTTPFields?) {
-        guard attempt != nil, !hasContentEnded else { return }
+        guard !isOver, !hasContentEnded else { return }
         hasContentEnded = true
         self.trailers = trailers.flatMap { TrailerFields.kept($0, edits: route.requestHeaders) }
         endContentIfSent()
@@ -143,18 +175,26 @@ final class Forwarding {
     }
 
     func clientGone() {
-        guard let attempt = finish(.clientAborted) else { return }
-        attempt.cancel()
+        finish(.clientAborted)?.cancel()
     }
 
     // MARK: Time
 
     func timeReached(_ now: NIODeadline) {
-        guard let attempt else { return }
-        if let responseDeadline, now >= responseDeadline {
-            // It tells that it has failed.
-            self.responseDeadline = nil
-            return attempt.timedOut()
+        guard !isOver else { return }
+        if let ticket, now >= queueDeadline {
+            // Otherwise its place is on its way to it.
+            if ticket.leave() { fail(ticket.refusal) }
+            return
+        }
+        if let attempt, let responseDeadline {
+            if attempt.isWaiting {
+                waitForResponse()
+            } else if now >= responseDeadline {
+                // It tells that it has failed.
+                self.responseDeadline = nil
+                return attempt.timedOut()
+            }
         }
         let idle = TimeAmount(route.session.idleTimeout)
         let lifetime = TimeAmount(route.session.maxLifetime)
@@ -165,34 +205,40 @@ final class Forwarding {
 
     /// Ends both sides.
     private func giveUp(_ outcome: Outcome, _ refusal: Refusal) {
-        let isAnswered = status != nil
+        guard status != nil else { return fail(refusal) }
         let responder = responder
-        guard let attempt = finish(isAnswered ? outcome : .refused) else { return }
-        attempt.cancel()
-        if isAnswered {
-            owner?.forwardingEnded()
-            responder?.abortAnswer()
-        } else {
-            owner?.forwardingFailed(refusal, route: route)
-        }
+        finish(outcome)?.cancel()
+        owner?.forwardingEnded()
+        responder?.abortAnswer()
+    }
+
+    /// Nothing of a response has gone to the client.
+    private func fail(_ refusal: Refusal) {
+        guard !isOver else { return }
+        finish(.refused)?.cancel()
+        owner?.forwardingFailed(refusal, route: route)
     }
 
     /// Counts and logs the request, and gives back what it held.
     ///
-    /// - Returns: what is to be cancelled; nil: it was over already.
+    /// - Returns: what may have to be cancelled; nil: it was over already, or was never let in.
     private func finish(_ outcome: Outcome) -> UpstreamAttempt? {
-        guard let attempt = attempt.take() else { return nil }
+        guard !isOver else { return nil }
+        isOver = true
+        let attempt = attempt.take()
         leg = nil
         responseLeg = nil
         pending = nil
-        decision.permit.release()
+        ticket = nil
+        loop.forwardings.remove(id)
+        defer { loop.checkEmpty() }
+        guard let permit = permit.take() else { return nil }
+        permit.release()
         let duration = NIODeadline.now() - startedAt
         counters.requestEnded(
             status: status, bytesFromClient: 0, bytesToClient: 0,
             microseconds: UInt64(clamping: duration.nanoseconds / 1000))
         if outcome != .refused, loop.generation.configuration.log.access { log(outcome, duration) }
-        loop.forwardings.remove(id)
-        loop.checkEmpty()
         return attempt
     }
 
@@ -223,7 +269,7 @@ extension Forwarding: UpstreamAttemptDelegate {
     }
 
     func mayGiveContent(to leg: any RequestLeg) {
-        guard attempt != nil else { return }
+        guard !isOver else { return }
         self.leg = leg
         lastActivity = .now()
         if let content = pending.take() { leg.send(content) }
@@ -243,7 +289,7 @@ extension Forwarding: UpstreamAttemptDelegate {
     }
 
     func answered(_ response: HTTPResponse, by leg: any UpstreamLeg, server: LiveServer) {
-        guard attempt != nil, let responder else { return leg.giveUp() }
+        guard !isOver, let responder else { return leg.giveUp() }
         responseDeadline = nil
         lastActivity = .now()
         status = response.status.code
@@ -258,7 +304,7 @@ extension Forwarding: UpstreamAttemptDelegate {
     }
 
     func responseContent(_ content: ByteBuffer) {
-        guard attempt != nil, let responder else { return }
+        guard !isOver, let responder else { return }
         lastActivity = .now()
         bytes.toClient += content.readableBytes
         counters.requestBytes(toClient: content.readableBytes)
@@ -269,8 +315,9 @@ extension Forwarding: UpstreamAttemptDelegate {
     func responseReadComplete() { responder?.flushAnswer() }
 
     func responseEnded(isWhole: Bool, trailers: HTTPFields?) {
+        guard !isOver else { return }
         let responder = responder
-        guard finish(isWhole ? .complete : .serverAborted) != nil else { return }
+        _ = finish(isWhole ? .complete : .serverAborted)
         owner?.forwardingEnded()
         if isWhole {
             responder?.endAnswer(
@@ -280,10 +327,7 @@ extension Forwarding: UpstreamAttemptDelegate {
         }
     }
 
-    func failed(_ refusal: Refusal) {
-        guard finish(.refused) != nil else { return }
-        owner?.forwardingFailed(refusal, route: route)
-    }
+    func failed(_ refusal: Refusal) { fail(refusal) }
 }
 
 extension RequestContent {

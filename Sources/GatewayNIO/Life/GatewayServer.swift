@@ -64,9 +64,15 @@ public final class GatewayServer: Sendable {
         self.current = current
         self.state = Mutex(state)
         let eventLoop = loops[0].eventLoop
-        upkeep = Task { await Upkeep(eventLoop: eventLoop, logger: process.logger).run { current.value } }
-        healthChecks = HealthChecks(eventLoop: eventLoop, logger: process.logger)
-        healthChecks.follow(current.value)
+        let checks = HealthChecks(eventLoop: eventLoop, logger: process.logger)
+        healthChecks = checks
+        checks.follow { current.value }
+        upkeep = Task {
+            await Upkeep(eventLoop: eventLoop, logger: process.logger).run({ current.value }) {
+                checks.follow { current.value }
+                for loop in loops { loop.eventLoop.execute { loop.context.value.serversChanged() } }
+            }
+        }
     }
 
     private let current: CurrentGeneration
@@ -152,7 +158,7 @@ public final class GatewayServer: Sendable {
             return state.listeners.apply(change, logger: process.logger)
         }
         current.value = next
-        healthChecks.follow(next)
+        healthChecks.follow { [current] in current.value }
         next.comeIntoForce(in: process)
         var fates = Fates()
         var toDrain: [Shedding.Target] = []

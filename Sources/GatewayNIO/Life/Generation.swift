@@ -74,7 +74,7 @@ public final class Generation: Sendable {
         process.compressionMemory.limit = configuration.limits.compressionMemory
         let now = NIODeadline.now()
         for upstream in upstreams.values {
-            for server in upstream.newServers { server.record.joined(now: now) }
+            for entry in upstream.newEntries { entry.joined(now: now) }
         }
         for route in routes {
             route.live.counters.maxConnections.set(route.configuration.maxConnections)

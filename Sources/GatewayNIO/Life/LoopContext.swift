@@ -68,6 +68,11 @@ final class LoopContext {
         for front in keptFronts.values { front.followListener() }
     }
 
+    /// Names have come to stand for other servers: connections to those that left end with their last stream.
+    func serversChanged() {
+        for (key, pool) in pools { pool.isWanted = isWanted(key) }
+    }
+
     /// Keeps a session until it has ended.
     ///
     /// - Parameter origin: the generation it began with.
@@ -173,7 +178,7 @@ final class LoopContext {
     /// Whether the generation in force has connections of that kind.
     private func isWanted(_ key: HTTP2Pool.Key) -> Bool {
         generation.upstreams[key.server.upstream.name].map { upstream in
-            upstream.transport === key.transport && upstream.server(key.server.address) === key.server
+            upstream.transport === key.transport && upstream.configuration(of: key.server) != nil
         } ?? false
     }
 

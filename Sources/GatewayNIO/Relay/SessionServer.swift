@@ -25,7 +25,7 @@ enum SessionServer {
     /// What becomes of a session of this route when its configuration is replaced.
     func fate(route: String, in difference: ConfigurationDifference) -> ChangeAction {
         guard let live else { return difference.fate(route: route) }
-        return difference.fate(route: route, upstream: live.upstream.name, server: live.address)
+        return difference.fate(route: route, upstream: live.upstream.name, server: live.configured)
     }
 
     /// The session has ended: gives back what it held. `max_connections` caps the processes of a route as well, so that

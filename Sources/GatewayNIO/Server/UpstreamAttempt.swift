@@ -57,11 +57,17 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     private let ask: Ask
     private let client: ConnectionEndpoints?
     private let choice: Choice
+    /// Whose queue to wait in where all servers are full, and until when.
+    private let queue: (route: RouteConfiguration, deadline: NIODeadline)
+    private var ticket: WaitingTicket?
+    private var queueTimer: Scheduled<Void>?
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
     private var tried: Set<Address> = []
     private var triesLeft: Int
+    /// How often a server may turn out to be none any more when it is to be connected to.
+    private var changesLeft = 3
     private var lastRefusal = Refusal.noServer
     private var current: (permit: ServerPermit, server: LiveServer, leg: (any UpstreamLeg)?)?
     /// Under way, where no leg has come of it yet.
@@ -71,12 +77,13 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
 
     /// - Parameter client: what a header of the PROXY protocol is to say; nil: nothing.
     init(
-        upstream: Upstream, ask: Ask, choice: Choice, client: ConnectionEndpoints?, loop: LoopContext, logger: Logger,
-        delegate: any UpstreamAttemptDelegate
+        upstream: Upstream, ask: Ask, choice: Choice, queue: (route: RouteConfiguration, deadline: NIODeadline),
+        client: ConnectionEndpoints?, loop: LoopContext, logger: Logger, delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
         self.ask = ask
         self.choice = choice
+        self.queue = queue
         self.client = client
         self.loop = loop
         self.logger = logger
@@ -84,11 +91,57 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         triesLeft = upstream.configuration.retries + 1
     }
 
-    func start() { tryNext() }
+    /// Finds a server; where all are full, waits in the route's queue.
+    func start() {
+        triesLeft -= 1
+        let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let entry = upstream.place(for: queue.route, preferring: choice.preferred, key: choice.key) {
+            [eventLoop = loop.eventLoop] result in
+            eventLoop.execute { this.value.placeIsFree(result) }
+        }
+        switch entry {
+        case .place(let permit): chosen(permit)
+        case .refused(let refusal): fail(refusal)
+        case .waiting(let ticket):
+            self.ticket = ticket
+            queueTimer = loop.eventLoop.scheduleTask(deadline: queue.deadline) {
+                let this = this.value
+                guard let ticket = this.ticket.take(), ticket.leave() else { return }
+                this.fail(ticket.refusal)
+            }
+        }
+    }
+
+    /// Whether it waits for a place on a server, and no server has been asked.
+    var isWaiting: Bool { ticket != nil }
+
+    private func placeIsFree(_ result: Result<ServerPermit, Refusal>) {
+        // Who has gone meanwhile only drops what it was given.
+        guard ticket.take() != nil, !isOver else { return }
+        queueTimer?.cancel()
+        switch result {
+        case .success(let permit): chosen(permit)
+        case .failure(let refusal): fail(refusal)
+        }
+    }
+
+    private func chosen(_ permit: ServerPermit) {
+        // Servers are picked from these alone, and may have left since.
+        guard let server = upstream.servers[permit.server] else {
+            permit.release()
+            triesLeft += 1
+            return tryNext()
+        }
+        tried.insert(server.address)
+        current = (permit, server, nil)
+        ask(server)
+    }
 
     /// The client is gone: whatever is under way is given up.
     func cancel() {
         isOver = true
+        queueTimer?.cancel()
+        ticket = nil
         let current = current
         self.current = nil
         current?.permit.release()
@@ -100,17 +153,15 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, preferring: choice.preferred, key: choice.key, now: .now()) {
+        switch upstream.pick(excluding: tried, preferring: choice.preferred, key: choice.key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
             fail(lastRefusal)
-        case .success(let permit):
-            tried.insert(permit.server.address)
-            // Servers are picked from those of the upstream.
-            guard let server = upstream.server(permit.server.address) else { return fail(.noServer) }
-            current = (permit, server, nil)
-            ask(server)
+        case .success(let choice):
+            tried.insert(choice.server.address)
+            current = (choice.permit, choice.server, nil)
+            ask(choice.server)
         }
     }
 
@@ -128,7 +179,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     }
 
     private func host(_ host: String, namesServer: Bool, _ server: LiveServer) -> String {
-        namesServer ? server.address.authority(isTLS: upstream.transport.tls != nil) : host
+        namesServer ? server.configured.authority(isTLS: upstream.transport.tls != nil) : host
     }
 
     private func request(_ request: UpstreamRequest, to server: LiveServer) -> UpstreamRequest {
@@ -202,7 +253,21 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     private func connectFailed(_ server: LiveServer, _ error: any Error) {
         guard !isOver, current?.server === server else { return }
         if let error = error as? IOError, error.isLackOfResources { return lacksResources(error) }
+        if error is ServerConnector.ServersChanged { return serversChanged(server) }
         serverFailed(server, .connectFailed, ConnectFailure.text(for: error))
+    }
+
+    /// The server is none any more. That is no failure of anybody's, and those that there are now have not been tried.
+    private func serversChanged(_ server: LiveServer) {
+        current?.permit.release()
+        current = nil
+        tried.remove(server.address)
+        lastRefusal = .connectFailed
+        if changesLeft > 0 {
+            changesLeft -= 1
+            triesLeft += 1
+        }
+        tryNext()
     }
 
     /// Every connection to it has as many streams as it may: another server may have room.
@@ -354,7 +419,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         current?.permit.release()
         current = nil
         lastRefusal = refusal
-        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(server.address) }
+        if triesLeft > 0, upstream.allServers.count == tried.count { tried.remove(server.address) }
         tryNext()
     }
 

@@ -80,7 +80,7 @@ final class UpstreamTransport: Sendable {
     /// The name a server's certificate must carry; nil for an address, which is no name (RFC 6066 §3).
     func tlsServerName(of server: LiveServer) -> String? {
         if let name = tls?.serverName { return name }
-        guard case .tcp(let host, _) = server.address, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+        guard case .tcp(let host, _) = server.configured, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
             return nil
         }
         return host

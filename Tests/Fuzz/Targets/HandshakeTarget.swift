@@ -37,9 +37,9 @@ enum HandshakeTarget {
         let logger = Logger(label: "fuzzed") { _ in SwiftLogNoOpLogHandler() }
         let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
         guard let generation = try? Generation(configuration, process: process),
-            case .success(let permit)? = generation.upstreams["full"]?.selector.pick(now: .now())
+            case .success(let choice)? = generation.upstreams["full"]?.pick(now: .now())
         else { return nil }
-        return (process, generation, permit)
+        return (process, generation, choice.permit)
     }()
 
     static func check(_ bytes: UnsafeRawBufferPointer) throws {
