@@ -364,7 +364,15 @@ def test_who_has_left_the_group_is_not_waited_for(gateway, connect):
 
 
 def test_no_descriptor_reaches_a_command(gateway, connect):
-    running = gateway(commands(program("import os\nfor fd in range(3, 1000):\n try: os.fstat(fd); print(fd)\n except OSError: pass")))
+    running = gateway(commands(program("""
+import os
+for descriptor in range(3, 1000):
+    try:
+        os.fstat(descriptor)
+        print(descriptor)
+    except OSError:
+        pass
+""")))
     clients = [connect(running.url("/")) for _ in range(5)]
     for client in clients:
         assert rest(client) == ([], (1000, ""))
@@ -616,7 +624,7 @@ def test_check_looks_for_the_program(tmp_path):
 
 @pytest.fixture
 def example(tmp_path):
-    """The configuration of conf/examples/commands.yaml, on free ports, and its scripts beside where a gateway has it."""
+    """The configuration of conf/examples/commands.yaml, on free ports, with its scripts where a gateway has it."""
     folder = REPOSITORY / "conf" / "examples"
     config = yaml.safe_load((folder / "commands.yaml").read_text())
     for section in (*config["listeners"], config["admin"]):
@@ -708,7 +716,8 @@ def test_where_websocketd_differs(gateway, connect, websocketd):
     # The last line without an end is lost there, and nothing says how the command ended.
     run = shell("printf 'one\\nno end'; exit 3")
     assert rest(connect(websocketd(run)))[0] == ["one"]
-    assert rest(connect(gateway(commands(run)).url("/"))) == (["one", "no end"], (1011, "the command ended with status 3"))
+    close = (1011, "the command ended with status 3")
+    assert rest(connect(gateway(commands(run)).url("/"))) == (["one", "no end"], close)
     # A message with a line feed is two there.
     client = connect(websocketd(["cat"]))
     client.send("a\nb")
