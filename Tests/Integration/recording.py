@@ -44,6 +44,11 @@ class Connection(Peer):
         super()._more()
         self.wire += self.buffer[before:]
 
+    def told_to_continue(self, head):
+        """A server that wants the body says so (RFC 9110 §10.1.1)."""
+        if (head.get("expect") or "").lower() == "100-continue":
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
     @property
     def unfinished(self):
         """What came behind the last request that came whole."""
@@ -76,7 +81,7 @@ class RecordingServer:
     def _serve(self, connection):
         try:
             while True:
-                request = connection.reader.read_request()
+                request = connection.reader.read_request(connection.told_to_continue)
                 with self._lock:
                     connection.requests.append(request)
                     self.requests.append(request)

@@ -60,8 +60,8 @@ class StrictReader:
         """What has been read of a message that is not whole yet."""
         return bytes(self._wire)
 
-    def read_request(self):
-        """The next request, whole. Raises `raw.Ended` where the connection ends before it does."""
+    def read_request(self, on_head=None):
+        """The next request, whole; `on_head` is told of its head. Raises `raw.Ended` where the connection ends first."""
         self._wire.clear()
         line = self._line()
         match = _REQUEST_LINE.fullmatch(line)
@@ -73,8 +73,11 @@ class StrictReader:
         if len(hosts) != 1:
             raise Malformed(f"expected one Host, got {hosts}")
         framing, length = self._framing(fields)
+        start_line = f"{method} {target} HTTP/1.1"
+        if on_head:
+            on_head(Head(start_line, fields))
         body, trailers, chunks = self._content(framing, length)
-        return Message(f"{method} {target} HTTP/1.1", fields, body, trailers, framing, chunks, bytes(self._wire))
+        return Message(start_line, fields, body, trailers, framing, chunks, bytes(self._wire))
 
     def read_response(self, method="GET"):
         """The next response to a request with this method; interim ones (1xx) count as responses without content."""
