@@ -25,6 +25,7 @@ class Case:
     body: bytes = b""
     gone: tuple = ()
     kept: tuple = ()
+    may_end: bool = False  # the connection, behind its answer
 
 
 def post(fields=b"", body=b"", *, line=b"POST /case HTTP/1.1", host=HOST):
@@ -35,9 +36,10 @@ def refused(fields=b"", body=SMUGGLED, *statuses, **options):
     return Case(post(fields, body, **options), statuses or (400,))
 
 
-def passed(fields=b"", sent=b"", *, body=b"", method="POST", target="/case", gone=(), kept=(), statuses=(), **options):
+def passed(fields=b"", sent=b"", *, body=b"", method="POST", target="/case", gone=(), kept=(), statuses=(),
+           may_end=False, **options):
     """Reaches the server with this body; `statuses`: or is refused with one of them."""
-    return Case(post(fields, sent, **options), statuses, method, target, body, gone, kept)
+    return Case(post(fields, sent, **options), statuses, method, target, body, gone, kept, may_end)
 
 
 def either(*arguments, **options):
@@ -91,13 +93,14 @@ LENGTHS = {
     "a length of 2^64 + 5": length(b"18446744073709551621"),
     "a length of 2^128 + 5": length(b"340282366920938463463374607431768211461"),
     "a length with zeros before": either(b"Content-Length: 0005\r\n", b"hello", body=b"hello"),
-    "a length with spaces around": passed(b"Content-Length: \t 5 \t\r\n", b"hello", body=b"hello"),
+    "a length with spaces around": passed(b"Content-Length:   5  \r\n", b"hello", body=b"hello"),
+    "a length with tabs around": either(b"Content-Length: \t 5 \t\r\n", b"hello", body=b"hello"),
     "a length with a space before its colon": refused(b"Content-Length : 5\r\n", b"hello"),
     "a length with a tab before its colon": refused(b"Content-Length\t: 5\r\n", b"hello"),
     "a length with NUL in its name": refused(b"Content-Length\0: 5\r\n", b"hello"),
     "a length behind a folded line": refused(b"X-A: a\r\n Content-Length: 5\r\n", b"hello"),
     "a length with a letter that is none": refused("Cοntent-Length: 5\r\n".encode(), b"hello"),
-    "a length with an underscore in its name": passed(b"Content_Length: 50\r\n", gone=("content_length", "content-length")),
+    "a length with an underscore in its name": passed(b"Content_Length: 50\r\n", gone=("content_length",)),
     "a length in odd case": passed(b"cOnTeNt-LeNgTh: 5\r\n", b"hello", body=b"hello"),
     "GET with a length": passed(
         b"Content-Length: %d\r\n" % len(SMUGGLED), SMUGGLED, body=SMUGGLED, method="GET", line=b"GET /case HTTP/1.1"),
@@ -153,7 +156,8 @@ CODINGS = {
         b"Transfer_Encoding: chunked\r\nContent-Length: 5\r\n", b"hello", body=b"hello", gone=("transfer_encoding",)),
     "a comma behind chunked": either(b"Transfer-Encoding: chunked,\r\n", HELLO, body=b"hello"),
     "odd case": passed(b"tRANSFER-eNCODING: CHUNKed\r\n", HELLO, body=b"hello"),
-    "tabs around chunked": passed(b"Transfer-Encoding:\t chunked \t\r\n", HELLO, body=b"hello"),
+    "spaces around chunked": passed(b"Transfer-Encoding:   chunked  \r\n", HELLO, body=b"hello"),
+    "tabs around chunked": either(b"Transfer-Encoding:\t chunked \t\r\n", HELLO, body=b"hello"),
 }
 CHUNKS = {
     "a chunk that holds a request": passed(
@@ -238,7 +242,7 @@ GRAMMAR = {
     "a name of HTTP/2's": refused(b":authority: other\r\n"),
     "no colon": refused(b"X-A\r\n"),
     "a space before the method": Case(b" " + post() + SMUGGLED, (400,)),
-    "two spaces before the target": refused(line=b"POST  /case HTTP/1.1"),
+    "two spaces before the target": either(line=b"POST  /case HTTP/1.1"),
     "a tab before the target": refused(line=b"POST\t/case HTTP/1.1"),
     "a space in the target": refused(line=b"POST /case /x HTTP/1.1"),
     "a request line in the target": refused(line=b"POST /case HTTP/1.1 /x HTTP/1.1"),
@@ -248,8 +252,6 @@ GRAMMAR = {
     "HTTP/0.9": Case(b"POST /case HTTP/0.9\r\n" + HOST + b"\r\n" + SMUGGLED, (400, 505)),
     "HTTP/1.2": either(line=b"POST /case HTTP/1.2"),
     "HTTP/2.0": Case(post(line=b"POST /case HTTP/2.0") + SMUGGLED, (400, 505)),
-    "the preface of HTTP/2 behind a request": Case(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0" + SMUGGLED, (400, 505)),
     "a method in lower case": either(line=b"post /case HTTP/1.1", method="post"),
     "a method nobody knows": either(line=b"BREW /case HTTP/1.1", method="BREW"),
     "CONNECT": refused(b"", SMUGGLED, 400, 405, 501, line=b"CONNECT localhost:80 HTTP/1.1"),
@@ -293,16 +295,16 @@ HOP_BY_HOP = {
         b"Connection: x-a\r\nConnection: keep-alive\r\nX-A: a\r\n", gone=("x-a",)),
     "Connection with empty elements": passed(b"Connection: ,, x-a ,\r\nX-A: a\r\n", gone=("x-a",)),
     "Keep-Alive": passed(b"Connection: keep-alive\r\nKeep-Alive: timeout=9\r\n", gone=("keep-alive",)),
-    "Proxy-Connection": passed(b"Proxy-Connection: close\r\n", gone=("proxy-connection",)),
+    "Proxy-Connection": passed(b"Proxy-Connection: close\r\n", gone=("proxy-connection",), may_end=True),
     "TE of gzip": passed(b"TE: gzip\r\nConnection: TE\r\n", gone=("te",)),
     "an upgrade to h2c": passed(
         b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
-        gone=("upgrade", "http2-settings")),
+        gone=("upgrade", "http2-settings"), may_end=True),
     "an upgrade to h2c with a body": passed(
         b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
-        b"Content-Length: 5\r\n", b"hello", body=b"hello", gone=("upgrade", "http2-settings")),
-    "an upgrade that Connection does not name": passed(b"Upgrade: h2c\r\n", gone=("upgrade",)),
-    "an upgrade to TLS": passed(b"Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", gone=("upgrade",)),
+        b"Content-Length: 5\r\n", b"hello", body=b"hello", gone=("upgrade", "http2-settings"), may_end=True),
+    "an upgrade that Connection does not name": passed(b"Upgrade: h2c\r\n", gone=("upgrade",), may_end=True),
+    "an upgrade to TLS": passed(b"Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", gone=("upgrade",), may_end=True),
     "a WebSocket with a body": refused(
         b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n" + KEY, b"hello" + SMUGGLED,
         line=b"GET /case HTTP/1.1"),
