@@ -30,7 +30,6 @@ extension Target.Dependency {
     static let x509 = product(name: "X509", package: "swift-certificates")
     static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let yams = product(name: "Yams", package: "Yams")
-    static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -68,7 +67,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // The core: values and state machines, no I/O, no clock, no randomness.
@@ -95,7 +93,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "GatewayTelemetry", dependencies: [.histogram],
+            name: "GatewayTelemetry",
             swiftSettings: strict),
 
         // The edge: sockets, TLS, HTTP, time.
@@ -170,7 +168,7 @@ let package = Package(
             dependencies: [
                 "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
                 "PerMessageDeflate", "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes,
-                .x509, .crypto, .asn1, .logging,
+                .x509, .crypto, .asn1, .logging, "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

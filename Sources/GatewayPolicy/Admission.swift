@@ -2,7 +2,7 @@ public import GatewayConfig
 public import NIOCore
 import Synchronization
 
-/// The caps on connections: of the process, of each client address, of each route, and of each client address on a
+/// The caps on connections and on plain requests: of the process, of each client address, of each route, and of each client address on a
 /// route; and the rate of handshakes.
 ///
 /// One instance for the process, called from every event loop, once a handshake. What is in use outlives the
@@ -23,6 +23,10 @@ public final class Admission: Sendable {
     private struct RouteState {
         var total = 0
         var byAddress: [ClientAddress.CapKey: Int] = [:]
+        /// Plain requests.
+        var requests = 0
+
+        var isEmpty: Bool { total == 0 && requests == 0 }
     }
 
     private let state = Mutex(State())
@@ -50,6 +54,26 @@ public final class Admission: Sendable {
         return .success(
             Permit { [self, name = route.name] in
                 state.withLock { Self.count(state: &$0, route: name, address: address, by: -1) }
+            })
+    }
+
+    /// A place for one more plain request under the route's `max_requests`, or what stands against it. It is no connection
+    /// in the sense of the other caps.
+    public func admitRequest(route: RouteConfiguration) -> Result<Permit, Refusal> {
+        let refusal = state.withLock { state -> Refusal? in
+            if state.isDraining { return .draining }
+            let used = state.routes[route.name, default: RouteState()].requests
+            guard !Self.isReached(route.maxRequests, by: used) else { return .routeMaxRequests }
+            state.routes[route.name, default: RouteState()].requests += 1
+            return nil
+        }
+        if let refusal { return .failure(refusal) }
+        return .success(
+            Permit { [self, name = route.name] in
+                state.withLock { state in
+                    state.routes[name]?.requests -= 1
+                    if state.routes[name]?.isEmpty == true { state.routes[name] = nil }
+                }
             })
     }
 
@@ -116,7 +140,7 @@ public final class Admission: Sendable {
             count(&state.byAddress, address, by: change)
             count(&state.routes[route, default: RouteState()].byAddress, address, by: change)
         }
-        if state.routes[route]?.total == 0 { state.routes[route] = nil }
+        if state.routes[route]?.isEmpty == true { state.routes[route] = nil }
     }
 
     private static func count(_ counts: inout [ClientAddress.CapKey: Int], _ key: ClientAddress.CapKey, by change: Int)

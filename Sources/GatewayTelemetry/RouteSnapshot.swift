@@ -62,14 +62,25 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         public var server: Leg
     }
 
-    /// Quantiles are of everything since the start, to two significant digits.
-    public struct Handshakes: Encodable, Equatable, Sendable {
-        public var count: UInt64
-        public var sum: Double
-        public var p50: Double
-        public var p99: Double
+    /// Plain HTTP requests.
+    public struct Requests: Encodable, Equatable, Sendable {
+        public var active: Int
+        /// 0: no cap.
+        public var maxRequests: Int
+        public var total: UInt64
+        /// By class, `1xx` to `5xx`. A request that ended without an answer is in none.
+        public var statuses: [String: UInt64]
+        /// Of bodies.
+        public var bytes: BothWays<UInt64>
+        public var seconds: HistogramSnapshot
+
+        enum CodingKeys: String, CodingKey {
+            case active, total, statuses, bytes, seconds
+            case maxRequests = "max_requests"
+        }
     }
 
+    /// WebSockets.
     public var active: Int
     /// 0: no cap.
     public var maxConnections: Int
@@ -85,10 +96,11 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var extensionsRefused: [String: UInt64]
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
-    public var handshakeSeconds: Handshakes
+    public var handshakeSeconds: HistogramSnapshot
+    public var requests: Requests
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression
+        case active, protocols, messages, bytes, compression, requests
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

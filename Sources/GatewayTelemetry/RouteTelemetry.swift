@@ -3,6 +3,8 @@ public final class RouteTelemetry: Sendable {
     public let name: String
     /// `max_connections` as the configuration in force has it; 0: no cap. Any thread.
     public let maxConnections = SharedGauge()
+    /// `max_requests` in the same way.
+    public let maxRequests = SharedGauge()
     /// By event loop.
     let loops: [RouteCounters]
 

@@ -112,12 +112,10 @@ extension RouteSnapshot {
         var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
         var extensionsRefused: [String: UInt64] = [:]
         var legacyVersions: [String: UInt64] = [:]
-        var handshakes = HandshakeTimes()
         for rare in loops.map({ $0.rareCounts() }) {
             for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
             extensionsRefused.add(rare.extensionsRefused.counts)
             legacyVersions.add(rare.legacyVersions.counts)
-            handshakes.add(rare.handshakes)
         }
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
@@ -141,9 +139,22 @@ extension RouteSnapshot {
                 inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
                 memoryBytes: sum { $0.compressionMemory.value }),
             extensionsRefused: extensionsRefused, closeCodes: closeCodes,
-            handshakeSeconds: .init(
-                count: handshakes.count, sum: handshakes.sum, p50: handshakes.quantile(0.5),
-                p99: handshakes.quantile(0.99)))
+            handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }),
+            requests: .init(route))
+    }
+}
+
+extension RouteSnapshot.Requests {
+    init(_ route: RouteTelemetry) {
+        let loops = route.loops
+        self.init(
+            active: loops.reduce(0) { $0 &+ $1.requests.active.value }, maxRequests: route.maxRequests.value,
+            total: loops.reduce(0) { $0 &+ $1.requests.total.value },
+            statuses: Dictionary(loops.flatMap { $0.requests.statuses }) { $0 &+ $1 },
+            bytes: .init(
+                fromClient: loops.reduce(0) { $0 &+ $1.requests.bytesFromClient.value },
+                toClient: loops.reduce(0) { $0 &+ $1.requests.bytesToClient.value }),
+            seconds: HistogramSnapshot(loops.lazy.map { $0.requests.durations.counts }))
     }
 }
 

@@ -17,6 +17,10 @@ import Testing
             missing_origin: deny
             max_connections: 2000
             max_connections_per_ip: 50
+            http: off
+            max_body_size: 10MiB
+            max_requests: 200
+            queue: { size: 30, timeout: 4s }
             max_message_size: 2GiB
             idle_timeout: 1m
             max_lifetime: 1h
@@ -62,7 +66,8 @@ import Testing
                         subprotocols: ["graphql-transport-ws"]),
                     action: .upstream("u"), rewrite: .stripPrefix("/chat"),
                     origins: OriginPolicy(allowed: ["https://example.com"], allowMissing: false),
-                    maxConnections: 2000, maxConnectionsPerIP: 50, session: session,
+                    maxConnections: 2000, maxConnectionsPerIP: 50, http: false, maxBodySize: 10_485_760,
+                    maxRequests: 200, queue: QueueConfiguration(size: 30, timeout: .seconds(4)), session: session,
                     requestHeaders: HeaderEdits(set: ["x-env": "prod", "host": "backend"], remove: ["cookie"]),
                     responseHeaders: HeaderEdits(set: [:], remove: ["server"]),
                     onChange: OnChange(changed: .drain, removed: .close)))
@@ -81,7 +86,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("queue: { size: 1 }", "4:5: error: queue is not supported yet"),
         ("rate: {}", "4:5: error: rate is not supported yet"),
         ("slow_consumer: {}", "4:5: error: slow_consumer is not supported yet"),
         ("legacy_versions: 8", "4:22: error: expected a list of drafts such as [8, 7, hixie-76], found \"8\""),
@@ -128,6 +132,16 @@ import Testing
             problems(listeners + "routes: [{ name: r, respond: 200, rewrite: { path: /a } }]") == [
                 "2:35: error: rewrite has a meaning with upstream only"
             ])
+        #expect(
+            problems(
+                listeners
+                    + "routes: [{ name: r, redirect: /x, http: on, max_body_size: 1, max_requests: 1, queue: {} }]")
+                == [
+                    "2:35: error: http has a meaning with upstream only",
+                    "2:45: error: max_body_size has a meaning with upstream only",
+                    "2:63: error: max_requests has a meaning with upstream only",
+                    "2:80: error: queue has a meaning with upstream only",
+                ])
         #expect(
             problems(listeners + "routes: [{ name: a b, respond: 200 }]") == [
                 "2:18: error: expected a name of letters, digits, - _ and ., at most 64, found \"a b\""

@@ -84,6 +84,14 @@ struct SessionFateTests {
             name: "caps", new: [("upstream: chat", "upstream: chat, max_connections: 1, max_connections_per_ip: 1")],
             expected: .keep),
         Row(
+            name: "what becomes of other requests, and who waits",
+            new: [
+                (
+                    "upstream: chat",
+                    "upstream: chat, http: off, max_body_size: 1, max_requests: 1, queue: { size: 1 }"
+                )
+            ], onChange: "changed: close, removed: close", expected: .keep),
+        Row(
             name: "on_change alone", old: [("changed: keep, removed: drain", "changed: close, removed: close")],
             new: [("removed: drain", "removed: keep")], onChange: "", expected: .keep),
         Row(
@@ -164,6 +172,10 @@ struct SessionFateTests {
         Row(
             name: "source", new: [("name: chat, servers", "name: chat, source: [127.0.0.2], servers")],
             onChange: "changed: close, removed: keep", expected: .close),
+        Row(
+            name: "connections that are kept for requests",
+            new: [("name: chat, servers", "name: chat, http1: { max_idle: 0 }, servers")],
+            onChange: "changed: close, removed: close", expected: .keep),
         Row(
             name: "protocol, keep", new: [("name: chat, servers", "name: chat, protocol: h2, servers")],
             onChange: "changed: keep, removed: close", expected: .keep),

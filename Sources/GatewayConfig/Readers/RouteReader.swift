@@ -3,6 +3,9 @@ struct RouteReader {
     let context: ReadingContext
     let defaults: RouteSettings
 
+    /// Keys that say nothing of a route which answers by itself. Those of `defaults` are for the other routes.
+    private static let upstreamKeys = ["rewrite", "http", "max_body_size", "max_requests", "queue"]
+
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
         let expected = "a mapping with name, match and upstream, redirect or respond"
         guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
@@ -16,22 +19,22 @@ struct RouteReader {
                 .init(route: name?.text ?? "", match: match, place: matchNode?.place ?? section.place))
         }
         let action = self.action(section, &references)
-        let rewrite = section.entry("rewrite").flatMap { entry -> PathRewrite? in
-            switch action {
-            case .redirect, .respond:
-                context.report("rewrite has a meaning with upstream only", at: entry.place)
-                return nil
-            case .upstream, nil:
-                return self.rewrite(entry.value)
+        switch action {
+        case .redirect, .respond:
+            for entry in section.given(Self.upstreamKeys) {
+                context.report("\(entry.key) has a meaning with upstream only", at: entry.place)
             }
+        case .upstream, nil: break
         }
+        let rewrite = section.node("rewrite").flatMap(self.rewrite)
         let settings = RouteSettingsReader(context: context).read(section, over: defaults)
         section.finish()
         guard let name, let match, let action else { return nil }
         return RouteConfiguration(
             name: name.text, match: match, action: action, rewrite: rewrite, origins: settings.originPolicy,
             maxConnections: settings.maxConnections, maxConnectionsPerIP: settings.maxConnectionsPerIP,
-            session: settings.session, requestHeaders: settings.requestHeaders,
+            http: settings.http, maxBodySize: settings.maxBodySize, maxRequests: settings.maxRequests,
+            queue: settings.queue, session: settings.session, requestHeaders: settings.requestHeaders,
             responseHeaders: settings.responseHeaders, onChange: settings.onChange,
             legacyVersions: settings.legacyVersions)
     }

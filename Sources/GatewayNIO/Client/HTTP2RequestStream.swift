@@ -17,7 +17,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
     private var early: ByteBuffer?
     /// Made with the first use, as it refers to this one.
     private lazy var exchange = ClientExchange(
-        listener: front.listener, version: .http2, loop: front.loop, responder: self,
+        listener: front.listener, version: .http2, isFirst: true, loop: front.loop, responder: self,
         peer: { [peer] in peer })
 
     init(_ stream: HTTP2Stream, of front: HTTP2Front, peer: ClientAddress) {
@@ -35,7 +35,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout))
         do throws(Refusal) {
             let request = try Self.checked(request, endsStream: endsStream)
-            exchange.decide(request)
+            exchange.decide(request, content: .none(isTold: false))
             // A WebSocket is asked for with the head alone; of other requests the content is of no interest.
             exchange.requestEnded()
         } catch {
@@ -134,7 +134,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         connection.respond(
             HTTPResponse(status: .init(code: answer.status), headerFields: fields), on: stream, endsStream: !hasBody)
         if hasBody { connection.write(answer.body, on: stream) }
-        endAnswer(isWhole: true)
+        endAnswer(trailers: nil)
     }
 
     func beginAnswer(_ response: HTTPResponse) {
@@ -151,11 +151,15 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         front.handler.scheduleFlush()
     }
 
-    func endAnswer(isWhole: Bool) {
-        guard isWhole else { return reset(.internalError) }
+    func inform(_ response: HTTPResponse) {}
+    func abortAnswer() { reset(.internalError) }
+    func flushAnswer() {}
+    func setMayRead(_ mayRead: Bool) {}
+
+    func endAnswer(trailers: HTTPFields?) {
         connection.end(stream)
         front.handler.scheduleFlush()
-        startTimer(HTTP1Handshake.lingerTime)
+        startTimer(HTTP1Front.lingerTime)
         endIfSent()
     }
 

@@ -189,7 +189,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             this.value.flush()
             this.value.context?.close(mode: .output, promise: nil)
         }
-        context.eventLoop.scheduleTask(in: HTTP1Handshake.lingerTime) { this.value.context?.close(promise: nil) }
+        context.eventLoop.scheduleTask(in: HTTP1Front.lingerTime) { this.value.context?.close(promise: nil) }
     }
 
     func close() { context?.close(promise: nil) }

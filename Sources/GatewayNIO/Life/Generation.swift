@@ -75,7 +75,10 @@ public final class Generation: Sendable {
         for upstream in upstreams.values {
             for server in upstream.newServers { server.record.joined(now: now) }
         }
-        for route in routes { route.live.counters.maxConnections.set(route.configuration.maxConnections) }
+        for route in routes {
+            route.live.counters.maxConnections.set(route.configuration.maxConnections)
+            route.live.counters.maxRequests.set(route.configuration.maxRequests)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ final class SessionInfo {
     let server: LiveServer
     let isCompressed: Bool
     private let requestID: String
+    private let traceID: String
     let client: ClientAddress
     private let listener: String
     let clientVersion: LegVersion
@@ -29,10 +30,11 @@ final class SessionInfo {
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
         clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
-        route = decision.liveRoute
+        route = decision.destination.liveRoute
         server = upgraded.server
-        requestID = decision.requestID
-        client = decision.forwarded.clientAddress
+        requestID = decision.destination.requestID
+        traceID = decision.destination.trace.traceID
+        client = decision.destination.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
         draft = decision.upgrade.draft
@@ -52,7 +54,7 @@ final class SessionInfo {
         if extensions.client != nil { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        counters.recordHandshake(
+        counters.handshakes.record(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
     }
 
@@ -91,8 +93,8 @@ final class SessionInfo {
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard loop.generation.configuration.log.access else { return }
         var metadata: Logger.Metadata = [
-            "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
-            "route": "\(route.name)", "server": "\(server.address)",
+            "request_id": "\(requestID)", "trace_id": "\(traceID)", "client": "\(client)",
+            "listener": "\(listener)", "route": "\(route.name)", "server": "\(server.address)",
             "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
             "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
             "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",

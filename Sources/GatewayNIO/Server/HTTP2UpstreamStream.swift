@@ -8,7 +8,7 @@ import WebSocketCore
 
 /// Client role over HTTP/2 (RFC 8441 §5): one WebSocket asked for on a stream of a shared connection, until a session
 /// takes the stream over.
-final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
+final class HTTP2UpstreamStream: HTTP2StreamDelegate, WebSocketLeg {
     private enum State {
         /// For a connection, or the answer.
         case waiting
@@ -22,7 +22,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     private let isTLS: Bool
     private let pool: HTTP2Pool
     /// Kept until the end: it has nobody else when its client is gone.
-    private var delegate: (any UpstreamHandshakeDelegate)?
+    private var delegate: (any UpstreamLegDelegate)?
     private var state = State.waiting
     private var stream: HTTP2Stream?
     private var handler: HTTP2Handler?
@@ -32,7 +32,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     private var mayRead = true
     private var hasUnreadEnd = false
 
-    init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamHandshakeDelegate) {
+    init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamLegDelegate) {
         self.request = request
         self.pool = pool
         isTLS = pool.transport.tls != nil
@@ -60,26 +60,26 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         let this = NIOLoopBound(self, eventLoop: pool.loop.eventLoop)
         timer = pool.loop.eventLoop.scheduleTask(in: pool.responseTimeout) {
             guard case .waiting = this.value.state else { return }
-            this.value.finish { $0.handshakeTimedOut(this.value) }
+            this.value.finish { $0.legTimedOut(this.value) }
             this.value.reset()
         }
     }
 
     /// The connection can't take it after all.
     func moveOn() {
-        finish { $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
+        finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
     }
 
     func failed(_ error: any Error) {
-        finish { $0.handshake(self, failedWith: error) }
+        finish { $0.leg(self, failedWith: error) }
     }
 
     func lacksHTTP2(_ reason: String) {
-        finish { $0.handshakeLacksHTTP2(self, reason: reason) }
+        finish { $0.legLacksHTTP2(self, reason: reason) }
     }
 
     /// Tells the delegate what became of it, and forgets it.
-    private func finish(_ tell: (any UpstreamHandshakeDelegate) -> Void) {
+    private func finish(_ tell: (any UpstreamLegDelegate) -> Void) {
         timer?.cancel()
         state = .over
         if let delegate = delegate.take() { tell(delegate) }
@@ -99,7 +99,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         guard case .waiting = state else { return }
         timer?.cancel()
         state = .refusing
-        delegate?.handshake(self, answered: response)
+        delegate?.leg(self, answered: response)
     }
 
     func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
@@ -115,7 +115,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
     private func pass(_ bytes: ByteBuffer) {
         guard case .refusing = state, let stream else { return }
         handler?.consumed(bytes.readableBytes, of: stream)
-        delegate?.handshake(self, body: bytes)
+        delegate?.leg(self, content: bytes)
     }
 
     func streamEnded(_ stream: HTTP2Stream) {
@@ -127,7 +127,7 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         guard hasUnreadEnd, held == nil else { return }
         switch state {
         case .waiting: brokeOff("ended")
-        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: true) }
+        case .refusing: finish { $0.legEndedResponse(self, isWhole: true, trailers: nil) }
         case .over: break
         }
         reset()
@@ -138,10 +138,10 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         case .waiting:
             switch reason {
             case .notProcessed:
-                finish { $0.handshakeNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
+                finish { $0.legNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
             case .reset(.refusedStream):
                 finish {
-                    $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream")
+                    $0.legNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream")
                 }
             case .reset(.http11Required):
                 pool.server.lacksHTTP2(now: .now())
@@ -154,14 +154,14 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
         case .refusing:
             // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1): that is handed on first.
             if stream.remoteEnded, held != nil { break }
-            finish { $0.handshakeEndedResponse(self, isWhole: stream.remoteEnded) }
+            finish { $0.legEndedResponse(self, isWhole: stream.remoteEnded, trailers: nil) }
         case .over:
             break
         }
     }
 
     private func brokeOff(_ how: String) {
-        finish { $0.handshakeBrokeOff(self, reason: "the stream \(how) before the server's answer") }
+        finish { $0.legBrokeOff(self, reason: "the stream \(how) before the server's answer") }
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {}

@@ -13,7 +13,7 @@ import WebSocketCore
 
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
-    let leg: any UpstreamLeg
+    let leg: any WebSocketLeg
     let permit: ServerPermit
     let server: LiveServer
     let fields: HTTPFields
@@ -24,24 +24,40 @@ struct UpgradedServer {
 /// Who waits for an `UpstreamAttempt`.
 protocol UpstreamAttemptDelegate: AnyObject {
     func upgraded(_ server: UpgradedServer)
-    /// The server answered with something else than a WebSocket: its response, piece by piece.
-    func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address)
-    func refusalBody(_ bytes: ByteBuffer)
+    /// An interim response to a plain request.
+    func informed(_ response: HTTPResponse)
+    /// The server's response: to a WebSocket's request a refusal. Its content follows, piece by piece.
+    func answered(_ response: HTTPResponse, by leg: any UpstreamLeg, server: LiveServer)
+    func responseContent(_ bytes: ByteBuffer)
     /// `isWhole`: false when the server broke off inside its response.
-    func refusalEnded(isWhole: Bool)
+    func responseEnded(isWhole: Bool, trailers: HTTPFields?)
+    /// Nothing more has come for now.
+    func responseReadComplete()
+    /// A plain request's content may be given to the leg.
+    func mayGiveContent(to leg: any RequestLeg)
     func failed(_ refusal: Refusal)
 }
 
-/// The way to a server for one client: choose, connect, upgrade; on failure the next one, as `retries` allows. Nothing
-/// has been sent to the client before it ends.
-final class UpstreamAttempt: UpstreamHandshakeDelegate {
+/// The way to a server for one client: choose, connect, ask; on failure the next one, as `retries` allows. Nothing has
+/// been sent to the client before it ends.
+final class UpstreamAttempt: UpstreamLegDelegate {
+    enum Ask {
+        case webSocket(UpstreamRequest)
+        case plain(PlainRequest)
+    }
+
+    /// What the choice of a server goes by.
+    struct Choice {
+        /// The server that the client is to come back to.
+        var preferred: Address?
+        /// What `balance: hash` goes by.
+        var key: UInt64
+    }
+
     private let upstream: Upstream
-    private let request: UpstreamRequest
+    private let ask: Ask
     private let client: ConnectionEndpoints?
-    /// The server that the client is to come back to.
-    private let preferred: Address?
-    /// What `balance: hash` goes by.
-    private let key: UInt64
+    private let choice: Choice
     private let loop: LoopContext
     private let logger: Logger
     private weak var delegate: (any UpstreamAttemptDelegate)?
@@ -52,16 +68,16 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
     /// Under way, where no leg has come of it yet.
     private var connector: ServerConnector?
     private var isOver = false
+    private var isAnswered = false
 
     /// - Parameter client: what a header of the PROXY protocol is to say; nil: nothing.
     init(
-        upstream: Upstream, request: UpstreamRequest, preferring preferred: Address?, key: UInt64,
-        client: ConnectionEndpoints?, loop: LoopContext, logger: Logger, delegate: any UpstreamAttemptDelegate
+        upstream: Upstream, ask: Ask, choice: Choice, client: ConnectionEndpoints?, loop: LoopContext, logger: Logger,
+        delegate: any UpstreamAttemptDelegate
     ) {
         self.upstream = upstream
-        self.request = request
-        self.preferred = preferred
-        self.key = key
+        self.ask = ask
+        self.choice = choice
         self.client = client
         self.loop = loop
         self.logger = logger
@@ -85,7 +101,7 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         guard !isOver else { return }
         guard triesLeft > 0 else { return fail(lastRefusal) }
         triesLeft -= 1
-        switch upstream.selector.pick(excluding: tried, preferring: preferred, key: key, now: .now()) {
+        switch upstream.selector.pick(excluding: tried, preferring: choice.preferred, key: choice.key, now: .now()) {
         case .failure(.allAtCapacity):
             fail(tried.isEmpty ? .serverMaxConnections : lastRefusal)
         case .failure(.noneLeft):
@@ -112,25 +128,64 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         }
     }
 
-    private func request(to server: LiveServer) -> UpstreamRequest {
-        guard request.namesServer else { return request }
+    private func host(_ host: String, namesServer: Bool, _ server: LiveServer) -> String {
+        namesServer ? server.address.authority(isTLS: upstream.transport.tls != nil) : host
+    }
+
+    private func request(_ request: UpstreamRequest, to server: LiveServer) -> UpstreamRequest {
         var request = request
-        request.host = server.address.authority(isTLS: upstream.transport.tls != nil)
+        request.host = host(request.host, namesServer: request.namesServer, server)
+        return request
+    }
+
+    private func request(_ request: PlainRequest, to server: LiveServer) -> PlainRequest {
+        var request = request
+        request.host = host(request.host, namesServer: request.namesServer, server)
         return request
     }
 
     private func askOverHTTP2(_ server: LiveServer) {
+        guard case .webSocket(let request) = ask else { return }
         let pool = loop.pool(of: upstream, server: server)
-        let stream = HTTP2UpstreamStream(request: request(to: server), pool: pool, delegate: self)
+        let stream = HTTP2UpstreamStream(request: self.request(request, to: server), pool: pool, delegate: self)
         current?.leg = stream
         if !pool.place(stream) { serverIsFull(stream) }
     }
 
     private func askOverHTTP1(_ server: LiveServer) {
+        switch ask {
+        case .webSocket(let request):
+            connect(to: server) { [self] pipeline in
+                let handshake = UpstreamHandshake(
+                    request: self.request(request, to: server), isTLS: upstream.transport.tls != nil,
+                    timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
+                // Before it speaks: what comes of it may be told at once.
+                current?.leg = handshake
+                try handshake.addCodec(to: pipeline)
+                try pipeline.addHandler(handshake)
+            }
+        case .plain(let request):
+            let leg = HTTP1UpstreamRequest(request: self.request(request, to: server), delegate: self)
+            let pool = loop.http1Pool(of: upstream, server: server)
+            if let connection = pool.take() {
+                current?.leg = leg
+                return connection.carry(leg)
+            }
+            connect(to: server) { [self] pipeline in
+                current?.leg = leg
+                try HTTP1UpstreamConnection(pool: pool, request: leg).addHandlers(to: pipeline)
+            }
+        }
+    }
+
+    /// - Parameter setUp: adds what is behind TLS; called once there is a connection.
+    private func connect(
+        to server: LiveServer, setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
+    ) {
         let connector = ServerConnector(
             server: server, transport: upstream.transport, client: client,
-            timeout: TimeAmount(upstream.configuration.connectTimeout), eventLoop: loop.eventLoop, protocols: [.http1]
-        ) { [self] pipeline in try addHandshake(to: pipeline, server: server) }
+            timeout: TimeAmount(upstream.configuration.connectTimeout), eventLoop: loop.eventLoop, protocols: [.http1],
+            setUp: setUp)
         self.connector = connector
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
         connector.connect().whenComplete { result in
@@ -138,16 +193,6 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
             attempt.connector = nil
             if case .failure(let error) = result { attempt.connectFailed(server, error) }
         }
-    }
-
-    private func addHandshake(to pipeline: ChannelPipeline.SynchronousOperations, server: LiveServer) throws {
-        let handshake = UpstreamHandshake(
-            request: request(to: server), isTLS: upstream.transport.tls != nil,
-            timeout: TimeAmount(upstream.configuration.responseTimeout), delegate: self)
-        // Before it speaks: what comes of it may be told at once.
-        current?.leg = handshake
-        try handshake.addCodec(to: pipeline)
-        try pipeline.addHandler(handshake)
     }
 
     private func connectFailed(_ server: LiveServer, _ error: any Error) {
@@ -191,34 +236,41 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         if error.errnoCode == EADDRNOTAVAIL { tryNext() } else { fail(.outOfResources) }
     }
 
-    // MARK: UpstreamHandshakeDelegate
+    // MARK: UpstreamLegDelegate
 
-    func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse) {
+    func leg(_ leg: any UpstreamLeg, informed response: HTTPResponse) {
+        guard !isOver else { return }
+        delegate?.informed(response)
+    }
+
+    func leg(_ leg: any UpstreamLeg, answered response: HTTPResponse) {
         guard !isOver, let current else { return leg.giveUp() }
         let server = current.server
         do throws(AnswerViolation) {
-            guard let agreement = try leg.agreement(in: response) else {
-                server.record.succeeded(now: .now())
-                delegate?.refused(response, by: leg, address: server.address)
+            let webSocket = leg as? any WebSocketLeg
+            let agreement = try webSocket?.agreement(in: response)
+            server.record.succeeded(now: .now())
+            guard let webSocket, let agreement else {
+                isAnswered = true
+                delegate?.answered(response, by: leg, server: server)
                 return
             }
-            server.record.succeeded(now: .now())
             isOver = true
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    leg: leg, permit: current.permit, server: server, fields: response.headerFields,
+                    leg: webSocket, permit: current.permit, server: server, fields: response.headerFields,
                     subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
-            handshake(leg, answeredBadly: error.message)
+            self.leg(leg, answeredBadly: error.message)
         }
     }
 
-    func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String) {
+    func leg(_ leg: any UpstreamLeg, answeredBadly reason: String) {
         guard !isOver, let current else { return leg.giveUp() }
         leg.giveUp()
         logger.warning(
-            "server answered with a bad handshake",
+            isPlain ? "server answered with a bad response" : "server answered with a bad handshake",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",
@@ -228,31 +280,56 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         fail(.badAnswer(reason))
     }
 
-    func handshake(_ leg: any UpstreamLeg, body: ByteBuffer) {
-        delegate?.refusalBody(body)
+    func leg(_ leg: any UpstreamLeg, content: ByteBuffer) {
+        guard !isOver else { return }
+        delegate?.responseContent(content)
     }
 
-    func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) {
+    func legReadComplete(_ leg: any UpstreamLeg) {
+        guard !isOver else { return }
+        delegate?.responseReadComplete()
+    }
+
+    func legEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool, trailers: HTTPFields?) {
         guard !isOver else { return }
         isOver = true
         current?.permit.release()
         current = nil
-        delegate?.refusalEnded(isWhole: isWhole)
+        delegate?.responseEnded(isWhole: isWhole, trailers: trailers)
     }
 
-    func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) {
+    func legIsWritable(_ leg: any UpstreamLeg) {
+        guard !isOver, let leg = leg as? any RequestLeg else { return }
+        // What has been given can't be given to another.
+        triesLeft = 0
+        delegate?.mayGiveContent(to: leg)
+    }
+
+    func leg(_ leg: any UpstreamLeg, failedWith error: any Error) {
         guard let current else { return }
         connectFailed(current.server, error)
     }
 
-    /// Another server may do better: nothing of this one's answer has reached the client.
-    func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String) {
-        guard let current else { return }
-        serverFailed(current.server, .badAnswer(reason), reason)
+    /// Another server may do better, or the same one on another connection: nothing of this answer has reached the client.
+    func legBrokeOff(_ leg: any UpstreamLeg, reason: String) {
+        guard !isOver, let current else { return }
+        guard case .plain(let request) = ask else {
+            return serverFailed(current.server, .badAnswer(reason), reason)
+        }
+        guard request.mayBeRepeated else {
+            // It may have been carried out (RFC 9110 §9.2.2).
+            triesLeft = 0
+            return serverFailed(current.server, .badAnswer(reason), reason)
+        }
+        guard (leg as? any RequestLeg)?.isReused == true else {
+            return serverFailed(current.server, .badAnswer(reason), reason)
+        }
+        // The server ended an idle connection, which is no failure, while the request was on its way.
+        tryAgain(current.server, .badAnswer(reason))
     }
 
     /// The stream was refused, or never looked at: it can be tried again, by this server as well as by another.
-    func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
+    func legNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
         guard !isOver, let current else { return }
         logger.info(
             "server did not take a stream",
@@ -260,17 +337,21 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",
             ])
-        let address = current.server.address
-        current.permit.release()
-        self.current = nil
+        tryAgain(current.server, refusal)
+    }
+
+    /// The server is not to blame: it is asked again where there is no other.
+    private func tryAgain(_ server: LiveServer, _ refusal: Refusal) {
+        current?.permit.release()
+        current = nil
         lastRefusal = refusal
-        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(address) }
+        if triesLeft > 0, upstream.configuration.servers.count == tried.count { tried.remove(server.address) }
         tryNext()
     }
 
-    func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) {
+    func legLacksHTTP2(_ leg: any UpstreamLeg, reason: String) {
         guard !isOver, let current else { return }
-        guard upstream.configuration.protocol == .auto else { return handshake(leg, answeredBadly: reason) }
+        guard upstream.configuration.protocol == .auto else { return self.leg(leg, answeredBadly: reason) }
         logger.info(
             "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
             metadata: [
@@ -280,7 +361,12 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
         askOverHTTP1(current.server)
     }
 
-    func handshakeTimedOut(_ leg: any UpstreamLeg) {
+    func legTimedOut(_ leg: any UpstreamLeg) {
+        timedOut()
+    }
+
+    /// The server has had `response_timeout` for its answer.
+    func timedOut() {
         guard let current, !isOver else { return }
         logger.warning(
             "server did not answer in time",
@@ -289,8 +375,20 @@ final class UpstreamAttempt: UpstreamHandshakeDelegate {
                 "server": "\(current.server.address)",
             ])
         current.server.record.failed(now: .now(), jitter: .random(in: 0..<1))
+        current.leg?.giveUp()
         current.permit.release()
         self.current = nil
         fail(.responseTimeout)
+    }
+
+    private var isPlain: Bool { if case .plain = ask { true } else { false } }
+}
+
+extension PlainRequest {
+    /// Whether it changes nothing to carry it out twice (RFC 9110 §9.2.2), and there is nothing that would have to be sent
+    /// twice.
+    fileprivate var mayBeRepeated: Bool {
+        guard case .none = content else { return false }
+        return [.get, .head, .options, .trace, .put, .delete].contains(method)
     }
 }

@@ -71,6 +71,9 @@ final class UpstreamTransport: Sendable {
         }
     }
 
+    /// Whether one connection may carry requests of several clients: not where it begins with a header that names one.
+    var sharesConnections: Bool { proxyProtocol == .off }
+
     /// nil: cleartext.
     func tls(offering protocols: [ApplicationProtocol]) -> NIOSSLContext? { contexts[protocols] }
 

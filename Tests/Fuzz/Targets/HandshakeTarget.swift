@@ -8,7 +8,7 @@ import NIOEmbedded
 
 @testable import GatewayNIO
 
-/// What comes before a WebSocket from a client: NIO's parser, `HTTP1Handshake`, `HTTP1Head`, `RequestDecision` and
+/// What comes before a WebSocket from a client: NIO's parser, `HTTP1Front`, `HTTP1Head`, `RequestDecision` and
 /// `ServerHandshake` on an embedded channel, up to the choice of a server.
 ///
 /// Invariant: whatever comes, in whatever pieces, is answered with just one well-formed response of a status that the
@@ -75,7 +75,7 @@ enum HandshakeTarget {
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         let loop = LoopContext(process: process, generation: generation, eventLoop: channel.eventLoop, index: 0)
-        let handshake = HTTP1Handshake(listener: listener, loop: loop)
+        let handshake = HTTP1Front(listener: listener, loop: loop)
         try channel.pipeline.syncOperations.addHandler(handshake)
         try handshake.addCodec()
         var pieces = pieces

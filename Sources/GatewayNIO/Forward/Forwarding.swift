@@ -1,0 +1,292 @@
+import GatewayConfig
+import GatewayPolicy
+import GatewayTelemetry
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// Whoever a forwarded request belongs to.
+protocol ForwardingOwner: AnyObject {
+    /// Nothing of a response has gone to the client: it is to be answered with this.
+    func forwardingFailed(_ refusal: Refusal, route: RouteConfiguration)
+    /// The forwarding is over, and says its last word to the client next.
+    func forwardingEnded()
+}
+
+/// One plain request on its way: finds a server for it, streams its content there and the response back, each at the pace
+/// of whoever reads it, and keeps the time.
+final class Forwarding {
+    /// How it ended, for the log.
+    private enum Outcome: String {
+        case complete
+        case clientAborted = "client_aborted"
+        case serverAborted = "server_aborted"
+        case timeout
+        case tooLarge = "too_large"
+        /// The gateway answered, and why is in the log before it.
+        case refused
+    }
+
+    let id: UInt64
+    private let decision: ForwardDecision
+    private let version: LegVersion
+    private let listener: ListenerConfiguration
+    private let loop: LoopContext
+    private let logger: Logger
+    private let counters: RouteCounters
+    private weak var owner: (any ForwardingOwner)?
+    private weak var responder: (any ClientResponder)?
+    /// nil: over.
+    private var attempt: UpstreamAttempt?
+
+    // MARK: The request's content
+
+    private var leg: (any RequestLeg)?
+    /// What came before there was a server to take it, or faster than it does: no more than one read brings.
+    private var pending: ByteBuffer?
+    private var hasContentEnded: Bool
+    private var trailers: HTTPFields?
+
+    // MARK: The response
+
+    private var responseLeg: (any UpstreamLeg)?
+    private var server: LiveServer?
+    private var status: Int?
+
+    private var bytes = (fromClient: 0, toClient: 0)
+    private let startedAt = NIODeadline.now()
+    private var lastActivity: NIODeadline
+    /// Until when the server may take to answer; nil: the request is not whole yet, or the answer is here.
+    private var responseDeadline: NIODeadline?
+
+    init(
+        _ decision: ForwardDecision, version: LegVersion, listener: ListenerConfiguration, loop: LoopContext,
+        logger: Logger, owner: any ForwardingOwner, responder: any ClientResponder
+    ) {
+        id = loop.makeID()
+        self.decision = decision
+        self.version = version
+        self.listener = listener
+        self.loop = loop
+        self.logger = logger
+        self.owner = owner
+        self.responder = responder
+        counters = loop.counters(of: decision.destination.liveRoute)
+        lastActivity = startedAt
+        hasContentEnded = if case .none = decision.content { true } else { false }
+    }
+
+    private var destination: Destination { decision.destination }
+    private var route: RouteConfiguration { decision.route }
+
+    func start() {
+        counters.requestBegan()
+        loop.forwardings.add(self)
+        if hasContentEnded { waitForResponse() }
+        let upstream = destination.upstream
+        let namesClient = upstream.configuration.proxyProtocol != .off
+        let attempt = UpstreamAttempt(
+            upstream: upstream, ask: .plain(decision.plainRequest()), choice: destination.choice,
+            client: namesClient ? responder?.endpoints.from(destination.forwarded.clientAddress) : nil, loop: loop,
+            logger: logger, delegate: self)
+        self.attempt = attempt
+        attempt.start()
+    }
+
+    // MARK: What the client's side reports
+
+    func contentArrived(_ content: ByteBuffer) {
+        guard attempt != nil else { return }
+        lastActivity = .now()
+        bytes.fromClient += content.readableBytes
+        counters.requestBytes(fromClient: content.readableBytes)
+        if route.maxBodySize > 0, bytes.fromClient > route.maxBodySize {
+            return giveUp(.tooLarge, .bodyTooLarge)
+        }
+        if let leg, leg.isWritable, pending == nil {
+            leg.send(content)
+        } else if pending == nil {
+            pending = content
+        } else {
+            pending?.writeImmutableBuffer(content)
+        }
+        responder?.setMayRead(pending == nil && leg?.isWritable == true)
+    }
+
+    func contentEnded(trailers: HTTPFields?) {
+        guard attempt != nil, !hasContentEnded else { return }
+        hasContentEnded = true
+        self.trailers = trailers.flatMap { TrailerFields.kept($0, edits: route.requestHeaders) }
+        endContentIfSent()
+    }
+
+    /// The content can't be read to its end.
+    func contentFailed(_ refusal: Refusal) { giveUp(.clientAborted, refusal) }
+
+    func contentReadComplete() { leg?.flush() }
+
+    private func endContentIfSent() {
+        guard hasContentEnded, pending == nil, let leg, decision.content.isSome else { return }
+        leg.endContent(trailers: trailers)
+        if status == nil { waitForResponse() }
+    }
+
+    private func waitForResponse() {
+        responseDeadline = .now() + TimeAmount(destination.upstream.configuration.responseTimeout)
+    }
+
+    /// The client can take more of the response, or no more for now.
+    func writabilityChanged() {
+        guard let responder, let responseLeg else { return }
+        if responder.isWritable { lastActivity = .now() }
+        responseLeg.setMayRead(responder.isWritable)
+    }
+
+    func clientGone() {
+        guard let attempt = finish(.clientAborted) else { return }
+        attempt.cancel()
+    }
+
+    // MARK: Time
+
+    func timeReached(_ now: NIODeadline) {
+        guard let attempt else { return }
+        if let responseDeadline, now >= responseDeadline {
+            // It tells that it has failed.
+            self.responseDeadline = nil
+            return attempt.timedOut()
+        }
+        let idle = TimeAmount(route.session.idleTimeout)
+        let lifetime = TimeAmount(route.session.maxLifetime)
+        let isIdle = idle > .zero && now >= lastActivity + idle
+        guard isIdle || lifetime > .zero && now >= startedAt + lifetime else { return }
+        giveUp(.timeout, hasContentEnded ? .responseTimeout : .requestTimeout)
+    }
+
+    /// Ends both sides.
+    private func giveUp(_ outcome: Outcome, _ refusal: Refusal) {
+        let isAnswered = status != nil
+        let responder = responder
+        guard let attempt = finish(isAnswered ? outcome : .refused) else { return }
+        attempt.cancel()
+        if isAnswered {
+            owner?.forwardingEnded()
+            responder?.abortAnswer()
+        } else {
+            owner?.forwardingFailed(refusal, route: route)
+        }
+    }
+
+    /// Counts and logs the request, and gives back what it held.
+    ///
+    /// - Returns: what is to be cancelled; nil: it was over already.
+    private func finish(_ outcome: Outcome) -> UpstreamAttempt? {
+        guard let attempt = attempt.take() else { return nil }
+        leg = nil
+        responseLeg = nil
+        pending = nil
+        decision.permit.release()
+        let duration = NIODeadline.now() - startedAt
+        counters.requestEnded(
+            status: status, bytesFromClient: 0, bytesToClient: 0,
+            microseconds: UInt64(clamping: duration.nanoseconds / 1000))
+        if outcome != .refused, loop.generation.configuration.log.access { log(outcome, duration) }
+        loop.forwardings.remove(id)
+        loop.checkEmpty()
+        return attempt
+    }
+
+    private func log(_ outcome: Outcome, _ duration: TimeAmount) {
+        var metadata: Logger.Metadata = [
+            "client": "\(destination.forwarded.clientAddress)", "listener": "\(listener.name)",
+            "route": "\(route.name)", "method": "\(destination.request.method.rawValue)",
+            "host": "\(destination.request.authority ?? "")", "path": "\(destination.target.path.text)",
+            "client_protocol": "\(version)",
+            "duration_seconds": "\(Double(duration.nanoseconds / 1000) / 1_000_000)",
+            "bytes_from_client": "\(bytes.fromClient)", "bytes_to_client": "\(bytes.toClient)",
+            "outcome": "\(outcome.rawValue)", "trace_id": "\(destination.trace.traceID)",
+        ]
+        if let server { metadata["server"] = "\(server.address)" }
+        if let leg = serverVersion { metadata["server_protocol"] = "\(leg)" }
+        if let status { metadata["status"] = "\(status)" }
+        logger.info("request served", metadata: metadata)
+    }
+
+    private var serverVersion: LegVersion?
+}
+
+extension Forwarding: UpstreamAttemptDelegate {
+    /// Never asked for.
+    func upgraded(_ server: UpgradedServer) {
+        server.permit.release()
+        server.leg.giveUp()
+    }
+
+    func mayGiveContent(to leg: any RequestLeg) {
+        guard attempt != nil else { return }
+        self.leg = leg
+        lastActivity = .now()
+        if let content = pending.take() { leg.send(content) }
+        endContentIfSent()
+        leg.flush()
+        responder?.setMayRead(leg.isWritable)
+    }
+
+    func informed(_ response: HTTPResponse) {
+        guard status == nil, let responder else { return }
+        lastActivity = .now()
+        var response = response
+        response.headerFields = HeaderFilter.response(response.headerFields, isHandshake: false)
+        // It has no content (RFC 9110 §8.6).
+        response.headerFields[.contentLength] = nil
+        responder.inform(response)
+    }
+
+    func answered(_ response: HTTPResponse, by leg: any UpstreamLeg, server: LiveServer) {
+        guard attempt != nil, let responder else { return leg.giveUp() }
+        responseDeadline = nil
+        lastActivity = .now()
+        status = response.status.code
+        self.server = server
+        serverVersion = leg.version
+        responseLeg = leg
+        var response = destination.response(response, date: loop.date)
+        if let cookie = destination.stickyCookie(for: server, isTLS: listener.tls != nil) {
+            response.headerFields.append(cookie)
+        }
+        responder.beginAnswer(response)
+    }
+
+    func responseContent(_ content: ByteBuffer) {
+        guard attempt != nil, let responder else { return }
+        lastActivity = .now()
+        bytes.toClient += content.readableBytes
+        counters.requestBytes(toClient: content.readableBytes)
+        responder.continueAnswer(content)
+        if !responder.isWritable { responseLeg?.setMayRead(false) }
+    }
+
+    func responseReadComplete() { responder?.flushAnswer() }
+
+    func responseEnded(isWhole: Bool, trailers: HTTPFields?) {
+        let responder = responder
+        guard finish(isWhole ? .complete : .serverAborted) != nil else { return }
+        owner?.forwardingEnded()
+        if isWhole {
+            responder?.endAnswer(
+                trailers: trailers.flatMap { TrailerFields.kept($0, edits: route.responseHeaders) })
+        } else {
+            responder?.abortAnswer()
+        }
+    }
+
+    func failed(_ refusal: Refusal) {
+        guard finish(.refused) != nil else { return }
+        owner?.forwardingFailed(refusal, route: route)
+    }
+}
+
+extension RequestContent {
+    /// Something follows the head.
+    var isSome: Bool { if case .none = self { false } else { true } }
+}
