@@ -249,7 +249,7 @@ def test_an_answer_without_end_is_cut_after_max_lifetime(gateway, wire):
 
 def test_handshake_timeout_is_for_heads_and_not_for_bodies(gateway, wire):
     server = wire.server()
-    running = gateway(proxied(server.address, sections={"limits": {"handshake_timeout": "400ms"}}))
+    running = gateway(proxied(server.address, sections={"limits": {"handshake_timeout": "400ms", "keep_alive_timeout": "200ms"}}))
     client = wire.connect(running)
     client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello")
     peer = wire.accept(server)
@@ -259,7 +259,7 @@ def test_handshake_timeout_is_for_heads_and_not_for_bodies(gateway, wire):
     peer.send(plain(b"done"))
     reader = StrictReader(client)
     assert reader.read_final().body == b"done"
-    # The next head has the same time, from its first byte on.
+    # The next head has the same time, from when the connection may not be idle any more.
     client.send(b"GET / HTTP/1.1\r\nHos")
     check_refusal(reader.read_response(), 408)
     assert client.expect_end() == "eof"
