@@ -6,8 +6,10 @@ What reached the server is read by `StrictReader`, which refuses whatever leaves
 
 import pytest
 
+from http_pairs import HTTP2Origin, Reply
 from raw import Ended
-from recording import matrix  # noqa: F401
+from recording import matrix, name_of  # noqa: F401
+from sluice import Gateway, proxied
 from smuggling import CASES, NEXT
 from strict_http1 import StrictReader
 
@@ -94,6 +96,35 @@ def test_the_server_sees_one_request_with_one_reading_or_none(request, matrix, w
     server.forget()
     answers = converse(wire.connect(gateway), case, split)
     requests = server.requests_before_a_mark(wire.connect(gateway))
+    if case.method is None or (case.refused and answers and answers[0].status in case.refused):
+        expect_refused(case, answers, requests)
+    else:
+        expect_served(case, answers, requests)
+
+
+@pytest.fixture(scope="module")
+def over_http2(stage, tmp_path_factory):
+    """(gateway, server over HTTP/2 behind it)"""
+    server = HTTP2Origin(stage, lambda request: Reply(name_of(request)))
+    gateway = Gateway(
+        proxied(server.address, upstream={"retries": 0, "protocol": "h2"}), tmp_path_factory.mktemp("smuggling")).start()
+    yield gateway, server
+    try:
+        assert gateway.stop() == 0
+    finally:
+        gateway.kill()
+        server.stop()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_server_over_http2_sees_the_same(request, over_http2, wire, name):
+    gateway, server = over_http2
+    request.node.gateways = [gateway]
+    case = CASES[name]
+    server.requests.clear()
+    answers = converse(wire.connect(gateway), case, whole)
+    requests = list(server.requests)
+    assert not [one for one in requests if "smuggled" in one.target], requests
     if case.method is None or (case.refused and answers and answers[0].status in case.refused):
         expect_refused(case, answers, requests)
     else:
