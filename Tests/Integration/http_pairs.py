@@ -1,7 +1,7 @@
 """Plain HTTP through a gateway in each pairing of the two versions: clients and servers that are used alike.
 
-A client's `exchange` is one request and its whole answer. An origin answers each request that came whole with the `Reply`
-that `reply(request)` gives, and keeps the requests.
+A client's `exchange` is one request and its whole answer. An origin answers each request that came whole with the
+`Reply` that `reply(request)` gives, and keeps the requests.
 """
 
 import threading
@@ -24,8 +24,8 @@ PIECE = 20_000
 
 @dataclass(frozen=True)
 class Reply:
-    """`framing`, over HTTP/1.1: "length", "chunked", or "end" for the end of the connection. `interim`: (status, fields) of
-    what comes before. `trailers` need "chunked"."""
+    """`framing`, over HTTP/1.1: "length", "chunked", or "end" for the end of the connection. `interim`: (status,
+    fields) of what comes before. `trailers` need "chunked"."""
 
     body: bytes = b""
     status: int = 200
@@ -35,7 +35,8 @@ class Reply:
     interim: tuple = ()
 
     def head(self, status, fields):
-        lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Fine')}", *(f"{name}: {value}" for name, value in fields), "", ""]
+        lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Fine')}"]
+        lines += [*(f"{name}: {value}" for name, value in fields), "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
     def over_http1(self, method):
@@ -43,7 +44,7 @@ class Reply:
         fields = list(self.fields)
         if self.framing == "chunked":
             fields.append(("Transfer-Encoding", "chunked"))
-        elif self.framing == "length" and self.status != 204 and not any(name.lower() == "content-length" for name, _ in fields):
+        elif self.framing == "length" and self.status != 204 and not has_length(fields):
             fields.append(("Content-Length", len(self.body)))
         elif self.framing == "end":
             fields.append(("Connection", "close"))
@@ -51,6 +52,10 @@ class Reply:
         if method != "HEAD" and self.status not in (204, 304):
             pieces.append(chunked(self.body, self.trailers) if self.framing == "chunked" else self.body)
         return b"".join(pieces)
+
+
+def has_length(fields):
+    return any(name.lower() == "content-length" for name, _ in fields)
 
 
 def chunked(body, trailers=()):
@@ -120,7 +125,7 @@ class HTTP2Origin:
         for status, fields in reply.interim:
             stream.send_interim(status, [(name.lower(), value) for name, value in fields])
         fields = list(reply.fields)
-        if reply.framing == "length" and reply.status != 204 and not any(name.lower() == "content-length" for name, _ in fields):
+        if reply.framing == "length" and reply.status != 204 and not has_length(fields):
             fields.append(("content-length", str(len(reply.body))))
         has_body = method != "HEAD" and reply.status not in (204, 304)
         stream.answer(reply.status, fields, ends=False)
@@ -191,7 +196,8 @@ class HTTP1Exchanges:
         while (response := self.reader.read_response(method)).status < 200:
             interim.append(response)
         sender.join(DEADLINE)
-        return Answer(response.start_line, response.fields, response.body, response.trailers, response.framing, interim=interim)
+        return Answer(
+            response.start_line, response.fields, response.body, response.trailers, response.framing, interim=interim)
 
     def _send(self, data):
         try:
@@ -253,8 +259,8 @@ def exchanges(wire):
 
 @pytest.fixture
 def pair(gateway, origin, exchanges):
-    """`pair(("h1", "h2"), reply, …)`: (client, gateway, origin), by the versions of its two sides. What else is given is the
-    route's."""
+    """`pair(("h1", "h2"), reply, …)`: (client, gateway, origin), by the versions of its two sides. What else is given
+    is the route's."""
     def start(versions, reply=echo, *, upstream=None, sections=None, **route):
         front, back = versions
         server = origin(back, reply)

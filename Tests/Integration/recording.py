@@ -1,7 +1,8 @@
 """A server over HTTP/1.1 that keeps every byte that reached it, by connection, and reads them by the letter.
 
 `RecordingServer` answers each request that came whole with what `answer(request)` gives: bytes, or a function of
-(peer, request) that says more than one thing. What is no request in order stands in `Connection.failure`, and ends the connection.
+(peer, request) that says more than one thing. What is no request in order stands in `Connection.failure`, and ends the
+connection.
 """
 
 import threading
@@ -26,8 +27,8 @@ def name_of(request):
 
 
 class Connection(Peer):
-    """One connection of a client's. `requests`: those that came whole; `failure`: why what came then is none; `ended`: how the
-    client ended it."""
+    """One connection of a client's. `requests`: those that came whole; `failure`: why what came then is none; `ended`:
+    how the client ended it."""
 
     def __init__(self, sock, number):
         super().__init__(sock, "server")
@@ -124,8 +125,8 @@ class RecordingServer:
         return list(self.requests)
 
     def requests_before_a_mark(self, client):
-        """What came whole before a request that `client` sends now: whatever has been left behind on connections meets that
-        one. Each has one reading, and none is `/smuggled`."""
+        """What came whole before a request that `client` sends now: whatever has been left behind on connections meets
+        that one. Each has one reading, and none is `/smuggled`."""
         client.send(b"GET /mark HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         mark = StrictReader(client).read_final()
         assert mark.body == b"GET /mark 0", f"expected the answer to the mark, got {mark}"

@@ -1,4 +1,5 @@
-"""Answers of a server over HTTP/1.1 whose end, or whose meaning, two readers could see in different places: name to `Case`."""
+"""Answers of a server over HTTP/1.1 whose end, or whose meaning, two readers could see in different places: name to
+`Case`."""
 
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 @dataclass(frozen=True)
 class Case:
-    """What may become of `data`: `bad`: 502; `broken`: an answer that is seen not to be whole; `served`: (status, body), which
-    the client gets in order. `ends`: how the server ends the connection behind it, "eof" or "reset"."""
+    """What may become of `data`: `bad`: 502; `broken`: an answer that is seen not to be whole; `served`: (status,
+    body), which the client gets in order. `ends`: how the server ends the connection behind it, "eof" or "reset"."""
 
     data: bytes
     bad: bool = False
@@ -118,12 +119,13 @@ INTERIM = {
     "101 that nobody asked for": Case(
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + EVIL, bad=True),
     "101 to a WebSocket that nobody asked for": Case(
-        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", bad=True),
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello",
+        bad=True),
 }
 LINES = {
     **{f"a status line of {first.decode('latin-1')!r}": line(first) for first in [
-        b"HTTP/1.1 099 OK", b"HTTP/1.1 1000 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2xx OK", b"HTTP/1.1 -200 OK", b"HTTP/1.1  200 OK",
-        b"HTTP/2 200 OK", b"HTTP/2.0 200 OK", b"ICY 200 OK", b"hello", b" HTTP/1.1 200 OK", b"\0HTTP/1.1 200 OK",
+        b"HTTP/1.1 099 OK", b"HTTP/1.1 1000 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2xx OK", b"HTTP/1.1 -200 OK",
+        b"HTTP/1.1  200 OK", b"HTTP/2 200 OK", b"HTTP/2.0 200 OK", b"ICY 200 OK", b"hello", b" HTTP/1.1 200 OK", b"\0HTTP/1.1 200 OK",
         b"GET / HTTP/1.1"]},
     "LF for every line end": Case(b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello" + EVIL, bad=True),
     "LF for the empty line": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\nhello" + EVIL, bad=True),
@@ -136,8 +138,8 @@ LINES = {
     "a field without a colon": bad(b"X-A\r\nContent-Length: 5\r\n"),
     "a line that folds": either(b"X-A: a\r\n b\r\nContent-Length: 5\r\n", b"hello"),
     "hop by hop": served(
-        b"Connection: X-A, keep-alive\r\nX-A: a\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\n"
-        b"Content-Length: 5\r\n", b"hello", gone=("x-a", "keep-alive", "proxy-connection", "upgrade")),
+        b"Connection: X-A, keep-alive\r\nX-A: a\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n"
+        b"Upgrade: h2c\r\nContent-Length: 5\r\n", b"hello", gone=("x-a", "keep-alive", "proxy-connection", "upgrade")),
     "a reason of bytes beyond ASCII": Case(
         "HTTP/1.1 200 Schön\r\nContent-Length: 5\r\n\r\nhello".encode() + EVIL, served=(200, b"hello")),
 }
@@ -162,5 +164,6 @@ ENDS = {
     "a reset inside a body without a length": Case(ok(b"", b"hello"), broken=True, bad=True, ends="reset"),
     "a reset inside a head behind 100": Case(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200", bad=True, ends="reset"),
 }
-GROUPS = {"framing": FRAMING, "chunks": CHUNKS, "no content": NO_CONTENT, "interim": INTERIM, "lines": LINES, "ends": ENDS}
+GROUPS = {"framing": FRAMING, "chunks": CHUNKS, "no content": NO_CONTENT, "interim": INTERIM, "lines": LINES,
+          "ends": ENDS}
 CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()}

@@ -1,6 +1,7 @@
 """Requests over HTTP/1.1 whose end, or whose meaning, two readers could see in different places: name to `Case`.
 
-Each is followed by `NEXT`, and most hold or are followed by `SMUGGLED`, which must never be a request of its own at the server.
+Each is followed by `NEXT`, and most hold or are followed by `SMUGGLED`, which must never be a request of its own at the
+server.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
 
 @dataclass(frozen=True)
 class Case:
-    """`refused`: with which statuses it may be. `method`, `target`, `body`: what the server may see of it instead; None: nothing
-    at all. `gone`: fields that do not reach the server, in lower case; `kept`: those that do, with their values."""
+    """`refused`: with which statuses it may be. `method`, `target`, `body`: what the server may see of it instead;
+    None: nothing at all. `gone`: fields that do not reach the server, in lower case; `kept`: those that do, with their
+    values."""
 
     data: bytes
     refused: tuple = ()
@@ -105,11 +107,13 @@ LENGTHS = {
     "GET with a length": passed(
         b"Content-Length: %d\r\n" % len(SMUGGLED), SMUGGLED, body=SMUGGLED, method="GET", line=b"GET /case HTTP/1.1"),
     "GET with chunks": passed(CHUNKED, HELLO, body=b"hello", method="GET", line=b"GET /case HTTP/1.1"),
-    "HEAD with a length": passed(b"Content-Length: 5\r\n", b"hello", body=b"hello", method="HEAD", line=b"HEAD /case HTTP/1.1"),
+    "HEAD with a length": passed(
+        b"Content-Length: 5\r\n", b"hello", body=b"hello", method="HEAD", line=b"HEAD /case HTTP/1.1"),
     "DELETE with chunks": passed(CHUNKED, HELLO, body=b"hello", method="DELETE", line=b"DELETE /case HTTP/1.1"),
     "OPTIONS with a length": passed(
         b"Content-Length: 5\r\n", b"hello", body=b"hello", method="OPTIONS", line=b"OPTIONS /case HTTP/1.1"),
-    "TRACE with a length": either(b"Content-Length: 5\r\n", b"hello", body=b"hello", method="TRACE", line=b"TRACE /case HTTP/1.1"),
+    "TRACE with a length": either(
+        b"Content-Length: 5\r\n", b"hello", body=b"hello", method="TRACE", line=b"TRACE /case HTTP/1.1"),
     "POST without a length": passed(b""),
     "POST of length 0": passed(b"Content-Length: 0\r\n"),
     "a length in HTTP/1.0": passed(b"Content-Length: 5\r\nConnection: keep-alive\r\n", b"hello", body=b"hello",
@@ -315,15 +319,16 @@ EXPECTATIONS = {
     "100-continue": passed(b"Expect: 100-continue\r\nContent-Length: 5\r\n", b"hello", body=b"hello"),
     "100-Continue in odd case": passed(b"Expect: 100-CONTINUE\r\nContent-Length: 5\r\n", b"hello", body=b"hello"),
     "100-continue without a body": passed(b"Expect: 100-continue\r\n"),
-    "100-continue twice": either(b"Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 5\r\n", b"hello", body=b"hello"),
+    "100-continue twice": either(
+        b"Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 5\r\n", b"hello", body=b"hello"),
     "100-continue with chunks": passed(b"Expect: 100-continue\r\n" + CHUNKED, HELLO, body=b"hello"),
     "100-continue of HTTP/1.0": passed(
         b"Expect: 100-continue\r\nContent-Length: 5\r\nConnection: keep-alive\r\n", b"hello", body=b"hello",
         line=b"POST /case HTTP/1.0"),
     **{f"{value.decode()!r} expected": either(
         b"Expect: " + value + b"\r\nContent-Length: 5\r\n", b"hello", body=b"hello")
-       for value in [b"", b"x", b"100-continue, x", b"y 100-continue", b"100-continue\x0b"[:-1] + b";q=1", b"200-ok"]},
+       for value in [b"", b"x", b"100-continue, x", b"y 100-continue", b"100-continue;q=1", b"200-ok"]},
 }
-GROUPS = {"length": LENGTHS, "coding": CODINGS, "chunks": CHUNKS, "trailers": TRAILERS, "grammar": GRAMMAR, "host": HOSTS,
-          "hop by hop": HOP_BY_HOP, "expect": EXPECTATIONS}
+GROUPS = {"length": LENGTHS, "coding": CODINGS, "chunks": CHUNKS, "trailers": TRAILERS, "grammar": GRAMMAR,
+          "host": HOSTS, "hop by hop": HOP_BY_HOP, "expect": EXPECTATIONS}
 CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()}

@@ -1,8 +1,8 @@
 """HTTP/1.1 by the letter of RFC 9112, for what a gateway has written: anything that two readers could take for two
 things is `Malformed`.
 
-`StrictReader` reads from whatever has the `read_exactly`, `read_through` and `read_to_end` of a `raw.Peer`. `as_h11_reads`
-is what an independent reader makes of the same bytes.
+`StrictReader` reads from whatever has the `read_exactly` and `read_through` of a `raw.Peer`. `as_h11_reads` is what an
+independent reader makes of the same bytes.
 """
 
 import re
@@ -16,7 +16,9 @@ MAXIMUM_LINE = 1 << 18
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.1")
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)")
-_FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*")
+_VISIBLE, _VALUE = rb"[\x21-\x7e\x80-\xff]", rb"[\t \x21-\x7e\x80-\xff]"
+_FIELD_LINE = re.compile(
+    rb"(" + _TOKEN + rb"):[ \t]*((?:" + _VISIBLE + rb"(?:" + _VALUE + rb"*" + _VISIBLE + rb")?)?)[ \t]*")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 # RFC 9110 §6.5.1: what frames, routes or authenticates a message has no place behind it.
@@ -30,8 +32,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Message(Head):
-    """A request or a response. `framing`: "none", "length", "chunked", or "end" where the connection's end is the body's;
-    `wire`: the bytes it was read from."""
+    """A request or a response. `framing`: "none", "length", "chunked", or "end", that of the connection; `wire`: the bytes it was read from."""
 
     body: bytes = b""
     trailers: list = field(default_factory=list)
@@ -61,7 +62,7 @@ class StrictReader:
         return bytes(self._wire)
 
     def read_request(self, on_head=None):
-        """The next request, whole; `on_head` is told of its head. Raises `raw.Ended` where the connection ends first."""
+        """The next request, whole; `on_head` is told of its head. Raises `raw.Ended` when the connection ends first."""
         self._wire.clear()
         line = self._line()
         match = _REQUEST_LINE.fullmatch(line)

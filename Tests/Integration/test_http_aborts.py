@@ -1,4 +1,5 @@
-"""Requests that one side gives up, answers that come before their time, and peers that take theirs: what the other side sees."""
+"""Requests that one side gives up, answers that come before their time, and peers that take theirs: what the other side
+sees."""
 
 import threading
 

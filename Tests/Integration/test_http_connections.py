@@ -1,4 +1,5 @@
-"""Connections that carry more than one request: clients' that are kept alive and pipelined, servers' that are used again."""
+"""Connections that carry more than one request: clients' that are kept alive and pipelined, servers' that are used
+again."""
 
 import os
 import signal
@@ -58,7 +59,8 @@ def test_a_connection_in_use_is_nobody_else_s(gateway, wire):
         assert StrictReader(clients[number]).read_final().body == b"%d" % number
 
 
-@pytest.mark.parametrize("fields", [b"Connection: close\r\n", b"Connection: Close, x-a\r\n", b"Connection: x\r\nConnection: close\r\n"])
+@pytest.mark.parametrize("fields", [
+    b"Connection: close\r\n", b"Connection: Close, x-a\r\n", b"Connection: x\r\nConnection: close\r\n"])
 def test_a_client_that_asks_for_the_end_gets_it(pair, fields):  # noqa: F811
     client, _, server = pair(("h1", "h1"), named)
     client.peer.send(b"GET /x HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n" + GET % b"behind")
@@ -136,8 +138,8 @@ def test_pipelined_requests_are_answered_in_order(pair):  # noqa: F811
 def test_pipelined_requests_with_bodies_and_refusals_in_between(pair):  # noqa: F811
     client, _, server = pair(("h1", "h1"), lambda request: Reply(request.body), match={"path_prefix": "/a"})
     chunked = b"POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-    client.peer.send(b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n11111" + GET % b"nothing" + chunked
-                     + b"HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n" + GET % b"a")
+    client.peer.send(b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n11111"
+                     + GET % b"nothing" + chunked + b"HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n" + GET % b"a")
     read = client.reader.read_response
     assert read().body == b"11111"
     assert read().status == 404
@@ -224,7 +226,8 @@ def test_no_more_than_max_idle_connections_are_kept(gateway, wire):
     running = gateway(proxied(server.address, upstream={"http1": {"max_idle": 1}}))
     peers = answered_at_once(running, wire, server, 6)
     ended = eventually(
-        lambda: (ended := [has_ended(peer) for peer in peers]).count(False) <= LOOPS and ended, f"no more than {LOOPS} idle")
+        lambda: (ended := [has_ended(peer) for peer in peers]).count(False) <= LOOPS and ended,
+        f"no more than {LOOPS} idle connections")
     assert False in ended
 
 
@@ -239,7 +242,7 @@ def test_idle_connections_end_after_idle_timeout(gateway, wire):
 
 
 def test_a_server_that_says_how_long_it_keeps_a_connection_is_believed(gateway, wire):
-    """Keep-Alive: timeout=1, as many servers send it: a request that came later would meet their end of the connection."""
+    """Keep-Alive: timeout=1, as many servers send it: a request that came later would meet the connection's end."""
     server = wire.server()
     running = gateway(proxied(server.address))
     client = wire.connect(running)

@@ -84,21 +84,21 @@ def test_a_body_that_ends_with_the_connection(pair, version):  # noqa: F811
 @each_pair
 def test_trailers_of_requests(pair, versions):  # noqa: F811
     client, _, server = pair(versions)
-    client.exchange("POST", body=b"hello", framing="chunked", trailers=[("x-sum", "5d41402a"), ("x-more", "é".encode().decode("latin-1"))])
+    trailers = [("x-sum", "5d41402a"), ("x-more", "a b")]
+    client.exchange("POST", body=b"hello", framing="chunked", trailers=trailers)
     request = server.requests[-1]
     assert request.body == b"hello"
-    assert [(name.lower(), value) for name, value in request.trailers][:1] == [("x-sum", "5d41402a")]
-    assert [name.lower() for name, _ in request.trailers] == ["x-sum", "x-more"]
+    assert [(name.lower(), value) for name, value in request.trailers] == trailers
 
 
 @each_pair
 def test_trailers_of_answers(pair, versions):  # noqa: F811
+    trailers = (("grpc-status", "0"), ("x-sum", "5d41402a"))
     client, _, server = pair(
-        versions, lambda request: Reply(b"hello", framing="chunked", trailers=(("grpc-status", "0"), ("x-sum", "5d41402a")),
-                                        fields=(("trailer", "grpc-status"),)))
+        versions, lambda request: Reply(b"hello", 200, (("trailer", "grpc-status"),), "chunked", trailers))
     answer = client.exchange(fields=[("TE", "trailers")])
     assert answer.body == b"hello"
-    assert [(name.lower(), value) for name, value in answer.trailers] == [("grpc-status", "0"), ("x-sum", "5d41402a")]
+    assert tuple((name.lower(), value) for name, value in answer.trailers) == trailers
     assert server.requests[-1].get("te") in ("trailers", None)
 
 
@@ -157,7 +157,8 @@ def test_304_keeps_the_length_that_200_would_have(pair, back):  # noqa: F811
 
 @each_pair
 def test_the_server_s_answer_passes_as_it_is(pair, versions):  # noqa: F811
-    fields = (("content-type", "a/b"), ("set-cookie", "a=b"), ("set-cookie", "c=d"), ("retry-after", "7"), ("x-empty", ""))
+    fields = (("content-type", "a/b"), ("set-cookie", "a=b"), ("set-cookie", "c=d"), ("retry-after", "7"),
+              ("x-empty", ""))
     client, running, _ = pair(versions, lambda request: Reply(b"hello", int(request.target[1:]), fields))
     for status in STATUSES:
         answer = client.exchange(path=f"/{status}")

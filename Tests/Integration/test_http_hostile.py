@@ -1,4 +1,5 @@
-"""Plain requests and answers that are meant to use up memory or time, beside a healthy neighbour that must not notice."""
+"""Plain requests and answers that are meant to use up memory or time, beside a healthy neighbour that must not
+notice."""
 
 import contextlib
 import select

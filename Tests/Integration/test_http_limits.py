@@ -62,7 +62,8 @@ def test_too_long_a_body_in_chunks_ends_the_connections_of_both_sides(gateway, w
     server = wire.server()
     running = gateway(proxied(server.address, max_body_size=1000))
     client = wire.connect(running)
-    client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 1000 + b"\r\n")
+    client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"3e8\r\n" + b"x" * 1000 + b"\r\n")
     peer = wire.accept(server)
     peer.read_through(b"x" * 1000)
     client.send(b"1\r\nx\r\n")
@@ -249,7 +250,8 @@ def test_an_answer_without_end_is_cut_after_max_lifetime(gateway, wire):
 
 def test_handshake_timeout_is_for_heads_and_not_for_bodies(gateway, wire):
     server = wire.server()
-    running = gateway(proxied(server.address, sections={"limits": {"handshake_timeout": "400ms", "keep_alive_timeout": "200ms"}}))
+    running = gateway(proxied(
+        server.address, sections={"limits": {"handshake_timeout": "400ms", "keep_alive_timeout": "200ms"}}))
     client = wire.connect(running)
     client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello")
     peer = wire.accept(server)
@@ -296,7 +298,7 @@ def test_a_route_for_websockets_alone_gives_426(gateway, backend, exchanges, wir
 # Routes that answer by themselves
 
 @each_front
-def test_routes_that_answer_by_themselves_keep_the_connection_and_read_over_bodies(gateway, exchanges, front):  # noqa: F811
+def test_routes_that_answer_by_themselves_read_over_bodies(gateway, exchanges, front):  # noqa: F811
     running = gateway(configuration(
         {"name": "page", "match": {"path": "/page"}, "respond": {"status": 200, "body": "hello"}},
         {"name": "moved", "match": {"path": "/moved"}, "redirect": {"to": "https://example.com/"}}))

@@ -102,13 +102,14 @@ def two_servers(first, second, **upstream):
     """One route to both, the first first."""
     return configuration(
         {"name": "all", "upstream": "backend"},
-        upstreams=[{"name": "backend", "servers": [{"address": first, "priority": 0}, {"address": second, "priority": 1}],
-                    **upstream}])
+        upstreams=[{
+            "name": "backend", "servers": [{"address": first, "priority": 0}, {"address": second, "priority": 1}],
+            **upstream}])
 
 
 @pytest.mark.parametrize("front", ["h1", "h2"])
 @pytest.mark.parametrize("size", [0, 5, 1_000_000])
-def test_a_server_that_refuses_the_connection_is_passed_over_with_any_request(gateway, origin, exchanges, front, size):  # noqa: F811
+def test_a_server_that_takes_no_connection_is_passed_over(gateway, origin, exchanges, front, size):  # noqa: F811
     server = origin("h1")
     running = gateway(two_servers(closed_port(), server.address))
     answer = exchanges(front, running).exchange("POST", body=b"x" * size, framing="chunked")
@@ -130,7 +131,8 @@ def test_a_post_that_a_server_has_read_goes_to_no_other(gateway, wire):
 
 @pytest.mark.parametrize("front", ["h1", "h2"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_request_that_a_server_over_http2_refused_is_sent_again(gateway, http2_backend, exchanges, front, method):  # noqa: F811
+def test_a_request_that_a_server_over_http2_refused_is_sent_again(  # noqa: F811
+        gateway, http2_backend, exchanges, front, method):
     """RFC 9113 §8.7: REFUSED_STREAM says that nothing was done."""
     server = http2_backend(echo=False)
 

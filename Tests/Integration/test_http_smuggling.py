@@ -1,5 +1,5 @@
-"""Requests over HTTP/1.1 that mean one thing to one reader and another to the next: the server sees one of them, with one
-reading, or none.
+"""Requests over HTTP/1.1 that mean one thing to one reader and another to the next: the server sees one of them, with
+one reading, or none.
 
 What reached the server is read by `StrictReader`, which refuses whatever leaves a choice, and by h11.
 """
@@ -107,7 +107,8 @@ def over_http2(stage, tmp_path_factory):
     """(gateway, server over HTTP/2 behind it)"""
     server = HTTP2Origin(stage, lambda request: Reply(name_of(request)))
     gateway = Gateway(
-        proxied(server.address, upstream={"retries": 0, "protocol": "h2"}), tmp_path_factory.mktemp("smuggling")).start()
+        proxied(server.address, upstream={"retries": 0, "protocol": "h2"}),
+        tmp_path_factory.mktemp("smuggling")).start()
     yield gateway, server
     try:
         assert gateway.stop() == 0

@@ -36,7 +36,8 @@ def scripted(tmp_path_factory):
     """(gateway, server)"""
     server = Scripted()
     gateway = Gateway(
-        proxied(server.address, upstream={"retries": 0, "response_timeout": "3s"}), tmp_path_factory.mktemp("answers")).start()
+        proxied(server.address, upstream={"retries": 0, "response_timeout": "3s"}),
+        tmp_path_factory.mktemp("answers")).start()
     yield gateway, server
     try:
         assert gateway.stop() == 0
@@ -135,7 +136,8 @@ def test_what_comes_on_an_idle_connection_is_no_answer(gateway, wire, unsolicite
 
 @pytest.mark.parametrize("answer", [
     plain(b"hello", fields=b"Connection: close\r\n"), b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    plain(b"hello") + EVIL, b"HTTP/1.1 204 No Content\r\n\r\nhello"], ids=["close", "HTTP/1.0", "more", "204 with a body"])
+    plain(b"hello") + EVIL, b"HTTP/1.1 204 No Content\r\n\r\nhello"],
+    ids=["close", "HTTP/1.0", "more", "204 with a body"])
 def test_a_connection_is_not_used_again_behind_such_an_answer(gateway, wire, answer):
     server = wire.server()
     running = gateway(proxied(server.address, upstream={"retries": 0}))
