@@ -125,8 +125,8 @@ INTERIM = {
 LINES = {
     **{f"a status line of {first.decode('latin-1')!r}": line(first) for first in [
         b"HTTP/1.1 099 OK", b"HTTP/1.1 1000 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2xx OK", b"HTTP/1.1 -200 OK",
-        b"HTTP/1.1  200 OK", b"HTTP/2 200 OK", b"HTTP/2.0 200 OK", b"ICY 200 OK", b"hello", b" HTTP/1.1 200 OK", b"\0HTTP/1.1 200 OK",
-        b"GET / HTTP/1.1"]},
+        b"HTTP/1.1  200 OK", b"HTTP/2 200 OK", b"HTTP/2.0 200 OK", b"ICY 200 OK", b"hello", b" HTTP/1.1 200 OK",
+        b"\0HTTP/1.1 200 OK", b"GET / HTTP/1.1"]},
     "LF for every line end": Case(b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello" + EVIL, bad=True),
     "LF for the empty line": Case(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\nhello" + EVIL, bad=True),
     "NUL in a value": bad(b"X-A: a\0b\r\nContent-Length: 5\r\n"),
