@@ -176,8 +176,8 @@ class RawHTTP2:
         return next(one.code for one in self.seen if one.stream == stream and one.kind == RST_STREAM)
 
     def response(self, stream):
-        fields = self.answers[stream][0]
-        status = next(value for name, value in fields if name == ":status")
+        fields = next(fields for fields in self.answers[stream] if not dict(fields)[":status"].startswith("1"))
+        status = dict(fields)[":status"]
         return Response(f"HTTP/2 {status}", fields, self.buffered.get(stream, b""))
 
     def round_trip(self):

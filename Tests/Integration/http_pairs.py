@@ -105,7 +105,7 @@ class HTTP2Origin:
         self.reply = reply
         self.requests = []
         self._stage = stage
-        self._server = HTTP2Server("origin", stage, echo=False)
+        self._server = HTTP2Server("origin", stage, echo=False, header_encoding="latin-1")
         self._server._take = self._take
         stage.run(self._server.start())
         self.address = self._server.address

@@ -212,7 +212,7 @@ TRAILERS = {
     **{f"{name} as a trailer": either(
         CHUNKED, b"5\r\nhello\r\n0\r\n" + name.encode() + b": " + value + b"\r\n\r\n", body=b"hello")
        for name, value in [
-           ("Content-Length", b"50"), ("Transfer-Encoding", b"chunked"), ("Host", b"other"), ("Connection", b"close"),
+           ("Content-Length", b"50"), ("Transfer-Encoding", b"chunked"), ("Host", b"other"), ("Connection", b"x-a"),
            ("Trailer", b"X-A"), ("Upgrade", b"websocket"), ("Authorization", b"Basic eA=="), ("Cookie", b"a=b"),
            ("Expect", b"100-continue"), ("TE", b"trailers"), ("Content-Type", b"a/b")]},
     **{f"{name} as a trailer, where the server takes it for the gateway's": either(

