@@ -12,7 +12,7 @@ public enum TrailerFields {
     ///   either.
     /// - Returns: nil when none is left.
     public static func kept(_ fields: HTTPFields, edits: HeaderEdits = .init()) -> HTTPFields? {
-        let edited = Set((edits.remove + edits.set.keys).compactMap(HTTPField.Name.init).map(FieldNames.folded))
+        let edited = Set((edits.remove + edits.set.keys).compactMap { HTTPField.Name($0) }.map(FieldNames.folded))
         var fields = fields
         fields.removeAll { field in
             let name = FieldNames.folded(field.name)

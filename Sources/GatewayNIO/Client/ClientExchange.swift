@@ -132,11 +132,11 @@ final class ClientExchange {
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
-        let destination = decision.destination
-        let namesClient = destination.upstream.configuration.proxyProtocol != .off
+        let outgoing = decision.outgoing
+        let namesClient = outgoing.upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
-            upstream: destination.upstream, ask: .webSocket(decision.upstreamRequest()), choice: destination.choice,
-            client: namesClient ? responder?.endpoints.from(destination.forwarded.clientAddress) : nil, loop: loop,
+            upstream: outgoing.upstream, ask: .webSocket(decision.upstreamRequest()), choice: outgoing.choice,
+            client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
             logger: logger, delegate: self)
         state = .connecting(decision, attempt)
         attempt.start()
@@ -233,9 +233,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
             "server refused",
             metadata: [
                 "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(server.address)",
-                "client": "\(decision.destination.forwarded.clientAddress)",
+                "client": "\(decision.outgoing.forwarded.clientAddress)",
             ])
-        responder.beginAnswer(decision.destination.response(response, date: loop.date))
+        responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
     }
 
     func responseContent(_ bytes: ByteBuffer) {
@@ -277,7 +277,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
     ) -> HTTPFields {
         if decision.upgrade.draft == .hixie76 {
             return LegacyHandshake.hixieResponseFields(
-                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.destination.forwarded.isSecure
+                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.outgoing.forwarded.isSecure
             )
         }
         return ServerHandshake.responseFields(
@@ -304,7 +304,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
-        let cookie = decision.destination.stickyCookie(for: server.server, isTLS: listener.tls != nil)
+        let cookie = decision.outgoing.stickyCookie(for: server.server, isTLS: listener.tls != nil)
         if let cookie { fields.append(cookie) }
         state = .relaying
         do {

@@ -84,13 +84,13 @@ enum RequestDecision {
             return .refuse(.loop, route: route)
         }
         guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
-        let destination = Destination(
+        let outgoing = OutgoingRequest(
             request: http, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
             forwarded: forwarded, requestID: request.id,
             trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
             via: request.listener.via
                 ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
-        guard let upgrade else { return forward(destination, request.content, process) }
+        guard let upgrade else { return forward(outgoing, request.content, process) }
         let admission = process.admission.admit(
             route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
         switch admission {
@@ -101,7 +101,7 @@ enum RequestDecision {
                 settings: route.session.compression, clientOffers: upgrade.extensionOffers,
                 allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
             return .proxy(
-                ProxyDecision(destination: destination, upgrade: upgrade, permit: permit, negotiation: negotiation))
+                ProxyDecision(outgoing: outgoing, upgrade: upgrade, permit: permit, negotiation: negotiation))
         }
     }
 
@@ -116,9 +116,9 @@ enum RequestDecision {
     }
 
     private static func forward(
-        _ destination: Destination, _ content: RequestContent, _ process: ProcessState
+        _ outgoing: OutgoingRequest, _ content: RequestContent, _ process: ProcessState
     ) -> RequestDecision {
-        let route = destination.route
+        let route = outgoing.route
         if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
             return .refuse(.bodyTooLarge, route: route)
         }
@@ -126,7 +126,7 @@ enum RequestDecision {
         case .failure(let refusal):
             return .refuse(refusal, route: route)
         case .success(let permit):
-            return .forward(ForwardDecision(destination: destination, permit: permit, content: content))
+            return .forward(ForwardDecision(outgoing: outgoing, permit: permit, content: content))
         }
     }
 }

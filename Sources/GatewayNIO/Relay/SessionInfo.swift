@@ -30,11 +30,11 @@ final class SessionInfo {
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
         clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
-        route = decision.destination.liveRoute
+        route = decision.outgoing.liveRoute
         server = upgraded.server
-        requestID = decision.destination.requestID
-        traceID = decision.destination.trace.traceID
-        client = decision.destination.forwarded.clientAddress
+        requestID = decision.outgoing.requestID
+        traceID = decision.outgoing.trace.traceID
+        client = decision.outgoing.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
         draft = decision.upgrade.draft

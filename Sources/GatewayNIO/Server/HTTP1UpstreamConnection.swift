@@ -198,6 +198,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
             guard answer.status.code != 101 else {
                 return answeredBadly("status is 101, and no change of protocols was asked for")
             }
+            request.hasAnswerBegun = true
             request.delegate?.leg(request, informed: answer)
             return
         }
@@ -337,6 +338,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
                 error.map { "the connection broke (\(ConnectFailure.text(for: $0)))" }
                 ?? "the server ended the connection"
             let place = gate.beginning.isEmpty ? "before its answer" : "inside its answer; \(whatCame)"
+            if !gate.isQuiet { request.hasAnswerBegun = true }
             end(request)?.legBrokeOff(request, reason: "\(how) \(place)")
         case .busy where response?.hasEnded == true:
             finishResponse(request)

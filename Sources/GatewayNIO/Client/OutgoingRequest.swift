@@ -5,7 +5,7 @@ import HTTPTypes
 import WebSocketCore
 
 /// Where a request goes that a route leads to an upstream, and what its server is to know of it.
-struct Destination {
+struct OutgoingRequest {
     let request: HTTPRequest
     let target: RequestTarget
     let route: RouteConfiguration
@@ -63,45 +63,45 @@ struct Destination {
 
 /// A WebSocket that may be opened, if a server agrees.
 struct ProxyDecision {
-    let destination: Destination
+    let outgoing: OutgoingRequest
     let upgrade: UpgradeRequest
     let permit: Permit
     let negotiation: NegotiationPlan
 
-    var route: RouteConfiguration { destination.route }
+    var route: RouteConfiguration { outgoing.route }
 
     /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
     /// sends it.
     func upstreamRequest() -> UpstreamRequest {
-        let (fields, host) = destination.fieldsForServer()
+        let (fields, host) = outgoing.fieldsForServer()
         return UpstreamRequest(
-            path: destination.path, host: host ?? "", namesServer: host == nil, fields: fields, clientKey: upgrade.key,
+            path: outgoing.path, host: host ?? "", namesServer: host == nil, fields: fields, clientKey: upgrade.key,
             subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
     }
 }
 
 /// A plain request that may go to a server.
 struct ForwardDecision {
-    let destination: Destination
+    let outgoing: OutgoingRequest
     let permit: Permit
     let content: RequestContent
 
-    var route: RouteConfiguration { destination.route }
+    var route: RouteConfiguration { outgoing.route }
 
     /// The request as the server is to see it.
     func plainRequest() -> PlainRequest {
-        var (fields, host) = destination.fieldsForServer()
+        var (fields, host) = outgoing.fieldsForServer()
         // Trailers are passed on, which is for each hop to say (RFC 9110 §10.1.4).
-        if TokenList.contains(destination.request.headerFields[values: .te], token: "trailers") {
+        if TokenList.contains(outgoing.request.headerFields[values: .te], token: "trailers") {
             fields[.te] = "trailers"
         }
         return PlainRequest(
-            method: destination.request.method, path: destination.path, host: host ?? "", namesServer: host == nil,
+            method: outgoing.request.method, path: outgoing.path, host: host ?? "", namesServer: host == nil,
             fields: fields, content: content)
     }
 }
 
-extension Destination {
+extension OutgoingRequest {
     /// A server's response, as the client is to see it. Its content goes with it as it is.
     func response(_ response: HTTPResponse, date: String) -> HTTPResponse {
         var response = response
