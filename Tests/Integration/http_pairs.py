@@ -151,12 +151,15 @@ class Gathering:
     def __init__(self, origin, stream):
         self._origin, self._stream = origin, stream
         self._pieces = []
+        self._is_whole = False
 
     def data_received(self, data):
         self._pieces.append(data)
 
     def input_ended(self):
-        if self._stream._input == "eof":
+        # A stream that is reset behind its end tells of both.
+        if self._stream._input == "eof" and not self._is_whole:
+            self._is_whole = True
             self._origin.whole(self._stream, b"".join(self._pieces))
 
 

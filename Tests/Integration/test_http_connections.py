@@ -267,3 +267,51 @@ def test_an_idle_connection_that_its_server_ends_is_not_used(gateway, wire):
         assert client.read_final().body == b"%d" % number
         peer.finish_sending()
         assert peer.expect_end() == "eof"  # so the gateway has seen it
+
+
+# Configurations and the end of the process
+
+def test_streams_under_way_are_answered_when_the_gateway_drains(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    client = wire.http2(running)
+    stream = client.start(client.pseudo(), end=True)
+    peer = wire.accept(server)
+    StrictReader(peer).read_request()
+    running.signal(signal.SIGTERM)
+    client.wait(lambda: client.goaways, "GOAWAY")
+    peer.send(plain(b"hello"))
+    assert client.whole(stream).body == b"hello"
+    client.expect_end()
+    assert running.wait() == 0
+
+
+def test_a_request_under_way_keeps_its_configuration_and_the_next_has_the_new_one(gateway, wire):
+    first, second = wire.server(), wire.server()
+    running = gateway(proxied(first.address))
+    client = wire.connect(running)
+    client.send(GET % b"1")
+    peer = wire.accept(first)
+    StrictReader(peer).read_request()
+    running.reload({**running.config, **{
+        key: proxied(second.address)[key] for key in ("routes", "upstreams")}})
+    peer.send(plain(b"first"))
+    reader = StrictReader(client)
+    assert reader.read_final().body == b"first"
+    peer.expect_end()  # its upstream has that server no more
+    client.send(GET % b"2")
+    peer = wire.accept(second)
+    assert StrictReader(peer).read_request().target == "/2"
+    peer.send(plain(b"second"))
+    assert reader.read_final().body == b"second"
+
+
+@each_front
+def test_a_server_over_http2_without_extended_connect_will_do(gateway, http2_backend, exchanges, front):  # noqa: F811
+    server = http2_backend(extended_connect=False, echo=False)
+    server.next(*[lambda stream: stream.answer(200, [("content-length", "5")], b"hello")] * 3)
+    running = gateway(proxied(server.address, upstream={"protocol": "h2"}))
+    client = exchanges(front, running)
+    for _ in range(3):
+        assert client.exchange().body == b"hello"
+    assert len(server.links) == 1
