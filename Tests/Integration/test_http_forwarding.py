@@ -53,7 +53,8 @@ def test_bodies_around_every_buffer(pair, versions, framing):  # noqa: F811
         answer = client.exchange("POST", f"/{size}", body=body, framing=framing)
         assert answer.body == body, f"{size}: the answer's {len(answer.body)} bytes are not those that were sent"
         assert server.requests[-1].body == body, f"{size}: {len(server.requests[-1].body)} bytes reached the server"
-        if framing == "length":
+        # Of nothing an HTTP/2 client may say so with a frame behind the head, where the length does not show any more.
+        if framing == "length" and size:
             assert server.requests[-1].get("content-length") == str(size)
             assert answer.get("content-length") == str(size)
     assert len(server.requests) == len(SIZES)
