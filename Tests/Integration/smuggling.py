@@ -284,6 +284,7 @@ HOSTS = {
     "an absolute URL without a host": refused(line=b"POST http:///case HTTP/1.1"),
     "an authority for a target": refused(line=b"POST localhost:80 HTTP/1.1"),
     "a path without its slash": refused(line=b"POST case HTTP/1.1"),
+    "the asterisk with OPTIONS": either(line=b"OPTIONS * HTTP/1.1", method="OPTIONS", target="*"),
     "the asterisk with POST": refused(line=b"POST * HTTP/1.1"),
     "a fragment in the target": refused(line=b"POST /case#x HTTP/1.1"),
 }
