@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from http2_client import HTTP2Client
 from http2_server import HTTP2Server
 from raw import DEADLINE
 from recording import RecordingServer
