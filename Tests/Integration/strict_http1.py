@@ -32,8 +32,8 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Message(Head):
-    """A request or a response. `framing`: "none", "length", "chunked", or "end", that of the connection; `wire`: the bytes it
-    was read from."""
+    """A request or a response. `framing`: "none", "length", "chunked", or "end", that of the connection; `wire`: the
+    bytes it was read from."""
 
     body: bytes = b""
     trailers: list = field(default_factory=list)

@@ -8,7 +8,8 @@ import pytest
 
 from http2_client import HTTP2Client
 from http2_peer import connect
-from http_pairs import HTTP1Exchanges, HTTP2Exchanges, Reply, each_pair, exchanges, in_flight, origin, pair  # noqa: F401
+from http_pairs import (  # noqa: F401
+    HTTP1Exchanges, HTTP2Exchanges, Reply, each_pair, exchanges, in_flight, origin, pair)
 from raw import Ended
 from sluice import proxied
 from waiting import eventually

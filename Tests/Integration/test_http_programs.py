@@ -35,7 +35,8 @@ def curl(authority):
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("back", ["h1", "h2"])
-def test_curl_uploads_and_downloads(gateway, origin, both_listeners, curl, tmp_path, listener, version, back):  # noqa: F811
+def test_curl_uploads_and_downloads(  # noqa: F811
+        gateway, origin, both_listeners, curl, tmp_path, listener, version, back):
     content = bytes(range(256)) * (SIZE // 256)
     file = tmp_path / "content"
     file.write_bytes(content)
@@ -124,7 +125,8 @@ def test_files_of_nginx_with_ranges_and_validators(gateway, nginx, curl, tmp_pat
         assert got.read_bytes() == content[1000:2000]
         etag = re.search(r"etag: (\S+)", curl(option, "--head", target), re.IGNORECASE)[1]
         output = curl(
-            option, "--header", f"If-None-Match: {etag}", "--write-out", "%{http_code}", "--output", "/dev/null", target)
+            option, "--header", f"If-None-Match: {etag}", "--write-out", "%{http_code}", "--output", "/dev/null",
+            target)
         assert output == "304"
     codes = curl(*["--output", "/dev/null", target] * 10, "--write-out", "%{http_code} ")
     assert codes.split() == ["200"] * 10

@@ -4,13 +4,15 @@ one reading, or none.
 What reached the server is read by `StrictReader`, which refuses whatever leaves a choice, and by h11.
 """
 
+import random
+
 import pytest
 
 from http_pairs import HTTP2Origin, Reply
 from raw import Ended
 from recording import matrix, name_of  # noqa: F401
 from sluice import Gateway, proxied
-from smuggling import CASES, NEXT
+from smuggling import CASES, CHUNKED, NEXT, post
 from strict_http1 import StrictReader
 
 HOP_BY_HOP = ("keep-alive", "proxy-connection", "upgrade", "http2-settings", "transfer_encoding", "content_length")
@@ -130,3 +132,37 @@ def test_a_server_over_http2_sees_the_same(request, over_http2, wire, name):
         expect_refused(case, answers, requests)
     else:
         expect_served(case, answers, requests)
+
+
+LETTERS = b"\r\n\0 \t:;,=05aA\x0b\x7f\x80\xff"
+SEEDS = [
+    post(b"Content-Length: 5\r\nX-A: b\r\n", b"hello"),
+    post(CHUNKED, b"5;a=b\r\nhello\r\n0\r\nX-A: b\r\n\r\n"),
+    post(b"Connection: x-a, close\r\nX-A: b\r\n", line=b"GET /case HTTP/1.1"),
+    post(b"Expect: 100-continue\r\n" + CHUNKED, b"A\r\n0123456789\r\n0\r\n\r\n"),
+]
+ROUNDS = 400
+
+
+def test_what_chance_makes_of_requests_is_read_in_one_way(request, matrix, wire):  # noqa: F811
+    """Some bytes of requests in order are changed: what reaches the server is always in order."""
+    gateway, server = matrix
+    request.node.gateways = [gateway]
+    chance = random.Random(11)
+    server.forget()
+    clients = []
+    for _ in range(ROUNDS):
+        data = bytearray(chance.choice(SEEDS) + NEXT)
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            place = chance.randrange(len(data))
+            new = bytes([chance.choice(LETTERS)]) if chance.random() < 0.7 else b""
+            data[place : place + chance.choice([0, 1])] = new
+        clients.append(wire.connect(gateway))
+        clients[-1].send(bytes(data))
+        if len(clients) == 50:
+            # Those that wait for more of a request are left alone; what is served, is served before the mark.
+            for one in server.requests_before_a_mark(wire.connect(gateway)):
+                expect_own_fields(one)
+            server.forget()
+            while clients:
+                clients.pop().close()

@@ -1,5 +1,5 @@
-"""Answers over HTTP/2 that a client over HTTP/1.1 could read as something else, or that RFC 9113 §8.1.1 calls malformed:
-the client gets 502 or sees that its answer was cut; the others on the server's connection notice nothing."""
+"""Answers over HTTP/2 that a client over HTTP/1.1 could read as something else, or that RFC 9113 §8.1.1 calls
+malformed: the client gets 502 or sees that its answer was cut; the others on the server's connection notice nothing."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,9 @@ EVIL = "a\r\nX-Evil: 1"
 
 @dataclass(frozen=True)
 class Case:
-    """HEADERS with `fields`, then DATA with each of `content`, then `trailers`; the last of them ends the stream. `served`:
-    the (status, body) that the client may get, and has to where the answer `is_sound`; `method`: the request's."""
+    """HEADERS with `fields`, then DATA with each of `content`, then `trailers`; the last of them ends the stream.
+    `served`: the (status, body) that the client may get, and has to where the answer `is_sound`; `method`: the request's.
+    """
 
     fields: tuple
     content: tuple = ()
