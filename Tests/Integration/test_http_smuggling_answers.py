@@ -1,13 +1,16 @@
 """Answers over HTTP/1.1 that mean one thing to one reader and another to the next: the client gets one answer, with one
 reading, 502, or one that it sees was cut; and nobody gets what was behind it."""
 
+import contextlib
+import random
+
 import pytest
 
 from http2_raw import END_HEADERS, END_STREAM, RST_STREAM, RawHTTP2
 from raw import Ended
 from recording import RecordingServer, name_of, plain
 from sluice import Gateway, proxied
-from smuggled_answers import CASES, EVIL
+from smuggled_answers import CASES, EVIL, Case
 from strict_http1 import StrictReader
 from waiting import eventually
 
@@ -177,3 +180,38 @@ def test_an_answer_before_the_end_of_its_request_gives_the_connection_to_nobody(
     rest = peer.read_to_end()
     assert b"GET /smuggled" not in rest or len(rest) <= 95, rest
     eventually(lambda: running.route()["requests"]["active"] == 0, "no request in flight")
+
+
+LETTERS = b"\r\n\0 \t:;,=05aA\x0b\x7f\x80\xff"
+SEEDS = [
+    plain(b"hello", fields=b"X-A: b\r\n"), b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + plain(b"hello"),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-A: b\r\n\r\n",
+]
+ROUNDS = 150
+
+
+def test_what_chance_makes_of_answers_is_for_nobody_else(request, scripted, wire):
+    gateway, server = scripted
+    request.node.gateways = [gateway]
+    chance = random.Random(11)
+    for number in range(ROUNDS):
+        data = bytearray(chance.choice(SEEDS) + chance.choice([b"", EVIL]))
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            place = chance.randrange(len(data))
+            new = bytes([chance.choice(LETTERS)]) if chance.random() < 0.7 else b""
+            data[place : place + chance.choice([0, 1])] = new
+        server.case = Case(bytes(data))
+        client = wire.connect(gateway)
+        ask(client, b"/case")
+        # An answer that is not whole is waited for no longer than this.
+        client.sock.settimeout(0.03)
+        with contextlib.suppress(AssertionError, Ended):
+            client.read_through(b"\r\n\r\n")
+        other = wire.connect(gateway)
+        for _ in range(2):
+            ask(other, b"/other%d" % number)
+            assert StrictReader(other).read_final().body == b"GET /other%d 0" % number, bytes(data)
+        client.close()
+        other.close()
+    assert not server.failures, server.failures
