@@ -14,9 +14,9 @@ final class ClientExchange {
         case reading
         /// A WebSocket may be opened once the request has ended.
         case admitted(ProxyDecision)
-        case connecting(ProxyDecision, UpstreamAttempt)
+        case connecting(ProxyDecision, any ServerAttempt)
         /// The server's own refusal is on its way to the client.
-        case relayingRefusal(ProxyDecision, UpstreamAttempt, any UpstreamLeg)
+        case relayingRefusal(ProxyDecision, any ServerAttempt, any UpstreamLeg)
         /// A plain request, and its server's response.
         case forwarding(Forwarding)
         case answered
@@ -132,14 +132,32 @@ final class ClientExchange {
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
-        let outgoing = decision.outgoing
-        let namesClient = outgoing.upstream.configuration.proxyProtocol != .off
-        let attempt = UpstreamAttempt(
-            upstream: outgoing.upstream, ask: .webSocket(decision.upstreamRequest()), choice: outgoing.choice,
-            client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+        let attempt = attempt(decision)
         state = .connecting(decision, attempt)
         attempt.start()
+    }
+
+    private func attempt(_ decision: ProxyDecision) -> any ServerAttempt {
+        let outgoing = decision.outgoing
+        switch outgoing.destination {
+        case .command(let command):
+            let subprotocol = decision.commandSubprotocol
+            let environment = decision.commandEnvironment(
+                subprotocol: subprotocol, version: version, port: responder?.endpoints.destinationPort ?? 0,
+                software: "sluice/\(loop.process.telemetry.version)")
+            return CommandStart(
+                command,
+                environment: environment.variables(
+                    own: command.environment, configured: command.configuration.environment),
+                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: logger, delegate: self)
+        case .upstream(let upstream):
+            let namesClient = upstream.configuration.proxyProtocol != .off
+            return UpstreamAttempt(
+                upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
+                choice: outgoing.choice(in: upstream),
+                client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
+                logger: logger, delegate: self)
+        }
     }
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
@@ -259,14 +277,14 @@ extension ClientExchange: UpstreamAttemptDelegate {
 
     func upgraded(_ server: UpgradedServer) {
         guard case .connecting(let decision, _) = state, let responder else {
-            server.permit.release()
+            server.server.giveUp()
             return server.leg.giveUp()
         }
         do {
             let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
             relay(responder, decision, server, extensions)
         } catch {
-            server.permit.release()
+            server.server.giveUp()
             server.leg.giveUp()
             refuse(.badAnswer("\(error)"), route: decision.route)
         }
@@ -304,8 +322,11 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
-        let cookie = decision.outgoing.stickyCookie(for: server.server, isTLS: listener.tls != nil)
-        if let cookie { fields.append(cookie) }
+        if let live = server.server.live,
+            let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
+        {
+            fields.append(cookie)
+        }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)

@@ -4,13 +4,19 @@ import GatewaySession
 import HTTPTypes
 import WebSocketCore
 
-/// Where a request goes that a route leads to an upstream, and what its server is to know of it.
+/// Where a route leads.
+enum Destination: Sendable {
+    case upstream(Upstream)
+    case command(Command)
+}
+
+/// A request that a route leads somewhere, and what its server is to know of it.
 struct OutgoingRequest {
     let request: HTTPRequest
     let target: RequestTarget
     let route: RouteConfiguration
     let liveRoute: LiveRoute
-    let upstream: Upstream
+    let destination: Destination
     let forwarded: ForwardedFields
     let requestID: String
     let trace: TraceContext
@@ -19,8 +25,8 @@ struct OutgoingRequest {
 
     /// What the choice of a server goes by: the server that the client's cookie asks for, and what the upstream's
     /// `balance: hash` takes.
-    var choice: UpstreamAttempt.Choice {
-        var choice = UpstreamAttempt.Choice(preferred: stickyServer, key: 0)
+    func choice(in upstream: Upstream) -> UpstreamAttempt.Choice {
+        var choice = UpstreamAttempt.Choice(preferred: upstream.sticky?.server(in: request.headerFields), key: 0)
         if case .hash(let source) = upstream.configuration.balance {
             choice.key = SelectionKey.make(
                 source, target: target, authority: request.authority ?? "", fields: request.headerFields,
@@ -29,25 +35,30 @@ struct OutgoingRequest {
         return choice
     }
 
-    var stickyServer: Address? { upstream.sticky?.server(in: request.headerFields) }
-
     /// The cookie that brings the client back to a server; nil: none is needed.
     func stickyCookie(for server: LiveServer, isTLS: Bool) -> HTTPField? {
-        upstream.sticky?.field(for: server.address, known: stickyServer, isTLS: isTLS)
+        guard case .upstream(let upstream) = destination, let sticky = upstream.sticky else { return nil }
+        return sticky.field(for: server.address, known: sticky.server(in: request.headerFields), isTLS: isTLS)
     }
 
     /// The path that the server sees.
     var path: String { PathRewriter.rewrite(target, by: route.rewrite) }
 
-    /// The request's fields as the server is to see them, without `Host`, and the host it is to be asked by; nil: its own
-    /// name.
-    func fieldsForServer() -> (fields: HTTPFields, host: String?) {
+    /// The request's fields as any server is to see them, without what belongs to a handshake. `Host` is among them where
+    /// the route sets it.
+    var fieldsForServer: HTTPFields {
         var fields = HeaderFilter.request(request.headerFields, edits: route.requestHeaders)
         forwarded.apply(
             to: &fields, strippedPrefix: PathRewriter.strippedPrefix(of: target, by: route.rewrite))
         fields.setFolding(.xRequestID, to: requestID)
         trace.apply(to: &fields)
         if let via { fields.append(HTTPField(name: .via, value: via)) }
+        return fields
+    }
+
+    /// Those without `Host`, and the host that a server of this upstream is to be asked by; nil: its own name.
+    func head(for upstream: Upstream) -> (fields: HTTPFields, host: String?) {
+        var fields = fieldsForServer
         // The route may set Host; it is no field of the value, but the request's authority.
         let host: String? =
             switch (fields[.hostField], upstream.configuration.host) {
@@ -72,8 +83,8 @@ struct ProxyDecision {
 
     /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
     /// sends it.
-    func upstreamRequest() -> UpstreamRequest {
-        let (fields, host) = outgoing.fieldsForServer()
+    func upstreamRequest(to upstream: Upstream) -> UpstreamRequest {
+        let (fields, host) = outgoing.head(for: upstream)
         return UpstreamRequest(
             path: outgoing.path, host: host ?? "", namesServer: host == nil, fields: fields, clientKey: upgrade.key,
             subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
@@ -83,6 +94,7 @@ struct ProxyDecision {
 /// A plain request that may go to a server.
 struct ForwardDecision {
     let outgoing: OutgoingRequest
+    let upstream: Upstream
     let permit: Permit
     let content: RequestContent
 
@@ -90,7 +102,7 @@ struct ForwardDecision {
 
     /// The request as the server is to see it.
     func plainRequest() -> PlainRequest {
-        var (fields, host) = outgoing.fieldsForServer()
+        var (fields, host) = outgoing.head(for: upstream)
         // Trailers are passed on, which is for each hop to say (RFC 9110 §10.1.4).
         if TokenList.contains(outgoing.request.headerFields[values: .te], token: "trailers") {
             fields[.te] = "trailers"

@@ -64,14 +64,14 @@ enum RequestDecision {
                 return .refuse(.noWebSocket, route: route)
             }
             return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
-        case .upstream: break
+        case .upstream, .command: break
         }
 
         var upgrade: UpgradeRequest?
         switch legacy?.outcome(on: route) ?? outcome {
         case .upgrade(let request): upgrade = request
         case .notWebSocket:
-            guard route.http else { return .refuse(.notWebSocket, route: route) }
+            guard route.http, case .upstream = route.action else { return .refuse(.notWebSocket, route: route) }
             // A tunnel is asked for, which nobody here gives (RFC 9110 §9.3.6).
             guard http.method != .connect else { return .refuse(.tunnel, route: route) }
         case .refused(let refusal): return .refuse(Refusal(refusal), route: route)
@@ -83,9 +83,9 @@ enum RequestDecision {
         if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
-        guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
+        guard let destination = match.destination else { return .refuse(.noServer, route: route) }
         let outgoing = OutgoingRequest(
-            request: http, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
+            request: http, target: checked.target, route: route, liveRoute: match.live, destination: destination,
             forwarded: forwarded, requestID: request.id,
             trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
             via: request.listener.via
@@ -119,6 +119,7 @@ enum RequestDecision {
         _ outgoing: OutgoingRequest, _ content: RequestContent, _ process: ProcessState
     ) -> RequestDecision {
         let route = outgoing.route
+        guard case .upstream(let upstream) = outgoing.destination else { return .refuse(.notWebSocket, route: route) }
         if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
             return .refuse(.bodyTooLarge, route: route)
         }
@@ -126,7 +127,7 @@ enum RequestDecision {
         case .failure(let refusal):
             return .refuse(refusal, route: route)
         case .success(let permit):
-            return .forward(ForwardDecision(outgoing: outgoing, permit: permit, content: content))
+            return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, permit: permit, content: content))
         }
     }
 }

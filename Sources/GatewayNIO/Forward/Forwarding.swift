@@ -83,10 +83,10 @@ final class Forwarding {
         counters.requestBegan()
         loop.forwardings.add(self)
         if hasContentEnded { waitForResponse() }
-        let upstream = outgoing.upstream
+        let upstream = decision.upstream
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
-            upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice,
+            upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice(in: upstream),
             client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
             logger: logger, delegate: self)
         self.attempt = attempt
@@ -132,7 +132,7 @@ final class Forwarding {
     }
 
     private func waitForResponse() {
-        responseDeadline = .now() + TimeAmount(outgoing.upstream.configuration.responseTimeout)
+        responseDeadline = .now() + TimeAmount(decision.upstream.configuration.responseTimeout)
     }
 
     /// The client can take more of the response, or no more for now.
@@ -218,7 +218,7 @@ final class Forwarding {
 extension Forwarding: UpstreamAttemptDelegate {
     /// Never asked for.
     func upgraded(_ server: UpgradedServer) {
-        server.permit.release()
+        server.server.giveUp()
         server.leg.giveUp()
     }
 

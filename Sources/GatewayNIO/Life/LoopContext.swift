@@ -75,7 +75,7 @@ final class LoopContext {
         let id = makeID()
         let driver = make(id)
         sessions[id] = driver
-        let drains = driver.info.server.record.isDrained
+        let drains = driver.info.server.isDrained
         if origin !== generation || drains {
             eventLoop.assumeIsolated().execute { self.catchUp(driver, from: origin, drains: drains) }
         }

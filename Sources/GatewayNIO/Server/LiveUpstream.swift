@@ -9,6 +9,8 @@ import Synchronization
 public final class LiveUpstream: Sendable {
     public let name: String
     private let servers = LiveRegistry<Address, LiveServer>()
+    /// Where those wait who find its servers full.
+    let lines = ServerSelector.Lines()
     private let logger: Logger
     /// How often there was no local port for a connection to one of its servers, counted for each address to connect from.
     public let portsExhausted = SharedGauge()
@@ -49,7 +51,7 @@ public final class LiveServer: Sendable {
     init(_ address: Address, of upstream: LiveUpstream, logger: Logger) {
         self.address = address
         self.upstream = upstream
-        record = ServerRecord(address: address)
+        record = ServerRecord(address: address, lines: upstream.lines)
         addresses = ServerAddresses(address, upstream: upstream.name, logger: logger)
     }
 

@@ -14,8 +14,7 @@ import WebSocketCore
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
     let leg: any WebSocketLeg
-    let permit: ServerPermit
-    let server: LiveServer
+    let server: SessionServer
     let fields: HTTPFields
     let subprotocol: String?
     let extensions: [ExtensionOffer]
@@ -40,7 +39,7 @@ protocol UpstreamAttemptDelegate: AnyObject {
 
 /// The way to a server for one client: choose, connect, ask; on failure the next one, as `retries` allows. Nothing has
 /// been sent to the client before it ends.
-final class UpstreamAttempt: UpstreamLegDelegate {
+final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     enum Ask {
         case webSocket(UpstreamRequest)
         case plain(PlainRequest)
@@ -264,7 +263,7 @@ final class UpstreamAttempt: UpstreamLegDelegate {
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    leg: webSocket, permit: current.permit, server: server, fields: response.headerFields,
+                    leg: webSocket, server: .upstream(server, current.permit), fields: response.headerFields,
                     subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
             self.leg(leg, answeredBadly: error.message)
