@@ -26,6 +26,7 @@ class Ended(Exception):
     def __init__(self, how, unread=b""):
         super().__init__(f"connection ended ({how}) with {len(unread)} bytes unread: {bytes(unread[:80])!r}")
         self.how = how
+        self.unread = bytes(unread)
 
 
 @dataclass(frozen=True)
