@@ -9,7 +9,8 @@ from .children import Failure, running, tail
 from .http_proxies import cores, pinned
 from .tools import find_program
 
-_NUMBER = re.compile(r"^finished in ([\d.]+)(us|ms|s|m)\b.*?^requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded"
+_RESULT = re.compile(r"^finished in ([\d.]+)(us|ms|s|m)\b"
+                     r".*?^requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded"
                      r".*?^traffic: .*\((\d+)\) data", re.MULTILINE | re.DOTALL)
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}
 
@@ -31,7 +32,7 @@ def command(url, *, requests, connections, protocol, streams=1, rate=None, body=
 
 def parse(text, answers):
     """The figures of a run: what h2load printed, and its file with a line for each request."""
-    found = _NUMBER.search(text)
+    found = _RESULT.search(text)
     if not found:
         raise Failure(f"h2load printed no result:\n{text}")
     lines = [line.split("\t") for line in answers.splitlines()]
