@@ -39,8 +39,8 @@ http {{
     sendfile on;
     tcp_nopush on;
     open_file_cache max=16;
-    # What arrived of an upload, with its head and its chunks' sizes: as many digits as LARGE has, and no less. A shorter
-    # one must be no 200, or a proxy that loses the body would be the fastest.
+    # What arrived of an upload, with its head and its chunks' sizes, is at least LARGE. A shorter one must be no 200,
+    # or a proxy that loses the body would be the fastest.
     map $request_length $received {{ default 400; "~^{_at_least(LARGE)}$" 200; }}
     upstream itself {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests {UNLIMITED_REQUESTS}; }}
     server {{
