@@ -58,6 +58,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case badAnswer(String)
     /// The server did not answer within `response_timeout`.
     case responseTimeout
+    /// The command of the route could not be started.
+    case commandFailed
     /// The request has passed this very gateway before (RFC 9110 §7.6.3).
     case loop
 
@@ -74,7 +76,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .notWebSocket, .unsupportedVersion, .obsoleteHandshake: 426
         case .handshakeRate: 429
         case .headerTooLarge: 431
-        case .noServer, .connectFailed, .badAnswer: 502
+        case .noServer, .connectFailed, .badAnswer, .commandFailed: 502
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
             .routeMaxRequests, .serverMaxConnections, .outOfResources, .draining:
             503
@@ -112,6 +114,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .connectFailed: "connect_failed"
         case .badAnswer: "bad_answer"
         case .responseTimeout: "response_timeout"
+        case .commandFailed: "command_failed"
         case .loop: "loop"
         }
     }
@@ -120,8 +123,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     public static let allKeys: [String] = [
         noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin,
         maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, routeMaxRequests,
-        bodyTooLarge, requestTimeout, tunnel, serverMaxConnections, outOfResources, uriTooLong, handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer,
-        connectFailed, badAnswer(""), responseTimeout, loop,
+        bodyTooLarge, requestTimeout, tunnel, serverMaxConnections, outOfResources, uriTooLong, handshakeRate,
+        draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""), responseTimeout,
+        commandFailed, loop,
     ].map(\.key)
 
     /// One line of plain text without its line end. Says nothing about the servers behind.
@@ -153,6 +157,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .connectFailed: "no connection to a server came about"
         case .badAnswer: "the server's answer could not be understood"
         case .responseTimeout: "the server did not answer in time"
+        case .commandFailed: "the program behind this address could not be started"
         case .loop: "this request has passed this gateway before: its servers lead back to it"
         }
     }

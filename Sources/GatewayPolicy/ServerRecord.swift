@@ -44,9 +44,12 @@ public final class ServerRecord: Sendable {
 
     public let address: Address
     private let state = Mutex(State())
+    private let lines: ServerSelector.Lines
 
-    public init(address: Address) {
+    /// - Parameter lines: where those wait who find this server and the others of the upstream full.
+    public init(address: Address, lines: ServerSelector.Lines = .init()) {
         self.address = address
+        self.lines = lines
     }
 
     func read() -> State { state.withLock { $0 } }
@@ -71,6 +74,7 @@ public final class ServerRecord: Sendable {
         guard isTaken else { return nil }
         return ServerPermit(server: self) { [self] in
             state.withLock { $0.active -= 1 }
+            lines.placeIsFree()
         }
     }
 
@@ -159,7 +163,7 @@ public final class ServerRecord: Sendable {
     public func checked(
         _ outcome: ServerHealth.Outcome, by check: HealthCheck, now: NIODeadline
     ) -> ServerHealth.Standing? {
-        state.withLock { state in
+        let standing: ServerHealth.Standing? = state.withLock { state in
             var health = state.health ?? ServerHealth()
             let before = health.standing
             health.note(outcome, unhealthyAfter: check.unhealthyAfter, healthyAfter: check.healthyAfter)
@@ -173,6 +177,8 @@ public final class ServerRecord: Sendable {
             }
             return after == before || before == .unknown && after == .healthy ? nil : after
         }
+        if standing != nil { lines.placeIsFree() }
+        return standing
     }
 
     /// Checks are made from now on, or in another way: how the server stands remains, how often in a row is counted
@@ -203,10 +209,12 @@ public final class ServerRecord: Sendable {
 
     /// - Returns: whether this changed anything.
     public func setDrained(_ isDrained: Bool) -> Bool {
-        state.withLock { state in
+        let isChanged = state.withLock { state in
             defer { state.isDrained = isDrained }
             return state.isDrained != isDrained
         }
+        if isChanged { lines.placeIsFree() }
+        return isChanged
     }
 
     /// How the server stands.

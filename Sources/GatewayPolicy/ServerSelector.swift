@@ -41,8 +41,9 @@ public final class ServerSelector: Sendable {
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
     /// weight, equals take turns; `random_two` is that among two drawn by weight; `hash` is ``ServerAffinity``. Servers
-    /// that are drained, down, or unhealthy by their checks are left out, and so are those at their `max_connections` and those that rest. A group
-    /// is asked only when the ones before it leave nobody. When all rest, it is the one whose rest ends first.
+    /// that are drained, down, or unhealthy by their checks are left out, and so are those at their `max_connections` and
+    /// those that rest. A group is asked only when the ones before it leave nobody. When all rest, it is the one whose
+    /// rest ends first.
     ///
     /// - Parameters:
     ///   - excluding: servers that this request has tried.
@@ -72,6 +73,35 @@ public final class ServerSelector: Sendable {
             }
             return .failure(.allAtCapacity)
         }
+    }
+
+    /// Where those wait who find all servers of an upstream full: by selector, as each configuration has its own servers
+    /// and caps.
+    public typealias Lines = WaitingLines<ObjectIdentifier, ServerPermit>
+
+    /// As ``pick(excluding:preferring:key:now:)`` for a request that has tried no server yet; who finds all servers full
+    /// waits in the route's `queue`, if it has one with room, until a place on any of them is free.
+    ///
+    /// - Parameters:
+    ///   - lines: those that the servers know of.
+    ///   - clock: the time, whenever a server is looked for.
+    ///   - tell: what came of waiting.
+    public func place(
+        for route: RouteConfiguration, preferring preferred: Address? = nil, key: UInt64 = 0, in lines: Lines,
+        clock: @escaping @Sendable () -> NIODeadline, tell: @escaping Lines.Tell
+    ) -> Lines.Entry {
+        if route.queue == nil, !lines.isAnyoneWaiting {
+            return .init(pick(preferring: preferred, key: key, now: clock()).mapError(\.refusal))
+        }
+        return lines.enter(
+            ObjectIdentifier(self), group: route.name, size: route.queue?.size ?? 0, orElse: .serverMaxConnections,
+            attempt: { [self] in
+                switch pick(preferring: preferred, key: key, now: clock()) {
+                case .success(let permit): .place(permit)
+                case .failure(.allAtCapacity): .full
+                case .failure(let failure): .refused(failure.refusal)
+                }
+            }, tell: tell)
     }
 
     private func candidate(_ index: Int, excluding: Set<Address>, now: NIODeadline) -> Candidate? {

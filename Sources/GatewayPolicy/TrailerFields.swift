@@ -1,3 +1,4 @@
+public import GatewayConfig
 public import HTTPTypes
 
 /// The fields behind a message's content that go on (RFC 9110 §6.5).
@@ -7,10 +8,16 @@ public import HTTPTypes
 public enum TrailerFields {
     /// The fields that go on, in their order.
     ///
+    /// - Parameter edits: what the route makes of the head: a field that it sets or removes is no field of the trailers
+    ///   either.
     /// - Returns: nil when none is left.
-    public static func kept(_ fields: HTTPFields) -> HTTPFields? {
+    public static func kept(_ fields: HTTPFields, edits: HeaderEdits = .init()) -> HTTPFields? {
+        let edited = Set((edits.remove + edits.set.keys).compactMap { HTTPField.Name($0) }.map(FieldNames.folded))
         var fields = fields
-        fields.removeAll { !mayGoOn(FieldNames.folded($0.name)) }
+        fields.removeAll { field in
+            let name = FieldNames.folded(field.name)
+            return edited.contains(name) || !mayGoOn(name)
+        }
         return fields.isEmpty ? nil : fields
     }
 

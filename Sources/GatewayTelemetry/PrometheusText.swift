@@ -21,6 +21,7 @@ public struct PrometheusText: Sendable {
         copy.writeCloses()
         copy.writeHandshakes()
         copy.writeRequests()
+        copy.writeCommands()
         copy.writeUpstreams()
         return copy.text
     }
@@ -181,6 +182,18 @@ public struct PrometheusText: Sendable {
         writeDurations("request_seconds", "Time from the head of a plain HTTP request to the end of its answer.") {
             $0.requests.seconds
         }
+    }
+
+    private mutating func writeCommands() {
+        func samples(_ value: (RouteSnapshot.Commands) -> String) -> [Sample] {
+            routes.compactMap { name, route in route.commands.map { ([("route", name)], value($0)) } }
+        }
+        write("commands_running", .gauge, "Processes of commands.", samples { "\($0.running)" })
+        write("commands_started_total", .counter, "Commands started.", samples { "\($0.startedTotal)" })
+        write(
+            "commands_failed_total", .counter,
+            "Commands that could not be started, or ended with another status than 0 of their own accord.",
+            samples { "\($0.failedTotal)" })
     }
 
     private mutating func writeUpstreams() {

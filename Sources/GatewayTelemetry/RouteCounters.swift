@@ -18,6 +18,14 @@ public final class RouteCounters: Sendable {
     public let activeHTTP2Client = Gauge()
     public let activeHTTP2Server = Gauge()
 
+    /// Commands of the route: their processes that run, those that were started, and those that could not be started or
+    /// ended with another status than 0 of their own accord.
+    public let commandsRunning = Gauge()
+    public let commandsStarted = Counter()
+    public let commandsFailed = Counter()
+    /// WebSockets open whose server is a command.
+    public let activeCommands = Gauge()
+
     public let messagesFromClientText = Counter()
     public let messagesFromClientBinary = Counter()
     public let messagesToClientText = Counter()

@@ -46,9 +46,10 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
             public var http1: Int
             public var http2: Int
 
-            init(active: Int, http2: Int) {
-                // Loops go on counting between the two readings.
-                http1 = max(0, active - http2)
+            /// - Parameter others: those that speak no HTTP there.
+            init(active: Int, http2: Int, others: Int = 0) {
+                // Loops go on counting between the readings.
+                http1 = max(0, active - http2 - others)
                 self.http2 = http2
             }
 
@@ -80,6 +81,20 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         }
     }
 
+    /// Processes of a route that leads to a command.
+    public struct Commands: Encodable, Equatable, Sendable {
+        public var running: Int
+        public var startedTotal: UInt64
+        /// Could not be started, or ended with another status than 0 of their own accord.
+        public var failedTotal: UInt64
+
+        enum CodingKeys: String, CodingKey {
+            case running
+            case startedTotal = "started_total"
+            case failedTotal = "failed_total"
+        }
+    }
+
     /// WebSockets.
     public var active: Int
     /// 0: no cap.
@@ -98,9 +113,11 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var closeCodes: [String: [String: UInt64]]
     public var handshakeSeconds: HistogramSnapshot
     public var requests: Requests
+    /// nil: the route leads to no command.
+    public var commands: Commands?
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression, requests
+        case active, protocols, messages, bytes, compression, requests, commands
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

@@ -5,6 +5,8 @@ public final class RouteTelemetry: Sendable {
     public let maxConnections = SharedGauge()
     /// `max_requests` in the same way.
     public let maxRequests = SharedGauge()
+    /// 1 where the configuration in force has the route lead to a command, or one did before. Any thread.
+    public let hasCommands = SharedGauge()
     /// By event loop.
     let loops: [RouteCounters]
 

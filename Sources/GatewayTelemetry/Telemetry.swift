@@ -123,7 +123,9 @@ extension RouteSnapshot {
             legacyTotal: legacyVersions,
             protocols: .init(
                 client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
-                server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),
+                server: .init(
+                    active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value },
+                    others: sum { $0.activeCommands.value })),
             messages: .init(
                 fromClient: .init(
                     text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),
@@ -140,7 +142,12 @@ extension RouteSnapshot {
                 memoryBytes: sum { $0.compressionMemory.value }),
             extensionsRefused: extensionsRefused, closeCodes: closeCodes,
             handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }),
-            requests: .init(route))
+            requests: .init(route),
+            commands: route.hasCommands.value == 0
+                ? nil
+                : .init(
+                    running: sum { $0.commandsRunning.value }, startedTotal: sum { $0.commandsStarted.value },
+                    failedTotal: sum { $0.commandsFailed.value }))
     }
 }
 

@@ -99,7 +99,7 @@ import Testing
             "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"
         ),
         ("legacy_versions: [8, 7, 8]", "4:29: error: version 8 is already in the list"),
-        ("command: [cat]", "4:5: error: command is not supported yet"),
+        ("command: [cat]", "4:5: error: command can't be with upstream: a route leads to one place"),
         ("redirect: /x", "4:5: error: redirect can't be with upstream: a route leads to one place"),
         (
             "rewrite: {}",
@@ -122,11 +122,15 @@ import Testing
         let listeners = "listeners: [{ name: l, address: \"a:1\" }]\n"
         #expect(
             problems(listeners + "routes: [{ name: r }]") == [
-                "2:10: error: missing key: one of upstream, redirect and respond"
+                "2:10: error: missing key: one of upstream, redirect, respond and command"
             ])
         #expect(
-            problems(listeners + "routes: [{ name: r, command: [cat] }]") == [
-                "2:21: error: command is not supported yet"
+            problems(listeners + "routes: [{ name: r, respond: 200, command: [/bin/cat] }]") == [
+                "2:35: error: command can't be with respond: a route leads to one place"
+            ])
+        #expect(
+            problems(listeners + "routes: [{ name: r, command: [/bin/cat], rewrite: { path: /a } }]") == [
+                "2:42: error: rewrite has a meaning with upstream only"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, respond: 200, rewrite: { path: /a } }]") == [

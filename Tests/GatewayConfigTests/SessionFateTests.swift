@@ -237,4 +237,27 @@ struct SessionFateTests {
         #expect(max(ChangeAction.drain, .close) == .close)
         #expect(max(ChangeAction.drain, .keep) == .drain)
     }
+
+    @Test(
+        arguments: [
+            ("[/bin/cat]", "[/bin/cat]", ChangeAction.keep), ("[/bin/cat]", "[/bin/cat, -u]", .close),
+            ("[/bin/cat]", "{ run: [/bin/cat], kill_after: 1s }", .close),
+            ("{ run: [/bin/cat] }", "[/bin/cat]", .keep),
+        ])
+    func aCommandIsPartOfItsRoute(old: String, new: String, expected: ChangeAction) throws {
+        func file(_ command: String) throws -> GatewayConfiguration {
+            try parse(
+                "listeners: [{ name: l, address: \"a:1\" }]\n"
+                    + "routes: [{ name: tool, command: \(command), on_change: { changed: close, removed: drain } }]")
+        }
+        #expect(ConfigurationDifference(from: try file(old), to: try file(new)).fate(route: "tool") == expected)
+        #expect(ConfigurationDifference(from: try file(old), to: try file(new)).fate(route: "other") == .keep)
+    }
+
+    @Test func aCommandGoesWithItsRoute() throws {
+        let start = "listeners: [{ name: l, address: \"a:1\" }]\nroutes: [{ name: tool, "
+        let old = try parse(start + "command: [/bin/cat], on_change: { removed: drain } }]")
+        let new = try parse(start.replacing("tool", with: "page") + "respond: 200 }]")
+        #expect(ConfigurationDifference(from: old, to: new).fate(route: "tool") == .drain)
+    }
 }

@@ -1,3 +1,4 @@
+import GatewayConfig
 import GatewayPolicy
 import HTTPTypes
 import Testing
@@ -42,5 +43,14 @@ struct TrailerFieldsTests {
 
     @Test func noneStaysNone() {
         #expect(TrailerFields.kept([:]) == nil)
+    }
+
+    @Test("a field that the route sets or removes does not come by the back door")
+    func edited() throws {
+        let fields = HeaderFilterTests.fields([
+            ("X-User", "mallory"), ("X_User", "mallory"), ("X-Debug", "1"), ("X-Sum", "2"),
+        ])
+        let edits = HeaderEdits(set: ["x-user": "alice"], remove: ["x-debug"])
+        #expect(TrailerFields.kept(fields, edits: edits) == HeaderFilterTests.fields([("X-Sum", "2")]))
     }
 }

@@ -8,6 +8,32 @@ struct TelemetryTests {
         Telemetry(loops: loops, version: "0.1.0")
     }
 
+    @Test func commandsAreCountedWhereARouteHasThem() {
+        let telemetry = Self.telemetry()
+        let route = telemetry.acquire(route: "tool")
+        for loop in 0..<2 {
+            let counters = route.counters(loop: loop)
+            counters.active.add(3)
+            counters.activeCommands.add(2)
+            counters.commandsStarted.add(5)
+            counters.commandsFailed.add()
+            counters.commandsRunning.add(2)
+        }
+        #expect(telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["tool"]?.commands == nil)
+        route.hasCommands.set(1)
+        let tool = telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["tool"]
+        #expect(tool?.commands == .init(running: 4, startedTotal: 10, failedTotal: 2))
+        #expect(tool?.protocols.server.http1 == 2)
+        #expect(tool?.protocols.client.http1 == 6)
+        let text = PrometheusText(telemetry.snapshot(uptimeSeconds: 1, draining: false)).render()
+        for line in [
+            "sluice_commands_running{route=\"tool\"} 4", "sluice_commands_started_total{route=\"tool\"} 10",
+            "sluice_commands_failed_total{route=\"tool\"} 2",
+        ] {
+            #expect(text.split(separator: "\n").contains(Substring(line)))
+        }
+    }
+
     @Test func theLoopsOfARouteAddUp() {
         let telemetry = Self.telemetry()
         let route = telemetry.acquire(route: "chat")

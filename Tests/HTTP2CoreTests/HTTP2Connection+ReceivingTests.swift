@@ -99,6 +99,11 @@ struct HTTP2ConnectionReceivingTests {
         let request = HTTPRequest(method: .head, scheme: "https", authority: "example.com", path: "/")
         _ = endpoint.connection.open(request, endsStream: true)
     }
+    /// Client: stream 1 has asked with GET.
+    static let askedForPage: @Sendable (Endpoint) -> Void = { endpoint in
+        let request = HTTPRequest(method: .get, scheme: "https", authority: "example.com", path: "/")
+        _ = endpoint.connection.open(request, endsStream: true)
+    }
     /// Client: stream 1 carries a WebSocket.
     static let connected: @Sendable (Endpoint) -> Void = { endpoint in
         opened(endpoint)
@@ -279,10 +284,10 @@ struct HTTP2ConnectionReceivingTests {
             "content of a response to HEAD (RFC 9110 §9.3.2)", to: .client, after: askedForHead,
             [.headers(1, .ok), .data(1, "x")], told: [.response(1, 200)], .protocolError),
         .streamError(
-            "content of 204", to: .client, after: opened, [.headers(1, [(":status", "204")]), .data(1, "x")],
+            "content of 204", to: .client, after: askedForPage, [.headers(1, [(":status", "204")]), .data(1, "x")],
             told: [.response(1, 204)], .protocolError),
         .streamError(
-            "content of 304 (RFC 9110 §15.4.5)", to: .client, after: opened,
+            "content of 304 (RFC 9110 §15.4.5)", to: .client, after: askedForPage,
             [.headers(1, [(":status", "304"), ("content-length", "1")]), .data(1, "x")], told: [.response(1, 304)],
             .protocolError),
     ]

@@ -37,6 +37,8 @@ struct SessionFates: Equatable, Sendable {
         return fate
     }
 
+    func fate(route: String) -> ChangeAction { routes[route]?.fate ?? .keep }
+
     private mutating func readRoutes(from old: GatewayConfiguration, to new: GatewayConfiguration) {
         let after = new.routes.keyed(by: \.name)
         for route in old.routes {

@@ -7,7 +7,7 @@ struct RouteReader {
     private static let upstreamKeys = ["rewrite", "http", "max_body_size", "max_requests", "queue"]
 
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
-        let expected = "a mapping with name, match and upstream, redirect or respond"
+        let expected = "a mapping with name, match and upstream, redirect, respond or command"
         guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
@@ -20,7 +20,7 @@ struct RouteReader {
         }
         let action = self.action(section, &references)
         switch action {
-        case .redirect, .respond:
+        case .redirect, .respond, .command:
             for entry in section.given(Self.upstreamKeys) {
                 context.report("\(entry.key) has a meaning with upstream only", at: entry.place)
             }
@@ -40,11 +40,9 @@ struct RouteReader {
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
-        let given = section.given(["upstream", "redirect", "respond"])
+        let given = section.given(["upstream", "redirect", "respond", "command"])
         guard let entry = given.first else {
-            if section.node("command") == nil {
-                context.report("missing key: one of upstream, redirect and respond", at: section.place)
-            }
+            context.report("missing key: one of upstream, redirect, respond and command", at: section.place)
             return nil
         }
         for other in given.dropFirst() {
@@ -58,6 +56,8 @@ struct RouteReader {
             return .upstream(name.text)
         case "redirect":
             return reader.redirect(entry.value)
+        case "command":
+            return CommandReader(context: context).read(entry.value).map(RouteAction.command)
         default:
             return reader.respond(entry.value)
         }

@@ -71,7 +71,7 @@ struct RouteSettingsReader {
         if let node = section.node("on_change") {
             settings.onChange = onChange(node, over: inherited.onChange)
         }
-        section.refuse("rate", "slow_consumer", "command")
+        section.refuse("rate", "slow_consumer")
         if let list = section.list("legacy_versions", expecting: "a list of drafts such as [8, 7, hixie-76]") {
             settings.legacyVersions = legacyVersions(list)
         }

@@ -103,6 +103,8 @@ public enum RouteAction: Equatable, Sendable {
     case redirect(status: Int, location: String)
     /// Every request is answered with this. `status` is 200 to 599.
     case respond(FixedResponse)
+    /// Each WebSocket has a program of its own.
+    case command(CommandConfiguration)
 }
 
 public struct FixedResponse: Equatable, Sendable {

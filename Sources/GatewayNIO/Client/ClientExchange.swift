@@ -14,9 +14,9 @@ final class ClientExchange {
         case reading
         /// A WebSocket may be opened once the request has ended.
         case admitted(ProxyDecision)
-        case connecting(ProxyDecision, UpstreamAttempt)
+        case connecting(ProxyDecision, any ServerAttempt)
         /// The server's own refusal is on its way to the client.
-        case relayingRefusal(ProxyDecision, UpstreamAttempt, any UpstreamLeg)
+        case relayingRefusal(ProxyDecision, any ServerAttempt, any UpstreamLeg)
         /// A plain request, and its server's response.
         case forwarding(Forwarding)
         case answered
@@ -132,14 +132,32 @@ final class ClientExchange {
     /// The request has come to its end: the server is sought.
     func requestEnded() {
         guard case .admitted(let decision) = state else { return }
-        let destination = decision.destination
-        let namesClient = destination.upstream.configuration.proxyProtocol != .off
-        let attempt = UpstreamAttempt(
-            upstream: destination.upstream, ask: .webSocket(decision.upstreamRequest()), choice: destination.choice,
-            client: namesClient ? responder?.endpoints.from(destination.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+        let attempt = attempt(decision)
         state = .connecting(decision, attempt)
         attempt.start()
+    }
+
+    private func attempt(_ decision: ProxyDecision) -> any ServerAttempt {
+        let outgoing = decision.outgoing
+        switch outgoing.destination {
+        case .command(let command):
+            let subprotocol = decision.commandSubprotocol
+            let environment = decision.commandEnvironment(
+                subprotocol: subprotocol, version: version, port: responder?.endpoints.destinationPort ?? 0,
+                software: "sluice/\(loop.process.telemetry.version)")
+            return CommandStart(
+                command,
+                environment: environment.variables(
+                    own: command.environment, configured: command.configuration.environment),
+                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: logger, delegate: self)
+        case .upstream(let upstream):
+            let namesClient = upstream.configuration.proxyProtocol != .off
+            return UpstreamAttempt(
+                upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
+                choice: outgoing.choice(in: upstream),
+                client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
+                logger: logger, delegate: self)
+        }
     }
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
@@ -233,9 +251,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
             "server refused",
             metadata: [
                 "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(server.address)",
-                "client": "\(decision.destination.forwarded.clientAddress)",
+                "client": "\(decision.outgoing.forwarded.clientAddress)",
             ])
-        responder.beginAnswer(decision.destination.response(response, date: loop.date))
+        responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
     }
 
     func responseContent(_ bytes: ByteBuffer) {
@@ -259,14 +277,14 @@ extension ClientExchange: UpstreamAttemptDelegate {
 
     func upgraded(_ server: UpgradedServer) {
         guard case .connecting(let decision, _) = state, let responder else {
-            server.permit.release()
+            server.server.giveUp()
             return server.leg.giveUp()
         }
         do {
             let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
             relay(responder, decision, server, extensions)
         } catch {
-            server.permit.release()
+            server.server.giveUp()
             server.leg.giveUp()
             refuse(.badAnswer("\(error)"), route: decision.route)
         }
@@ -277,7 +295,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
     ) -> HTTPFields {
         if decision.upgrade.draft == .hixie76 {
             return LegacyHandshake.hixieResponseFields(
-                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.destination.forwarded.isSecure)
+                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.outgoing.forwarded.isSecure
+            )
         }
         return ServerHandshake.responseFields(
             key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
@@ -303,8 +322,11 @@ extension ClientExchange: UpstreamAttemptDelegate {
         fields.append(
             contentsOf: HeaderFilter.response(
                 server.fields, edits: decision.route.responseHeaders, isHandshake: true))
-        let cookie = decision.destination.stickyCookie(for: server.server, isTLS: listener.tls != nil)
-        if let cookie { fields.append(cookie) }
+        if let live = server.server.live,
+            let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
+        {
+            fields.append(cookie)
+        }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)

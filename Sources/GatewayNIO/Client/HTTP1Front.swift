@@ -112,6 +112,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         let timer = PostponedTimer(eventLoop: context.eventLoop) { [unowned self] in timedOut() }
         timer.set(TimeAmount(limits.handshakeTimeout))
         self.timer = timer
+        gate.headHasBegun = { [unowned self] in nextHeadHasBegun() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -257,6 +258,13 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         resumeRead()
     }
 
+    /// Behind the first request, whose time has run since the connection came, each head has as long again.
+    private func nextHeadHasBegun() {
+        guard isKept, exchange.isReading else { return }
+        countHandshake(true)
+        timer?.set(TimeAmount(limits.handshakeTimeout))
+    }
+
     /// Whether the connection has carried a request that it was kept behind.
     private var isKept: Bool { loop.keptFronts[ObjectIdentifier(self)] != nil }
 
@@ -293,14 +301,9 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
             context?.close(promise: nil)
             return
         }
-        if isKept, exchange.isReading {
-            // Nothing was begun: the connection has been idle for as long as it may be.
-            guard !gate.isQuiet, !isHandshaking else {
-                context?.close(promise: nil)
-                return
-            }
-            countHandshake(true)
-            timer?.set(TimeAmount(limits.handshakeTimeout))
+        if isKept, exchange.isReading, gate.isQuiet {
+            // The connection has been idle for as long as it may be.
+            context?.close(promise: nil)
             return
         }
         if !exchange.timedOut() { context?.close(promise: nil) }

@@ -64,14 +64,14 @@ enum RequestDecision {
                 return .refuse(.noWebSocket, route: route)
             }
             return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
-        case .upstream: break
+        case .upstream, .command: break
         }
 
         var upgrade: UpgradeRequest?
         switch legacy?.outcome(on: route) ?? outcome {
         case .upgrade(let request): upgrade = request
         case .notWebSocket:
-            guard route.http else { return .refuse(.notWebSocket, route: route) }
+            guard route.http, case .upstream = route.action else { return .refuse(.notWebSocket, route: route) }
             // A tunnel is asked for, which nobody here gives (RFC 9110 §9.3.6).
             guard http.method != .connect else { return .refuse(.tunnel, route: route) }
         case .refused(let refusal): return .refuse(Refusal(refusal), route: route)
@@ -83,13 +83,14 @@ enum RequestDecision {
         if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
-        guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
-        let destination = Destination(
-            request: http, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
+        guard let destination = match.destination else { return .refuse(.noServer, route: route) }
+        let outgoing = OutgoingRequest(
+            request: http, target: checked.target, route: route, liveRoute: match.live, destination: destination,
             forwarded: forwarded, requestID: request.id,
+            trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
             via: request.listener.via
                 ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
-        guard let upgrade else { return forward(destination, request.content, process) }
+        guard let upgrade else { return forward(outgoing, request.content, process) }
         let admission = process.admission.admit(
             route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
         switch admission {
@@ -100,7 +101,7 @@ enum RequestDecision {
                 settings: route.session.compression, clientOffers: upgrade.extensionOffers,
                 allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
             return .proxy(
-                ProxyDecision(destination: destination, upgrade: upgrade, permit: permit, negotiation: negotiation))
+                ProxyDecision(outgoing: outgoing, upgrade: upgrade, permit: permit, negotiation: negotiation))
         }
     }
 
@@ -115,9 +116,10 @@ enum RequestDecision {
     }
 
     private static func forward(
-        _ destination: Destination, _ content: RequestContent, _ process: ProcessState
+        _ outgoing: OutgoingRequest, _ content: RequestContent, _ process: ProcessState
     ) -> RequestDecision {
-        let route = destination.route
+        let route = outgoing.route
+        guard case .upstream(let upstream) = outgoing.destination else { return .refuse(.notWebSocket, route: route) }
         if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
             return .refuse(.bodyTooLarge, route: route)
         }
@@ -125,7 +127,7 @@ enum RequestDecision {
         case .failure(let refusal):
             return .refuse(refusal, route: route)
         case .success(let permit):
-            return .forward(ForwardDecision(destination: destination, permit: permit, content: content))
+            return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, permit: permit, content: content))
         }
     }
 }

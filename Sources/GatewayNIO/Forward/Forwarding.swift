@@ -71,23 +71,23 @@ final class Forwarding {
         self.logger = logger
         self.owner = owner
         self.responder = responder
-        counters = loop.counters(of: decision.destination.liveRoute)
+        counters = loop.counters(of: decision.outgoing.liveRoute)
         lastActivity = startedAt
         hasContentEnded = if case .none = decision.content { true } else { false }
     }
 
-    private var destination: Destination { decision.destination }
+    private var outgoing: OutgoingRequest { decision.outgoing }
     private var route: RouteConfiguration { decision.route }
 
     func start() {
         counters.requestBegan()
         loop.forwardings.add(self)
         if hasContentEnded { waitForResponse() }
-        let upstream = destination.upstream
+        let upstream = decision.upstream
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
-            upstream: upstream, ask: .plain(decision.plainRequest()), choice: destination.choice,
-            client: namesClient ? responder?.endpoints.from(destination.forwarded.clientAddress) : nil, loop: loop,
+            upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice(in: upstream),
+            client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
             logger: logger, delegate: self)
         self.attempt = attempt
         attempt.start()
@@ -116,7 +116,7 @@ final class Forwarding {
     func contentEnded(trailers: HTTPFields?) {
         guard attempt != nil, !hasContentEnded else { return }
         hasContentEnded = true
-        self.trailers = trailers.flatMap(TrailerFields.kept)
+        self.trailers = trailers.flatMap { TrailerFields.kept($0, edits: route.requestHeaders) }
         endContentIfSent()
     }
 
@@ -132,7 +132,7 @@ final class Forwarding {
     }
 
     private func waitForResponse() {
-        responseDeadline = .now() + TimeAmount(destination.upstream.configuration.responseTimeout)
+        responseDeadline = .now() + TimeAmount(decision.upstream.configuration.responseTimeout)
     }
 
     /// The client can take more of the response, or no more for now.
@@ -198,13 +198,13 @@ final class Forwarding {
 
     private func log(_ outcome: Outcome, _ duration: TimeAmount) {
         var metadata: Logger.Metadata = [
-            "client": "\(destination.forwarded.clientAddress)", "listener": "\(listener.name)",
-            "route": "\(route.name)", "method": "\(destination.request.method.rawValue)",
-            "host": "\(destination.request.authority ?? "")", "path": "\(destination.target.path.text)",
+            "client": "\(outgoing.forwarded.clientAddress)", "listener": "\(listener.name)",
+            "route": "\(route.name)", "method": "\(outgoing.request.method.rawValue)",
+            "host": "\(outgoing.request.authority ?? "")", "path": "\(outgoing.target.path.text)",
             "client_protocol": "\(version)",
             "duration_seconds": "\(Double(duration.nanoseconds / 1000) / 1_000_000)",
             "bytes_from_client": "\(bytes.fromClient)", "bytes_to_client": "\(bytes.toClient)",
-            "outcome": "\(outcome.rawValue)",
+            "outcome": "\(outcome.rawValue)", "trace_id": "\(outgoing.trace.traceID)",
         ]
         if let server { metadata["server"] = "\(server.address)" }
         if let leg = serverVersion { metadata["server_protocol"] = "\(leg)" }
@@ -218,7 +218,7 @@ final class Forwarding {
 extension Forwarding: UpstreamAttemptDelegate {
     /// Never asked for.
     func upgraded(_ server: UpgradedServer) {
-        server.permit.release()
+        server.server.giveUp()
         server.leg.giveUp()
     }
 
@@ -237,6 +237,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         lastActivity = .now()
         var response = response
         response.headerFields = HeaderFilter.response(response.headerFields, isHandshake: false)
+        // It has no content (RFC 9110 §8.6).
+        response.headerFields[.contentLength] = nil
         responder.inform(response)
     }
 
@@ -248,8 +250,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         self.server = server
         serverVersion = leg.version
         responseLeg = leg
-        var response = destination.response(response, date: loop.date)
-        if let cookie = destination.stickyCookie(for: server, isTLS: listener.tls != nil) {
+        var response = outgoing.response(response, date: loop.date)
+        if let cookie = outgoing.stickyCookie(for: server, isTLS: listener.tls != nil) {
             response.headerFields.append(cookie)
         }
         responder.beginAnswer(response)
@@ -271,7 +273,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         guard finish(isWhole ? .complete : .serverAborted) != nil else { return }
         owner?.forwardingEnded()
         if isWhole {
-            responder?.endAnswer(trailers: trailers.flatMap(TrailerFields.kept))
+            responder?.endAnswer(
+                trailers: trailers.flatMap { TrailerFields.kept($0, edits: route.responseHeaders) })
         } else {
             responder?.abortAnswer()
         }

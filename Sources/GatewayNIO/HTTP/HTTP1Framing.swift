@@ -51,7 +51,9 @@ extension HTTP1Head {
         switch request.content {
         case .none(let isTold):
             // Servers may expect it of methods that mostly have content (RFC 9110 §8.6).
-            if isTold || [.post, .put, .patch].contains(request.method) { headers.add(name: "Content-Length", value: "0") }
+            if isTold || [.post, .put, .patch].contains(request.method) {
+                headers.add(name: "Content-Length", value: "0")
+            }
         case .length(let length):
             headers.add(name: "Content-Length", value: String(length))
         case .open:

@@ -45,6 +45,8 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
     /// The next buffer that is written is a head with bytes that are no UTF-8.
     private var narrowsNextWrite = false
     private var context: ChannelHandlerContext?
+    /// Called when a head has begun whose end has not come with it.
+    var headHasBegun: (() -> Void)?
 
     /// - Parameter maxLength: bytes of a head that are let through, and of a trailer section.
     init(maxLength: Int) {
@@ -111,7 +113,9 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func passHead(_ bytes: inout ByteBuffer, _ context: ChannelHandlerContext) {
+        let isBeginning = scan.length == 0
         let end = scan.end(in: bytes.readableBytesView)
+        if isBeginning, end == nil { headHasBegun?() }
         guard scan.length <= maxLength else {
             state = .discarding
             return context.fireErrorCaught(HTTPParserError.headerOverflow)

@@ -74,7 +74,7 @@ extension GatewayServer {
             return .noServer
         }
         _ = server.record.setDrained(true)
-        let targets = await sessions { $0.server === server }
+        let targets = await sessions { $0.server.live === server }
         await shed(targets, payload("server draining"), perSecond: perSecond) { server.record.isDrained }
         return .begun(sockets: targets.count)
     }
@@ -127,7 +127,9 @@ extension GatewayServer {
             return server.configured.state == .active && !state.isDrained && state.healthy
         }
         var byServer: [ObjectIdentifier: [Shedding.Target]] = [:]
-        for server in taking { byServer[ObjectIdentifier(server.live)] = await sessions { $0.server === server.live } }
+        for server in taking {
+            byServer[ObjectIdentifier(server.live)] = await sessions { $0.server.live === server.live }
+        }
         let total = byServer.values.reduce(0) { $0 + $1.count }
         // Servers of later groups have no share as long as the first one takes connections.
         let group = taking.map(\.configured.priority).min()
@@ -195,7 +197,7 @@ private struct SessionFilter: Sendable {
     }
 
     func matches(_ info: SessionInfo) -> Bool {
-        (route == nil || info.route.name == route) && (server == nil || info.server.address.description == server)
+        (route == nil || info.route.name == route) && (server == nil || info.server.name == server)
             && (client == nil || info.client == client)
     }
 }

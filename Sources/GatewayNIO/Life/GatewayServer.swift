@@ -95,7 +95,7 @@ public final class GatewayServer: Sendable {
     }
 
     /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over
-    /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over.
+    /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over, and no command runs any more.
     ///
     /// - Parameter refusesHandshakes: whether those whose handshake is under way get 503. With a successor there is no
     ///   need: they get their WebSocket, and its Close.
@@ -111,6 +111,7 @@ public final class GatewayServer: Sendable {
                 group.addTask { await LoopDrain.run(on: loop, settings: settings, deadline: deadline) }
             }
         }
+        await process.commands.endAll()
     }
 
     // MARK: Another generation
@@ -187,7 +188,8 @@ public final class GatewayServer: Sendable {
             var known: [[ObjectIdentifier]: ChangeAction] = [:]
             // Those that are ending have had their lot.
             return context.sessions.filter { !$0.value.isEnding }.map { id, driver in
-                let kind = [ObjectIdentifier(driver.info.route), ObjectIdentifier(driver.info.server)]
+                var kind = [ObjectIdentifier(driver.info.route)]
+                if let server = driver.info.server.live { kind.append(ObjectIdentifier(server)) }
                 let fate = known[kind] ?? driver.info.fate(in: difference)
                 known[kind] = fate
                 return (Shedding.Target(loop: loop, id: id), fate)

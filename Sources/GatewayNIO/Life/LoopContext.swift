@@ -75,7 +75,7 @@ final class LoopContext {
         let id = makeID()
         let driver = make(id)
         sessions[id] = driver
-        let drains = driver.info.server.record.isDrained
+        let drains = driver.info.server.isDrained
         if origin !== generation || drains {
             eventLoop.assumeIsolated().execute { self.catchUp(driver, from: origin, drains: drains) }
         }
@@ -105,9 +105,19 @@ final class LoopContext {
         checkEmpty()
     }
 
+    /// Streams of clients' HTTP/2 connections that carry a plain request, or have not sent all of its answer.
+    private var plainStreams = 0
+
+    func plainStreamBegan() { plainStreams += 1 }
+
+    func plainStreamEnded() {
+        plainStreams -= 1
+        checkEmpty()
+    }
+
     /// Tells a drain that waits for it when no session and no request is left.
     func checkEmpty() {
-        if sessions.isEmpty, forwardings.isEmpty { whenEmpty?() }
+        if sessions.isEmpty, forwardings.isEmpty, plainStreams == 0 { whenEmpty?() }
     }
 
     // MARK: HTTP/1.1

@@ -69,7 +69,9 @@ final class HTTP1Pool {
     private func scheduleSweep() {
         guard sweep == nil, let earliest = idle.map(\.expiresAt).min() else { return }
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        sweep = loop.eventLoop.scheduleTask(deadline: max(earliest, .now() + .milliseconds(100))) { this.value.closeExpired() }
+        sweep = loop.eventLoop.scheduleTask(deadline: max(earliest, .now() + .milliseconds(100))) {
+            this.value.closeExpired()
+        }
     }
 
     private func closeExpired() {

@@ -27,6 +27,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private let encoder: HTTPRequestEncoder
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private var lastError: (any Error)?
+    /// The server has ended its side in order.
+    private var sawEnd = false
 
     // MARK: The request under way
 
@@ -196,6 +198,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
             guard answer.status.code != 101 else {
                 return answeredBadly("status is 101, and no change of protocols was asked for")
             }
+            request.hasAnswerBegun = true
             request.delegate?.leg(request, informed: answer)
             return
         }
@@ -218,7 +221,11 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        guard let request else { return }
+        guard let request else {
+            // Nobody asked for what came.
+            if case .idle = state, !gate.isQuiet { close() }
+            return
+        }
         if response?.hasEnded == true {
             finishResponse(request)
         } else {
@@ -240,8 +247,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         } else {
             close()
         }
-        // Without TLS's close_notify anybody could have ended what ends with the connection.
-        let isWhole = progress.framing != .untilEnd || !(lastError is NIOSSLError)
+        // What ends with the connection is whole only if the server ended that in order, over TLS too.
+        let isWhole = progress.framing != .untilEnd || sawEnd && lastError == nil
         delegate?.legEndedResponse(request, isWhole: isWhole, trailers: progress.trailers)
     }
 
@@ -288,7 +295,10 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if isTLS, case TLSUserEvent.handshakeCompleted = event { connected(context) }
-        if case ChannelEvent.inputClosed = event { ended(nil) }
+        if case ChannelEvent.inputClosed = event {
+            sawEnd = true
+            ended(nil)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -328,6 +338,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
                 error.map { "the connection broke (\(ConnectFailure.text(for: $0)))" }
                 ?? "the server ended the connection"
             let place = gate.beginning.isEmpty ? "before its answer" : "inside its answer; \(whatCame)"
+            if !gate.isQuiet { request.hasAnswerBegun = true }
             end(request)?.legBrokeOff(request, reason: "\(how) \(place)")
         case .busy where response?.hasEnded == true:
             finishResponse(request)

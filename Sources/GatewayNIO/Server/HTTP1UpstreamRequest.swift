@@ -7,6 +7,8 @@ final class HTTP1UpstreamRequest: RequestLeg {
     let version = LegVersion.http1
     let request: PlainRequest
     private(set) var isReused = false
+    private(set) var hasSentContent = false
+    var hasAnswerBegun = false
     /// Kept until the end: it has nobody else when its client is gone.
     private(set) var delegate: (any UpstreamLegDelegate)?
     private weak var connection: HTTP1UpstreamConnection?
@@ -28,7 +30,12 @@ final class HTTP1UpstreamRequest: RequestLeg {
     }
 
     var isWritable: Bool { connection?.isWritable ?? false }
-    func send(_ bytes: ByteBuffer) { connection?.send(bytes) }
+
+    func send(_ bytes: ByteBuffer) {
+        hasSentContent = true
+        connection?.send(bytes)
+    }
+
     func endContent(trailers: HTTPFields?) { connection?.endContent(trailers: trailers) }
     func flush() { connection?.flush() }
     func setMayRead(_ mayRead: Bool) { connection?.setMayRead(mayRead) }

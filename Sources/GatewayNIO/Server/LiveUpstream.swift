@@ -9,6 +9,8 @@ import Synchronization
 public final class LiveUpstream: Sendable {
     public let name: String
     private let servers = LiveRegistry<Address, LiveServer>()
+    /// Where those wait who find its servers full.
+    let lines = ServerSelector.Lines()
     private let logger: Logger
     /// How often there was no local port for a connection to one of its servers, counted for each address to connect from.
     public let portsExhausted = SharedGauge()
@@ -43,22 +45,29 @@ public final class LiveServer: Sendable {
     /// Streams on those that are HTTP/2.
     public let streams = SharedGauge()
     let addresses: ServerAddresses
-    /// Until when it is taken for one without WebSockets over HTTP/2, where `protocol` is `auto`.
-    private let http1Until = Mutex(NIODeadline.distantPast)
+    /// Until when it is taken for one without HTTP/2, and without WebSockets over it, where `protocol` is `auto`.
+    private let http1Until = Mutex((all: NIODeadline.distantPast, webSockets: NIODeadline.distantPast))
 
     init(_ address: Address, of upstream: LiveUpstream, logger: Logger) {
         self.address = address
         self.upstream = upstream
-        record = ServerRecord(address: address)
+        record = ServerRecord(address: address, lines: upstream.lines)
         addresses = ServerAddresses(address, upstream: upstream.name, logger: logger)
     }
 
-    /// How long a server that had no WebSockets over HTTP/2 is not asked again.
+    /// How long a server that had no HTTP/2, or no WebSockets over it, is not asked again.
     static let http1Memory = TimeAmount.minutes(10)
 
-    /// Whether the server may have WebSockets over HTTP/2, as far as it is known.
-    func mayHaveHTTP2(now: NIODeadline) -> Bool { http1Until.withLock { $0 <= now } }
+    /// Whether the server may have HTTP/2, and WebSockets over it (RFC 8441) where one is asked for, as far as it is known.
+    func mayHaveHTTP2(forWebSocket: Bool, now: NIODeadline) -> Bool {
+        http1Until.withLock { $0.all <= now && (!forWebSocket || $0.webSockets <= now) }
+    }
 
-    /// It turned out to have none.
-    func lacksHTTP2(now: NIODeadline) { http1Until.withLock { $0 = now + Self.http1Memory } }
+    /// It turned out to have no HTTP/2.
+    func lacksHTTP2(now: NIODeadline) { http1Until.withLock { $0.all = now + Self.http1Memory } }
+
+    /// It turned out to have no WebSockets over HTTP/2; other requests may go on.
+    func lacksWebSocketsOverHTTP2(now: NIODeadline) {
+        http1Until.withLock { $0.webSockets = now + Self.http1Memory }
+    }
 }

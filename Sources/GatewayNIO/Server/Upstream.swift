@@ -40,12 +40,12 @@ final class Upstream: Sendable {
     /// nil: the configuration does not name it.
     func server(_ address: Address) -> LiveServer? { servers[address] }
 
-    /// Whether a server is to be spoken to over HTTP/2 now.
-    func usesHTTP2(_ server: LiveServer, now: NIODeadline) -> Bool {
+    /// Whether a server is to be asked over HTTP/2 now.
+    func usesHTTP2(_ server: LiveServer, forWebSocket: Bool, now: NIODeadline) -> Bool {
         switch configuration.protocol {
         case .http1: false
         case .http2: true
-        case .auto: server.mayHaveHTTP2(now: now)
+        case .auto: server.mayHaveHTTP2(forWebSocket: forWebSocket, now: now)
         }
     }
 }

@@ -14,8 +14,7 @@ import WebSocketCore
 /// A server that has agreed to speak WebSocket.
 struct UpgradedServer {
     let leg: any WebSocketLeg
-    let permit: ServerPermit
-    let server: LiveServer
+    let server: SessionServer
     let fields: HTTPFields
     let subprotocol: String?
     let extensions: [ExtensionOffer]
@@ -40,7 +39,7 @@ protocol UpstreamAttemptDelegate: AnyObject {
 
 /// The way to a server for one client: choose, connect, ask; on failure the next one, as `retries` allows. Nothing has
 /// been sent to the client before it ends.
-final class UpstreamAttempt: UpstreamLegDelegate {
+final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     enum Ask {
         case webSocket(UpstreamRequest)
         case plain(PlainRequest)
@@ -121,7 +120,7 @@ final class UpstreamAttempt: UpstreamLegDelegate {
     }
 
     private func ask(_ server: LiveServer) {
-        if upstream.usesHTTP2(server, now: .now()) {
+        if upstream.usesHTTP2(server, forWebSocket: !isPlain, now: .now()) {
             askOverHTTP2(server)
         } else {
             askOverHTTP1(server)
@@ -145,9 +144,14 @@ final class UpstreamAttempt: UpstreamLegDelegate {
     }
 
     private func askOverHTTP2(_ server: LiveServer) {
-        guard case .webSocket(let request) = ask else { return }
         let pool = loop.pool(of: upstream, server: server)
-        let stream = HTTP2UpstreamStream(request: self.request(request, to: server), pool: pool, delegate: self)
+        let stream: HTTP2UpstreamStream =
+            switch ask {
+            case .webSocket(let request):
+                HTTP2UpstreamWebSocket(request: self.request(request, to: server), pool: pool, delegate: self)
+            case .plain(let request):
+                HTTP2UpstreamRequest(request: self.request(request, to: server), pool: pool, delegate: self)
+            }
         current?.leg = stream
         if !pool.place(stream) { serverIsFull(stream) }
     }
@@ -259,7 +263,7 @@ final class UpstreamAttempt: UpstreamLegDelegate {
             self.current = nil
             delegate?.upgraded(
                 UpgradedServer(
-                    leg: webSocket, permit: current.permit, server: server, fields: response.headerFields,
+                    leg: webSocket, server: .upstream(server, current.permit), fields: response.headerFields,
                     subprotocol: agreement.subprotocol, extensions: agreement.extensions))
         } catch {
             self.leg(leg, answeredBadly: error.message)
@@ -300,8 +304,6 @@ final class UpstreamAttempt: UpstreamLegDelegate {
 
     func legIsWritable(_ leg: any UpstreamLeg) {
         guard !isOver, let leg = leg as? any RequestLeg else { return }
-        // What has been given can't be given to another.
-        triesLeft = 0
         delegate?.mayGiveContent(to: leg)
     }
 
@@ -316,12 +318,13 @@ final class UpstreamAttempt: UpstreamLegDelegate {
         guard case .plain(let request) = ask else {
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
-        guard request.mayBeRepeated else {
+        let leg = leg as? any RequestLeg
+        guard request.mayBeRepeated, leg?.hasAnswerBegun == false else {
             // It may have been carried out (RFC 9110 §9.2.2).
             triesLeft = 0
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
-        guard (leg as? any RequestLeg)?.isReused == true else {
+        guard leg?.isReused == true else {
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
         // The server ended an idle connection, which is no failure, while the request was on its way.
@@ -337,7 +340,13 @@ final class UpstreamAttempt: UpstreamLegDelegate {
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",
             ])
+        if hasSentContent(leg) { triesLeft = 0 }
         tryAgain(current.server, refusal)
+    }
+
+    /// Whether some of the content is gone, and could not be given to another server.
+    private func hasSentContent(_ leg: any UpstreamLeg) -> Bool {
+        (leg as? any RequestLeg)?.hasSentContent == true
     }
 
     /// The server is not to blame: it is asked again where there is no other.
@@ -351,9 +360,12 @@ final class UpstreamAttempt: UpstreamLegDelegate {
 
     func legLacksHTTP2(_ leg: any UpstreamLeg, reason: String) {
         guard !isOver, let current else { return }
-        guard upstream.configuration.protocol == .auto else { return self.leg(leg, answeredBadly: reason) }
+        guard upstream.configuration.protocol == .auto, !hasSentContent(leg) else {
+            return self.leg(leg, answeredBadly: reason)
+        }
         logger.info(
-            "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
+            isPlain
+                ? "server has no HTTP/2; HTTP/1.1 is used" : "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",

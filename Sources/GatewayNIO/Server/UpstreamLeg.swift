@@ -70,6 +70,10 @@ protocol WebSocketLeg: UpstreamLeg {
 protocol RequestLeg: UpstreamLeg {
     /// The connection carried other requests before: one that breaks at once may have been broken already.
     var isReused: Bool { get }
+    /// Whether anything of an answer has come.
+    var hasAnswerBegun: Bool { get }
+    /// Whether some of the content has been given: it can't be given again.
+    var hasSentContent: Bool { get }
     /// Whether content may be given now: false before the head has gone. Its delegate is told when it becomes true.
     var isWritable: Bool { get }
     func send(_ bytes: ByteBuffer)

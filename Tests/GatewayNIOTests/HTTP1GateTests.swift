@@ -127,4 +127,97 @@ struct HTTP1GateTests {
         #expect(try channel.readOutbound(as: ByteBuffer.self) == ByteBuffer(string: "caf\u{E9}"))
         _ = try channel.finish(acceptAlreadyClosed: true)
     }
+
+    // MARK: One message after the other
+
+    /// Reads messages as a connection does: says how each is framed, and asks for the next when told to.
+    private final class Reader: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        let gate: HTTP1Gate
+        let framing: (HTTPRequestHead) -> HTTP1Framing
+        let asksAtOnce: Bool
+        var seen: [String] = []
+        var problem: (any Error)?
+
+        init(_ gate: HTTP1Gate, asksAtOnce: Bool, framing: @escaping (HTTPRequestHead) -> HTTP1Framing) {
+            self.gate = gate
+            self.asksAtOnce = asksAtOnce
+            self.framing = framing
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                seen.append(head.uri)
+                gate.expect(framing(head))
+            case .body(let bytes):
+                seen.append(String(buffer: bytes))
+            case .end:
+                seen.append("end")
+                gate.messageEnded()
+                if asksAtOnce { gate.next() }
+            }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { problem = error }
+    }
+
+    private static func framing(of head: HTTPRequestHead) -> HTTP1Framing {
+        if head.headers.contains(name: "transfer-encoding") { return .chunked }
+        return head.headers.first(name: "content-length").flatMap(Int.init).map { .length($0) } ?? .none
+    }
+
+    private func reader(
+        asksAtOnce: Bool, framing: @escaping (HTTPRequestHead) -> HTTP1Framing = Self.framing
+    ) -> (EmbeddedChannel, HTTP1Gate, Reader) {
+        let gate = HTTP1Gate(maxLength: 1000)
+        let reader = Reader(gate, asksAtOnce: asksAtOnce, framing: framing)
+        let channel = EmbeddedChannel(handlers: [gate, ByteToMessageHandler(HTTPRequestDecoder()), reader])
+        return (channel, gate, reader)
+    }
+
+    private static let messages = [
+        "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: 1\r\n\r\n",
+        "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]
+
+    @Test("each message waits until the one before it is answered", arguments: [1, 7, 10_000])
+    func oneAtATime(size: Int) throws {
+        let (channel, gate, reader) = reader(asksAtOnce: false)
+        try feed(Self.messages.joined(), by: size, to: channel)
+        for number in 1...4 {
+            #expect(reader.seen.first == "/\(number)")
+            #expect(reader.seen.last == "end")
+            #expect(reader.seen.filter { $0.hasPrefix("/") }.count == 1)
+            #expect(gate.isQuiet == (number == 4))
+            reader.seen = []
+            gate.next()
+        }
+        #expect(reader.seen == [])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("thousands of messages in one read pass in order, however soon they are answered")
+    func many() throws {
+        let (channel, _, reader) = reader(asksAtOnce: true)
+        try feed(String(repeating: Self.messages.joined(), count: 5000), by: 1_000_000, to: channel)
+        #expect(reader.seen.filter { $0 == "end" }.count == 20_000)
+        #expect(reader.seen.prefix(8) == ["/1", "end", "/2", "hello", "end", "/3", "hi", "end"])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test(
+        "a message that the parser and the gate end at different places goes no further",
+        arguments: [HTTP1Framing.none, .length(4), .length(6), .chunked])
+    func disagreement(framing: HTTP1Framing) throws {
+        let (channel, gate, reader) = reader(asksAtOnce: true) { _ in framing }
+        try? feed(Self.messages[1] + Self.messages[0], by: 10_000, to: channel)
+        #expect(reader.problem is HTTP1Gate.BadContent)
+        #expect(!reader.seen.contains("/1"))
+        #expect(!gate.isQuiet)
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
 }
