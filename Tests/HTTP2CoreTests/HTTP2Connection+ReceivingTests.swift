@@ -198,7 +198,8 @@ struct HTTP2ConnectionReceivingTests {
             told: [.response(1, 404), .endedWith(1, trailers: ["x: y", "x: z", "a: "])]),
         Exchange(
             "what was announced to HEAD, which brings none", to: .client, after: askedForHead,
-            [.headers(1, .ok + [("content-length", "9")]), .data(1, "", end: true)], told: [.response(1, 200), .ended(1)]),
+            [.headers(1, .ok + [("content-length", "9")]), .data(1, "", end: true)],
+            told: [.response(1, 200), .ended(1)]),
         Exchange(
             "content-length that means nothing: 2xx to CONNECT", to: .client, after: opened,
             [.headers(1, .ok + [("content-length", "0")]), .data(1, "abc", end: true)],
