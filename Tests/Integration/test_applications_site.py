@@ -301,7 +301,8 @@ def test_a_body_is_not_wanted(deployed, way, tmp_path):
                 "--upload-file", str(file), "--write-out", "\n%{size_upload}", deployed.url("/refused"))
     statuses = re.findall(rb"^< HTTP/[0-9.]+ (\d+)", done.stderr, re.M)
     assert statuses == [b"413"], done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == b"0"
+    if way != HTTP2:  # where curl may send a window's worth unasked
+        assert done.stdout.splitlines()[-1] == b"0"
     assert [one.state()["bodies"] for one in deployed.servers] == before
 
 

@@ -7,6 +7,8 @@ import random
 import socket
 import sys
 
+import hypercorn.asyncio
+import hypercorn.config
 from aiohttp import web
 
 BLOCK = random.Random(7).randbytes(1 << 16)
@@ -67,3 +69,13 @@ def run(application):
     web.run_app(
         application, sock=socket.socket(fileno=int(sys.argv[1])), handler_cancellation=True, shutdown_timeout=0.1,
         access_log=None, print=None)
+
+
+async def serve_asgi(application):
+    """Serves an ASGI application with Hypercorn, over HTTP/1.1 and HTTP/2, until SIGTERM."""
+    settings = hypercorn.config.Config()
+    settings.bind = [f"fd://{sys.argv[1]}"]
+    settings.graceful_timeout = 0
+    settings.include_server_header = False
+    settings.accesslog = settings.errorlog = None
+    await hypercorn.asyncio.serve(application, settings)
