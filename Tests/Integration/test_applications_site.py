@@ -294,14 +294,22 @@ def test_a_body_is_asked_for(deployed, way, tmp_path):
 
 
 def test_a_body_is_not_wanted(deployed, way, tmp_path):
-    file = tmp_path / "body"
-    file.write_bytes(BLOCK * 40)
     before = [one.state()["bodies"] for one in deployed.servers]
-    done = curl(way, deployed, "--header", "Expect: 100-continue", "--expect100-timeout", "30",
-                "--upload-file", str(file), "--write-out", "\n%{size_upload}", deployed.url("/refused"))
-    statuses = re.findall(rb"^< HTTP/[0-9.]+ (\d+)", done.stderr, re.M)
-    assert statuses == [b"413"], done.stderr[-2000:]
-    if way != HTTP2:  # where curl may send a window's worth unasked
+    if way == HTTP2:
+        client = HTTP2Client.connect(deployed.gateway, "tls", deployed.trusting)
+        try:
+            stream = client.start([
+                *client.pseudo("PUT", "/refused"), ("content-length", "2000000"), ("expect", "100-continue")])
+            assert client.whole(stream).status == 413
+        finally:
+            client.close()
+    else:
+        file = tmp_path / "body"
+        file.write_bytes(BLOCK * 40)
+        done = curl(way, deployed, "--header", "Expect: 100-continue", "--expect100-timeout", "30",
+                    "--upload-file", str(file), "--write-out", "\n%{size_upload}", deployed.url("/refused"))
+        statuses = re.findall(rb"^< HTTP/[0-9.]+ (\d+)", done.stderr, re.M)
+        assert statuses == [b"413"], done.stderr[-2000:]
         assert done.stdout.splitlines()[-1] == b"0"
     assert [one.state()["bodies"] for one in deployed.servers] == before
 
