@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import http2_peer  # noqa: E402
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
+from deployment import ApplicationServer, Staging  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
 from http2_client import HTTP2Client  # noqa: E402
 from http2_server import HTTP2Server  # noqa: E402
@@ -148,6 +149,35 @@ def product():
     for one in started:
         print(one.output())
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def application():
+    """`application("site", "one", …)` starts a server of `applications/`; see `ApplicationServer`."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(ApplicationServer(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory, site, trusting, authority):
+    """`staging(servers, …)` is a `Staging` of these servers. Its gateway must drain and exit with 0 at the end."""
+    made = []
+
+    def make(servers, **options):
+        folder = tmp_path_factory.mktemp("staging")
+        made.append(Staging(servers, folder, site, trusting, authority.file, **options))
+        return made[-1]
+
+    yield make
+    problems = [problem for one in made if (problem := one.stop())]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

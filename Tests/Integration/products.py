@@ -12,10 +12,10 @@ FOLDER = Path(__file__).resolve().parent
 
 
 class Product:
-    """A process that listens on `address`. `command(descriptor)`: its words."""
+    """A process that listens on `address`. `command(descriptor)`: its words; `port`: 0 is any free one."""
 
-    def __init__(self, command):
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def __init__(self, command, port=0):
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=128)
         self.address = "%s:%d" % self._listening.getsockname()
         self._output = tempfile.TemporaryFile("w+")
         descriptor = self._listening.fileno()
