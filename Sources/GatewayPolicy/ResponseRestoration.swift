@@ -88,6 +88,8 @@ public enum ResponseRestoration {
     private static func cookiePath(_ path: Substring, _ prefixes: PathRewriter.Prefixes) -> String? {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }
         if let rest = path.remainder(belowPathPrefix: prefixes.server) {
+            // Without its `/`, so that the cookie goes with the prefix itself as well (RFC 6265 §5.1.4).
+            if rest == "/", prefixes.server.isEmpty { return PathRewriter.joined(prefixes.client, "") }
             return PathRewriter.joined(prefixes.client, rest)
         }
         let folder = PathRewriter.trimmed(path)

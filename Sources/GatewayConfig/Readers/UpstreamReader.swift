@@ -18,7 +18,10 @@ struct UpstreamReader {
         upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
         upstream.tls = section.node("tls").flatMap(self.tls)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
-        if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
+        if let value = section.duration("response_timeout", positive: true) {
+            upstream.responseTimeout = value
+            upstream.plainResponseTimeout = value
+        }
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
         if let node = section.node("http1") { upstream.http1 = http1(node) }

@@ -23,6 +23,9 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var connectTimeout: Duration
     /// Upgrade sent to response head received.
     public var responseTimeout: Duration
+    /// The same for plain requests, from the end of their content. Longer by default: a long-poll is answered only when
+    /// there is news.
+    public var plainResponseTimeout: Duration
     /// Other servers tried after the first, before anything was sent to the client.
     public var retries: Int
     /// How often the addresses of named servers are looked up again.
@@ -41,7 +44,8 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
         slowStart: Duration = .zero, sticky: StickyConfiguration? = nil, servers: [ServerConfiguration],
         tls: UpstreamTLS? = nil,
-        connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
+        connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10),
+        plainResponseTimeout: Duration = .seconds(120), retries: Int = 2,
         dnsRefresh: Duration = .seconds(30), http1: UpstreamHTTP1 = .init(), http2: UpstreamHTTP2 = .init(),
         host: SentHost = .client, proxyProtocol: SentProxyProtocol = .off, source: [String] = [],
         healthCheck: HealthCheck? = nil
@@ -55,6 +59,7 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.tls = tls
         self.connectTimeout = connectTimeout
         self.responseTimeout = responseTimeout
+        self.plainResponseTimeout = plainResponseTimeout
         self.retries = retries
         self.dnsRefresh = dnsRefresh
         self.http1 = http1

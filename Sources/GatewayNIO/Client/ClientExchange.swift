@@ -385,9 +385,11 @@ extension ClientExchange: UpstreamAttemptDelegate {
                     maskKeys: loop.maskKeys, now: .now()), loop: loop)
         }
         var fields = Self.responseFields(decision, server, extensions)
-        fields.append(
-            contentsOf: HeaderFilter.response(
-                server.fields, edits: decision.route.responseHeaders, isHandshake: true))
+        var serverFields = HeaderFilter.response(
+            server.fields, edits: decision.route.responseHeaders, isHandshake: true)
+        ResponseRestoration.apply(
+            to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
+        fields.append(contentsOf: serverFields)
         if let live = server.server.live,
             let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
         {

@@ -13,7 +13,7 @@ final class PostponedTimer {
     }
 
     func set(_ time: TimeAmount) {
-        let deadline = NIODeadline.now() + time
+        let deadline = eventLoop.now + time
         self.deadline = deadline
         if let scheduled, scheduled.time <= deadline { return }
         schedule(deadline)
@@ -38,7 +38,7 @@ final class PostponedTimer {
     private func look() {
         scheduled = nil
         guard let deadline else { return }
-        if deadline > .now() {
+        if deadline > eventLoop.now {
             schedule(deadline)
         } else {
             self.deadline = nil

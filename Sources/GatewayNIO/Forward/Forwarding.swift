@@ -164,7 +164,7 @@ final class Forwarding {
     }
 
     private func waitForResponse() {
-        responseDeadline = .now() + TimeAmount(decision.upstream.configuration.responseTimeout)
+        responseDeadline = .now() + TimeAmount(decision.upstream.configuration.plainResponseTimeout)
     }
 
     /// The client can take more of the response, or no more for now.

@@ -71,6 +71,7 @@ final class LoopContext {
     /// Names have come to stand for other servers: connections to those that left end with their last stream.
     func serversChanged() {
         for (key, pool) in pools { pool.isWanted = isWanted(key) }
+        for (key, pool) in http1Pools { pool.isWanted = isWanted(key) }
     }
 
     /// Keeps a session until it has ended.
