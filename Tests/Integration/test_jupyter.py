@@ -9,7 +9,6 @@ import socket
 import struct
 import uuid
 
-import httpx
 import pytest
 import websockets.exceptions
 import websockets.sync.client
@@ -26,15 +25,14 @@ DEADLINE = 20
 class Visitor:
     """One user with a browser's habits: cookies are kept, Origin and the token against forgery are sent."""
 
-    def __init__(self, port, tls, http2):
+    def __init__(self, http_client, port, tls, version="http/1.1"):
         self.tls = tls
         self.port = port
         self.host = f"{NAME}:{port}"
         self.origin = f"{'https' if tls else 'http'}://{self.host}"
         # The name leads nowhere: the address is connected to, and the name asked for, in TLS too.
-        self.client = httpx.Client(
-            base_url=f"{'https' if tls else 'http'}://127.0.0.1:{port}", http1=not http2, http2=http2,
-            verify=tls or True, headers={"Host": self.host}, timeout=DEADLINE, trust_env=False)
+        self.client = http_client(
+            f"{'https' if tls else 'http'}://127.0.0.1:{port}", version, headers={"Host": self.host}, timeout=DEADLINE)
 
     def request(self, method, path, *, status=200, forged=False, **options):
         headers = {"Origin": self.origin, **options.pop("headers", {})}
@@ -139,20 +137,18 @@ def running(gateway, servers, authority):
 
 
 @pytest.fixture
-def visit(request, servers, trusting, gateway):
+def visit(request, servers, trusting, http_client):
     """`visit(way)` is a visitor that has logged in."""
-    with contextlib.ExitStack() as stack:
-        def come(way, log_in=True):
-            if way == "direct":
-                visitor = Visitor(servers[0].ports[0], None, False)
-            else:
-                visitor = Visitor(request.getfixturevalue("running").port("tls"), trusting, way == "h2")
-            stack.enter_context(visitor.client)
-            if log_in:
-                visitor.log_in()
-            return visitor
+    def come(way, log_in=True):
+        if way == "direct":
+            visitor = Visitor(http_client, servers[0].ports[0], None)
+        else:
+            visitor = Visitor(http_client, request.getfixturevalue("running").port("tls"), trusting, way)
+        if log_in:
+            visitor.log_in()
+        return visitor
 
-        yield come
+    return come
 
 
 @pytest.fixture
@@ -284,9 +280,6 @@ def test_each_visitor_stays_on_one_server(visit):
             assert visitor.request("GET", f"/files/of-{number}.txt").text == str(number)
 
 
-def test_another_host_is_not_served(running, trusting):
-    with httpx.Client(verify=trusting, trust_env=False) as client:
-        response = client.get(
-            f"https://127.0.0.1:{running.port('tls')}/login", headers={"Host": "other.example.com"},
-            extensions={"sni_hostname": NAME})
-    assert response.status_code == 404
+def test_another_host_is_not_served(running, http_client):
+    client = http_client(f"https://127.0.0.1:{running.port('tls')}", headers={"Host": "other.example.com"})
+    assert client.get("/login", extensions={"sni_hostname": NAME}).status_code == 404

@@ -2,7 +2,6 @@
 
 import base64
 
-import httpx
 import pytest
 
 from conversation import check_gone
@@ -83,23 +82,15 @@ def open_stomp(request, broker, connect, trusting):
 
 
 @pytest.fixture
-def management(request, broker, trusting, gateway):
+def management(request, broker, http_client):
     """`management(way)` is a client of the HTTP interface."""
-    clients = []
-
     def begin(way):
         if way == "direct":
-            base, options = f"http://{broker.addresses[1]}", {}
-        else:
-            base = request.getfixturevalue("running").url("/rabbit", "tls", "https", "localhost")
-            options = {"verify": trusting, "http1": way != "h2", "http2": way == "h2"}
-        clients.append(httpx.Client(
-            base_url=base, auth=("guest", "guest"), timeout=DEADLINE, trust_env=False, **options))
-        return clients[-1]
+            return http_client(f"http://{broker.addresses[1]}", auth=("guest", "guest"))
+        running = request.getfixturevalue("running")
+        return http_client(running.url("/rabbit", "tls", "https", "localhost"), way, auth=("guest", "guest"))
 
-    yield begin
-    for client in clients:
-        client.close()
+    return begin
 
 
 @pytest.mark.parametrize("way", ["direct", "http/1.1"])

@@ -1,6 +1,5 @@
 """websocketd, which makes servers of scripts: behind the gateway, as its own documentation shows it."""
 
-import httpx
 import pytest
 
 from conversation import check_gone, over
@@ -19,7 +18,7 @@ while read name; do
 done
 """
 TELL = """#!/bin/sh
-echo "$REQUEST_URI $QUERY_STRING $HTTP_HOST $HTTP_X_FORWARDED_PROTO $HTTP_ORIGIN"
+echo "$REQUEST_URI $QUERY_STRING $SERVER_NAME:$SERVER_PORT $HTTP_X_FORWARDED_PROTO $HTTP_ORIGIN"
 """
 
 
@@ -60,7 +59,8 @@ def open_script(gateway, servers, site, connect, trusting):
 def test_a_script_that_counts_and_ends(open_script, way):
     client = open_script(way, "/count.sh")
     assert [client.recv(timeout=10) for _ in range(10)] == [str(number) for number in range(1, 11)]
-    check_gone(client, 1000)
+    # It ends the connection, and says no Close before.
+    check_gone(client, 1006)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -87,14 +87,14 @@ def test_what_a_script_is_told(open_script, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_its_pages(open_script, servers, trusting, way):
+def test_its_pages(open_script, servers, http_client, way):
     open_script(way, "/count.sh").close()
     url = f"http://{servers[0].address}"
     if way == "sluice":
         url = open_script.gateway.url("/scripts", "tls", "https", "localhost")
-    with httpx.Client(verify=trusting, trust_env=False) as client:
-        page = client.get(f"{url}/")
-        assert (page.status_code, "<title>Scripts</title>" in page.text) == (200, True)
-        again = client.get(f"{url}/", headers={"If-Modified-Since": page.headers["last-modified"]})
-        assert again.status_code == 304
-        assert client.get(f"{url}/nothing.sh").status_code == 404
+    client = http_client(url)
+    page = client.get("/")
+    assert (page.status_code, "<title>Scripts</title>" in page.text) == (200, True)
+    again = client.get("/", headers={"If-Modified-Since": page.headers["last-modified"]})
+    assert again.status_code == 304
+    assert client.get("/nothing.sh").status_code == 404

@@ -2,8 +2,8 @@
 
 import contextlib
 import struct
+from pathlib import Path
 
-import httpx
 import pytest
 
 import browser as chromium
@@ -103,19 +103,18 @@ def test_a_desktop(entrance, connect, trusting, way, subprotocols):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_files_of_the_page(entrance, trusting, way):
-    url, running = entrance(way)
-    with httpx.Client(base_url=url, verify=trusting, http1=way != "h2", http2=way == "h2", trust_env=False) as client:
-        for path in ("/vnc.html", "/core/rfb.js", "/app/images/icons/novnc-192x192.png"):
-            with open(PAGES + path, "rb") as file:
-                content = file.read()
-            for _ in range(2):
-                answer = client.get(path)
-                assert (answer.status_code, answer.content) == (200, content)
-            head = client.head(path)
-            assert (head.headers["content-length"], head.content) == (str(len(content)), b"")
-        assert client.get("/core").headers["location"].endswith("/core/")
-        assert client.get("/nothing").status_code == 404
+def test_the_files_of_the_page(entrance, http_client, way):
+    url, _ = entrance(way)
+    client = http_client(url, "http/1.1" if way == "direct" else way)
+    for path in ("/vnc.html", "/core/rfb.js", "/app/images/icons/novnc-192x192.png"):
+        content = Path(PAGES + path).read_bytes()
+        for _ in range(2):
+            answer = client.get(path)
+            assert (answer.status_code, answer.content) == (200, content)
+        head = client.head(path)
+        assert (head.headers["content-length"], head.content) == (str(len(content)), b"")
+    assert client.get("/core").headers["location"].endswith("/core/")
+    assert client.get("/nothing").status_code == 404
 
 
 @pytest.fixture(scope="module")
