@@ -148,6 +148,11 @@ def jupyter(directory, token):
             "IPYTHONDIR": str(directory / "ipython")})
 
 
+def pages(name):
+    """`page_application.py`, which calls itself `name`."""
+    return Program(lambda port: [sys.executable, "page_application.py", port, name])
+
+
 def epmd():
     """Erlang's table of names, which RabbitMQ wants to stand in."""
     program = _installed("epmd")
