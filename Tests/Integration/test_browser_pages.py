@@ -93,8 +93,9 @@ def tab(request, browser, servers):
     if browser.way == "direct":
         browser.site = f"http://localhost:{servers[0].ports[0]}"
     else:
-        port = request.getfixturevalue("running").port(browser.way)
-        browser.site = f"https://localhost:{port}"
+        gateway = request.getfixturevalue("running")
+        request.node.gateways = [gateway]  # whose log is shown when the test fails
+        browser.site = f"https://localhost:{gateway.port(browser.way)}"
     browser.open(f"{browser.site}/")
     assert browser.evaluate(SCRIPT) == "ready"
     hop = browser.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
