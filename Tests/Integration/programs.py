@@ -30,7 +30,9 @@ class Program:
         self.address = self.addresses[0]
         self.process = None
         self._command = [str(word) for word in command(*self.ports)]
-        self._environment = {**os.environ, **(environment or {})}
+        # Some behave otherwise when they see that they are tested with pytest.
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | (environment or {})
         self._ending = ending
         self._output = tempfile.TemporaryFile("w+", errors="replace")
 
@@ -151,6 +153,11 @@ def jupyter(directory, token):
 def pages(name):
     """`page_application.py`, which calls itself `name`."""
     return Program(lambda port: [sys.executable, "page_application.py", port, name])
+
+
+def nicegui(name):
+    """`nicegui_application.py`, which calls itself `name`."""
+    return Program(lambda port: [sys.executable, "nicegui_application.py", port, name])
 
 
 def epmd():
