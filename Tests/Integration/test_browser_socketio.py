@@ -1,9 +1,10 @@
-"""Socket.IO's own client in browsers, and python-socketio behind: polling, the upgrade to a WebSocket, and what comes
+"""Socket.IO's own client in Chromium, and python-socketio behind: polling, the upgrade to a WebSocket, and what comes
 back after a server died."""
 
 import pytest
 
-from test_browser_pages import browser, running, server_of, servers, tab, value  # noqa: F401
+import browser as chromium
+from test_browser_pages import running, server_of, servers, tab, value  # noqa: F401
 
 OPEN = """
 globalThis.join = (name, options) => new Promise((done, fail) => {
@@ -21,6 +22,15 @@ globalThis.upgraded = name => new Promise(done => {
 });
 'ready'
 """
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if chromium.find() is None:
+        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
+    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield started
+    started.close()
 
 
 @pytest.fixture
