@@ -58,8 +58,8 @@ def trusting(authority):
 
 @pytest.fixture
 def http_client(authority, gateway, product):
-    """`http_client(base_url, version="http/1.1", …)` is one of the library httpx, with cookies; of that HTTP version, or
-    none. All are closed before anything is stopped."""
+    """`http_client(base_url, version="http/1.1", …)` is one of the library httpx, which keeps cookies and speaks that
+    version alone. All are closed before anything is stopped."""
     with contextlib.ExitStack() as stack:
         def start(base_url, version="http/1.1", **options):
             # A context of its own: httpx sets the context's ALPN.

@@ -1,4 +1,4 @@
-"""A page made with NiceGUI, as a process: `nicegui_application.py PORT NAME`. All that it shows comes over Socket.IO."""
+"""A page made with NiceGUI, as a process: `nicegui_application.py PORT NAME`. What it shows comes over Socket.IO."""
 
 import sys
 

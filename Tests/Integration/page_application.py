@@ -1,4 +1,4 @@
-"""A site as browsers use them, as a process: `page_application.py PORT NAME`. What it remembers, this process alone has."""
+"""A site as browsers use them, as a process: `page_application.py PORT NAME`. No other process has what it remembers."""
 
 import asyncio
 import hashlib

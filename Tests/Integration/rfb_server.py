@@ -1,4 +1,4 @@
-"""A desktop to look at from afar, as RFC 6143 has it: one picture of one colour, which each key that is pressed changes."""
+"""A desktop to look at from afar, as RFC 6143 has it: a picture of one colour, which each key that is pressed changes."""
 
 import socketserver
 import struct

@@ -1,4 +1,4 @@
-"""MQTT over WebSockets: paho-mqtt before mosquitto, straight and through the gateway as conf/examples/mqtt.yaml has it."""
+"""MQTT over WebSockets: paho-mqtt before mosquitto, straight, and through the gateway with conf/examples/mqtt.yaml."""
 
 import itertools
 import os
@@ -115,7 +115,8 @@ def servers(running, brokers):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("quality", "version"), [(0, paho.mqtt.client.MQTTv311), (1, paho.mqtt.client.MQTTv5), (2, paho.mqtt.client.MQTTv5)])
+    ("quality", "version"),
+    [(0, paho.mqtt.client.MQTTv311), (1, paho.mqtt.client.MQTTv5), (2, paho.mqtt.client.MQTTv5)])
 def test_publish_and_subscribe(join, way, quality, version):
     subscriber, publisher = join(way, client={"protocol": version}), join(way, client={"protocol": version})
     subscriber.subscribe("rooms/#", quality)

@@ -8,6 +8,7 @@ from conversation import check_gone
 from programs import epmd, rabbitmq
 from sluice import configuration
 
+pytestmark = pytest.mark.timeout(150)  # its start on a machine with much else to do
 WAYS = ["direct", "http/1.1", "h2"]
 DEADLINE = 10
 
@@ -103,7 +104,8 @@ def test_send_and_receive(open_stomp, way):
     receiver.send("SUBSCRIBE", {"id": "0", "destination": queue, "ack": "client-individual", "receipt": "subscribed"})
     assert receiver.expect("RECEIPT")[0]["receipt-id"] == "subscribed"
     for number in range(20):
-        sender.send("SEND", {"destination": queue, "content-type": "text/plain", "receipt": number}, f"message {number} κ")
+        fields = {"destination": queue, "content-type": "text/plain", "receipt": number}
+        sender.send("SEND", fields, f"message {number} κ")
         assert sender.expect("RECEIPT")[0]["receipt-id"] == str(number)
     for number in range(20):
         fields, body = receiver.expect("MESSAGE")

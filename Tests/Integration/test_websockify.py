@@ -1,4 +1,5 @@
-"""websockify, which brings a TCP server to WebSockets, before a desktop; and noVNC's pages that it serves, in Chromium."""
+"""websockify, which brings a TCP server to WebSockets, before a desktop, and noVNC's pages that it serves, in
+Chromium."""
 
 import contextlib
 import struct
