@@ -43,7 +43,8 @@ import Testing
                             state: .draining),
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
-                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
+                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), plainResponseTimeout: .seconds(3),
+                    retries: 0, dnsRefresh: .seconds(60),
                     http1: http1, http2: http2, host: .name("chat.example.com:8443"), proxyProtocol: .v2,
                     source: ["10.0.0.7", "fd00::7"])
             ])

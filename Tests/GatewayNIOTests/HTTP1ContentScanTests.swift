@@ -41,7 +41,7 @@ struct HTTP1ContentScanTests {
             ("GET / HTTP/1.1\r\n", .none, 0), ("all of it", .untilEnd, nil),
             ("5\r\nhello\r\n0\r\n\r\n", .chunked, 15), ("5\r\nhello\r\n0\r\n\r\nGET /", .chunked, 15),
             ("0\r\n\r\n", .chunked, 5), ("A\r\n0123456789\r\n00\r\n\r\n", .chunked, 21),
-            ("a;name=value;quoted=\"x y\"\r\n0123456789\r\n0\r\n\r\n", .chunked, 45),
+            ("a;name=value;quoted=\"x y\"\r\n0123456789\r\n0\r\n\r\n", .chunked, 44),
             ("5\r\nhello\r\n0\r\nX-Sum: 1\r\nX-Other: a b\r\n\r\nrest", .chunked, 39),
             ("5\r\nhello\r\n0\r\nX-Sum: 1\r\n", .chunked, nil), ("5\r\nhel", .chunked, nil), ("5", .chunked, nil),
             ("000000000000005\r\nhello\r\n0\r\n\r\n", .chunked, 29),

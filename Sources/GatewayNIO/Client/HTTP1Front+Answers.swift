@@ -17,7 +17,9 @@ extension HTTP1Front: ClientResponder {
         // A client that has sent too little to be known is spoken to in HTTP/1.1.
         try? addCodec()
         writeHead(answer.status, answer.fields, isLast: isLast(closing: answer.closesConnection))
-        if !answer.isForHead { context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil) }
+        if !answer.isForHead, !message.isHead {
+            context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
+        }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         answered()
     }

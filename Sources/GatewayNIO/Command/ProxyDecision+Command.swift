@@ -23,7 +23,7 @@ extension ProxyDecision {
         fields[.hostField] = nil
         return CommandEnvironment(
             fields: fields, target: outgoing.target, matched: route.match.path, authority: host,
-            client: outgoing.forwarded.clientAddress, port: port, isSecure: outgoing.forwarded.isSecure, version: version.number,
-            subprotocol: subprotocol, software: software)
+            client: outgoing.forwarded.clientAddress, port: port, isSecure: outgoing.forwarded.isSecure,
+            version: version.number, subprotocol: subprotocol, software: software)
     }
 }

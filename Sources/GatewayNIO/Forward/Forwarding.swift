@@ -176,6 +176,7 @@ final class Forwarding {
 
     func clientGone() {
         finish(.clientAborted)?.cancel()
+        loop.checkEmpty()
     }
 
     // MARK: Time
@@ -210,6 +211,7 @@ final class Forwarding {
         finish(outcome)?.cancel()
         owner?.forwardingEnded()
         responder?.abortAnswer()
+        loop.checkEmpty()
     }
 
     /// Nothing of a response has gone to the client.
@@ -217,6 +219,7 @@ final class Forwarding {
         guard !isOver else { return }
         finish(.refused)?.cancel()
         owner?.forwardingFailed(refusal, route: route)
+        loop.checkEmpty()
     }
 
     /// Counts and logs the request, and gives back what it held.
@@ -231,7 +234,6 @@ final class Forwarding {
         pending = nil
         ticket = nil
         loop.forwardings.remove(id)
-        defer { loop.checkEmpty() }
         guard let permit = permit.take() else { return nil }
         permit.release()
         let duration = NIODeadline.now() - startedAt
@@ -325,6 +327,8 @@ extension Forwarding: UpstreamAttemptDelegate {
         } else {
             responder?.abortAnswer()
         }
+        // Behind the answer: a drain is to wait until that has gone.
+        loop.checkEmpty()
     }
 
     func failed(_ refusal: Refusal) { fail(refusal) }

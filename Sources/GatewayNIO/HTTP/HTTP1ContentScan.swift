@@ -34,12 +34,14 @@ struct HTTP1ContentScan {
         case done
     }
 
+    let isChunked: Bool
     private var state: State
     private var extensionsLeft = Self.maxExtensions
     private var trailersLeft: Int
 
     /// - Parameter maxTrailers: bytes of the trailer section.
     init(_ framing: HTTP1Framing, maxTrailers: Int) {
+        isChunked = framing == .chunked
         trailersLeft = maxTrailers
         state =
             switch framing {

@@ -144,13 +144,18 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         do throws(HTTP1ContentScan.Violation) {
             let end = try scan.end(in: bytes.readableBytesView)
             state = .content(scan)
-            let content = end.flatMap { bytes.readSlice(length: $0) } ?? bytes
+            var content = end.flatMap { bytes.readSlice(length: $0) } ?? bytes
             if end == nil { bytes.clear() }
             // More may come meanwhile, and belongs behind the rest.
             held = bytes
+            if end != nil, scan.isChunked, let most = content.readSlice(length: content.readableBytes - 1) {
+                // The parser is to find the end at the very last byte, and not before.
+                context.fireChannelRead(wrapInboundOut(most))
+                if hasEnded { state = .passing }
+            }
             context.fireChannelRead(wrapInboundOut(content))
             bytes = held.take() ?? ByteBuffer()
-            if end != nil, case .content = state { endMessage(context) }
+            if end != nil { endMessage(context) }
         } catch {
             state = .discarding
             context.fireErrorCaught(BadContent(description: error.text, isTooLarge: error.isTooLarge))
@@ -159,7 +164,11 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The message is through, by this gate's account.
     private func endMessage(_ context: ChannelHandlerContext) {
-        guard hasEnded else {
+        switch state {
+        case .content, .passing: break
+        case .head, .between, .holding, .discarding: return
+        }
+        guard hasEnded, case .content = state else {
             state = .discarding
             return context.fireErrorCaught(BadContent(description: "where the content ends can be read in two ways"))
         }
