@@ -201,7 +201,7 @@ def test_garbage_is_answered_and_only_handshakes_in_order_reach_the_server(attac
     judge = Judge(server)
     thread = threading.Thread(target=judge.serve, daemon=True)
     thread.start()
-    running = attacked(proxied(server.address, sections={"limits": {"handshake_timeout": "1s"}}))
+    running = attacked(proxied(server.address, http="off", sections={"limits": {"handshake_timeout": "1s"}}))
     chance = random.Random(seed)
     pieces = [garbage(chance) for _ in range(150)]
     clients = []
@@ -216,7 +216,8 @@ def test_garbage_is_answered_and_only_handshakes_in_order_reach_the_server(attac
             raise AssertionError(f"expected a status for {data!r}: {end}") from None
         assert response.status in STATUSES, f"{response.start_line} for {data!r}"
         assert response.start_line.startswith("HTTP/1.1 "), response.start_line
-        client.expect_end()
+        if response.status in (400, 408, 431):
+            client.expect_end()
         client.close()
     running.eventually(lambda stats: stats["connections"]["active"] == PAIRS, "none but the neighbour's connections")
     server.sock.shutdown(socket.SHUT_RDWR)

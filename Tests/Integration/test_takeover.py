@@ -27,7 +27,7 @@ def server(wire):
 @pytest.fixture
 def config(server, tmp_path):
     """A configuration whose every address is the same for all who read it."""
-    found = proxied(server.address, sections={
+    found = proxied(server.address, http="off", sections={
         "listeners": [{"name": "plain", "address": free_address()}, {"name": "unix", "address": f"unix:{tmp_path}/s"}],
         "admin": {"address": free_address(), "takeover_socket": str(tmp_path / "takeover")},
         "drain": {"timeout": "10s", "spread": "0s"}})
