@@ -46,13 +46,13 @@ class Connection:
                 for other in hub.connections.values():
                     other.send({"type": 1, "target": "Said", "arguments": arguments})
                 self.complete(message, None)
+            case 1, "Go":
+                self.complete(message, None)
+                self.count()
             case 1, other:
                 self.send({"type": 3, "invocationId": message["invocationId"], "error": f"unknown method {other}"})
             case 4, "Count":
                 self.counting = message
-            case 1, "Go":
-                self.complete(message, None)
-                self.count()
             case 6, _:
                 self.send(PING)
 
