@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // Every target lists the modules it imports, and no others: `make boundaries` builds with
@@ -30,9 +30,10 @@ extension Target.Dependency {
     static let x509 = product(name: "X509", package: "swift-certificates")
     static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let yams = product(name: "Yams", package: "Yams")
-    static let histogram = product(name: "Histogram", package: "hdrhistogram-swift")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+    static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
+    static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
@@ -67,8 +68,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Without the trait for Foundation's types, which nothing here uses.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // The core: values and state machines, no I/O, no clock, no randomness.
@@ -95,7 +98,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "GatewayTelemetry", dependencies: [.histogram],
+            name: "GatewayTelemetry",
             swiftSettings: strict),
 
         // The edge: sockets, TLS, HTTP, time.
@@ -105,7 +108,7 @@ let package = Package(
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
                 "HTTP2Core", "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
                 .x509,
-                .asn1,
+                .asn1, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),
         .target(
@@ -170,7 +173,7 @@ let package = Package(
             dependencies: [
                 "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
                 "PerMessageDeflate", "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes,
-                .x509, .crypto, .asn1, .logging,
+                .x509, .crypto, .asn1, .logging, "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -17,7 +17,8 @@ BUILD = ROOT / "build"
 
 _FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
 _SOURCES = {"echo-server": ["-lcrypto", "-lnghttp2"], "load": ["-lssl", "-lcrypto", "-lm", "-lnghttp2"]}
-_PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc"}
+_PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc",
+             "h2load": "nghttp2-client"}
 
 
 def find_program(name):
@@ -27,7 +28,7 @@ def find_program(name):
 
 def install_missing(programs):
     """Installs what is not there, as root; otherwise says what to type."""
-    packages = [_PACKAGES[name] for name in programs if find_program(name) is None]
+    packages = sorted({_PACKAGES[name] for name in programs if find_program(name) is None})
     for header, package in (("openssl/ssl.h", "libssl-dev"), ("nghttp2/nghttp2.h", "libnghttp2-dev")):
         if not Path("/usr/include", header).exists():
             packages.append(package)

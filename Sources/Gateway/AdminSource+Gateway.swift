@@ -112,12 +112,18 @@ extension ProcessState {
         return liveUpstreams.map { upstream in
             UpstreamSnapshot(
                 name: upstream.name, portsExhaustedTotal: upstream.portsExhausted.value,
-                servers: upstream.liveServers.map { live in
+                servers: upstream.liveServers.compactMap { live in
                     let state = live.record.snapshot(now: now)
+                    let standing = server?.state(of: live, in: upstream.name) ?? "active"
+                    let address = live.address
+                    // An address that two entries lead to is one server.
+                    let isUsed = state.active > 0 || live.connections.value > 0
+                    guard standing != "removed" || isUsed else { return nil }
                     return (
-                        live.address.description,
+                        address.description,
                         .init(
-                            state: server?.state(of: live, in: upstream.name) ?? "active", healthy: state.healthy,
+                            name: address == live.configured ? nil : live.configured.description,
+                            state: standing, healthy: state.healthy,
                             active: state.active, connections: live.connections.value, streams: live.streams.value,
                             failuresTotal: state.failuresTotal,
                             check: live.record.health.map { health in

@@ -170,6 +170,9 @@ public final class Gateway: Sendable {
         try? await group.shutdownGracefully()
     }
 
+    /// Ends every command at once, for a process that exits at once.
+    public func killCommands() { server.process.commands.killAll() }
+
     // MARK: A successor
 
     /// The files of unix sockets are this process's from now on: mode and owners are as its own configuration says.

@@ -29,7 +29,7 @@ private struct ConfigurationSummary {
     /// A line for each route that takes clients of before RFC 6455.
     private var drafts: [String] {
         configuration.routes.compactMap { route in
-            guard case .upstream = route.action, !route.legacyVersions.isEmpty else { return nil }
+            guard route.hasWebSockets, !route.legacyVersions.isEmpty else { return nil }
             let versions = route.legacyVersions.map(\.rawValue).joined(separator: ", ")
             return "route \(route.name) takes clients of the drafts \(versions)"
         }
@@ -38,10 +38,10 @@ private struct ConfigurationSummary {
     private var rows: [[String]] {
         configuration.routes.map { route in
             let size = ByteSizeText.format(route.session.maxMessageSize)
-            let isProxied = if case .upstream = route.action { true } else { false }
             return [
                 route.name, Self.list(route.match.hosts, none: "*"), path(of: route), target(of: route),
-                conditions(of: route), isProxied ? compression(of: route) : "-", isProxied ? size : "-",
+                conditions(of: route), route.hasWebSockets ? compression(of: route) : "-",
+                route.hasWebSockets ? size : "-",
             ]
         }
     }
@@ -68,6 +68,9 @@ private struct ConfigurationSummary {
             return "\(name) (\(version == .http1 ? "" : "\(version.rawValue): ")\(servers)\(check))"
         case .redirect(let status, let location): return "\(status) \(location)"
         case .respond(let response): return "\(response.status)"
+        // Arguments may be secrets.
+        case .command(let command):
+            return "command \(command.name)" + (command.framing == .line ? "" : " (\(command.framing.rawValue))")
         }
     }
 
@@ -105,6 +108,16 @@ private struct ConfigurationSummary {
             let line = cells.joined(separator: "  ")
             return String(
                 line.prefix(upTo: line.lastIndex { $0 != " " }.map { line.index(after: $0) } ?? line.endIndex))
+        }
+    }
+}
+
+extension RouteConfiguration {
+    /// Whether it leads WebSockets anywhere.
+    fileprivate var hasWebSockets: Bool {
+        switch action {
+        case .upstream, .command: true
+        case .redirect, .respond: false
         }
     }
 }

@@ -2,7 +2,7 @@ public import GatewayConfig
 public import HTTPTypes
 
 /// Who the client is, and what the server is told about it in `X-Forwarded-For`, `X-Forwarded-Proto`,
-/// `X-Forwarded-Host` and `Forwarded` (RFC 7239).
+/// `X-Forwarded-Host`, `X-Forwarded-Prefix` and `Forwarded` (RFC 7239).
 ///
 /// What a request says of itself in these fields is believed only if the peer is a trusted proxy; from anyone else
 /// every `X-Forwarded-*` and `Forwarded` field is taken away. A peer on a unix domain socket has no address that could
@@ -25,6 +25,8 @@ public struct ForwardedFields: Equatable, Sendable {
     private let forwardedFor: String
     private let proto: String
     private let host: String
+    /// Of the path, as the trusted proxies say, without a trailing `/`; empty: they say nothing.
+    private let prefix: String
     /// nil: none is sent, as none came from a trusted proxy.
     private let forwarded: String?
 
@@ -43,6 +45,7 @@ public struct ForwardedFields: Equatable, Sendable {
             forwardedFor = peer == .unix ? "" : peer.description
             proto = ownProto
             self.host = host
+            prefix = ""
             forwarded = nil
             return
         }
@@ -61,6 +64,7 @@ public struct ForwardedFields: Equatable, Sendable {
         isSecure = proto.split(separator: ",").first.map { ListElements.trimmed($0.utf8[...]) } == "https"
         let sentHost = Self.list(fields, .xForwardedHost)
         self.host = !sentHost.isEmpty ? sentHost : !said.host.isEmpty ? said.host : host
+        prefix = Self.prefix(Self.list(fields, .xForwardedPrefix))
         let chain = sentFor.isEmpty ? elements.reversed().map { Self.xForwardedForNode($0.node) } : [sentFor]
         forwardedFor = (chain + (peer == .unix ? [] : [peer.description])).joined(separator: ", ")
         forwarded =
@@ -69,7 +73,10 @@ public struct ForwardedFields: Equatable, Sendable {
     }
 
     /// Puts these in place of what the request brought.
-    public func apply(to fields: inout HTTPFields) {
+    ///
+    /// - Parameter stripped: the prefix that the server does not see of the path (``PathRewriter/strippedPrefix(of:by:)``):
+    ///   told behind those that trusted proxies have taken away before. nil: theirs go on as they came.
+    public func apply(to fields: inout HTTPFields, strippedPrefix stripped: String? = nil) {
         let isTrusted = isTrusted
         fields.removeAll { field in
             // Those not set below, such as X-Forwarded-Port, are as little to be believed; and what servers could take
@@ -83,6 +90,17 @@ public struct ForwardedFields: Equatable, Sendable {
         ] as [(HTTPField.Name, String)] {
             fields[fields: name] = FieldBytes.field(name, widened: value).flatMap { value.isEmpty ? nil : [$0] } ?? []
         }
+        if let stripped {
+            let told = FieldBytes.field(.xForwardedPrefix, widened: "\(prefix)\(stripped)")
+            fields[fields: .xForwardedPrefix] = told.map { [$0] } ?? []
+        }
+    }
+
+    /// What several proxies have listed is one prefix, the first being the outermost, as servers read it too.
+    private static func prefix(_ sent: String) -> String {
+        sent.utf8.split(separator: UInt8(ascii: ",")).map { element in
+            String(PathRewriter.trimmed(ListElements.trimmed(element)))
+        }.joined()
     }
 
     /// All lines of a list field as one (RFC 9110 §5.3), widened: what goes on as it came has the bytes that came.
@@ -164,6 +182,7 @@ extension HTTPField.Name {
     fileprivate static let xForwardedFor = known("X-Forwarded-For")
     fileprivate static let xForwardedProto = known("X-Forwarded-Proto")
     fileprivate static let xForwardedHost = known("X-Forwarded-Host")
+    fileprivate static let xForwardedPrefix = known("X-Forwarded-Prefix")
     fileprivate static let forwarded = known("Forwarded")
 
     /// For literals that are tokens; the fallback is never taken.

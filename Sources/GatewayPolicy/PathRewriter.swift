@@ -27,6 +27,14 @@ public enum PathRewriter {
         }
     }
 
+    /// The prefix that ``rewrite(_:by:)`` takes from the path without putting another in its place; nil: none.
+    public static func strippedPrefix(of target: RequestTarget, by rewrite: PathRewrite?) -> String? {
+        guard let prefixes = prefixes(of: rewrite), prefixes.server.isEmpty, !prefixes.client.isEmpty,
+            target.path.comparable.remainder(belowPathPrefix: prefixes.client) != nil
+        else { return nil }
+        return String(prefixes.client)
+    }
+
     /// The `Location` (RFC 9110 §10.2.2) of a server's redirect as the client has to see it: what ``rewrite(_:by:)``
     /// took from the path comes back.
     ///
@@ -43,11 +51,13 @@ public enum PathRewriter {
         let pathEnd = afterAuthority.utf8.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }
         let path = afterAuthority[..<(pathEnd ?? afterAuthority.endIndex)]
         guard let rest = (path.isEmpty ? "/" : path).remainder(belowPathPrefix: to) else { return location }
-        return "\(location[..<pathStart])\(from)\(rest)\(afterAuthority[path.endIndex...])"
+        return "\(location[..<pathStart])\(joined(from, rest))\(afterAuthority[path.endIndex...])"
     }
 
+    typealias Prefixes = (client: Substring, server: Substring)
+
     /// The client's prefix and the server's, neither with a trailing `/`; nil: no prefix is replaced.
-    private static func prefixes(of rewrite: PathRewrite?) -> (client: Substring, server: Substring)? {
+    static func prefixes(of rewrite: PathRewrite?) -> Prefixes? {
         switch rewrite {
         case .stripPrefix(let prefix): (trimmed(prefix), "")
         case .replacePrefix(let from, let to): (trimmed(from), trimmed(to))
@@ -55,8 +65,14 @@ public enum PathRewriter {
         }
     }
 
-    private static func trimmed(_ prefix: String) -> Substring {
-        var prefix = prefix[...]
+    /// A path of the client's. What begins with two slashes would name a host.
+    static func joined(_ prefix: Substring, _ rest: Substring) -> String {
+        guard prefix.isEmpty else { return "\(prefix)\(rest)" }
+        return "/\(Substring(rest.utf8.drop { $0 == UInt8(ascii: "/") }))"
+    }
+
+    static func trimmed(_ prefix: some StringProtocol) -> Substring {
+        var prefix = Substring(prefix)
         while prefix.utf8.last == UInt8(ascii: "/") { prefix = prefix.dropLast() }
         return prefix
     }

@@ -27,6 +27,14 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case routeMaxConnections
     /// The route's `max_connections_per_ip`.
     case routeMaxConnectionsPerIP
+    /// The route's `max_requests`.
+    case routeMaxRequests
+    /// The request's content is over the route's `max_body_size`.
+    case bodyTooLarge
+    /// The client stopped sending the request's content.
+    case requestTimeout
+    /// A plain CONNECT (RFC 9110 §9.3.6).
+    case tunnel
     /// Every server that is left has its `max_connections`.
     case serverMaxConnections
     /// The gateway has no file descriptor, port or memory left for a connection to a server.
@@ -50,6 +58,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case badAnswer(String)
     /// The server did not answer within `response_timeout`.
     case responseTimeout
+    /// The command of the route could not be started.
+    case commandFailed
     /// The request has passed this very gateway before (RFC 9110 §7.6.3).
     case loop
 
@@ -59,15 +69,16 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .badRequest: 400
         case .origin: 403
         case .noRoute: 404
-        case .noWebSocket: 405
-        case .handshakeTimeout: 408
+        case .noWebSocket, .tunnel: 405
+        case .handshakeTimeout, .requestTimeout: 408
+        case .bodyTooLarge: 413
         case .uriTooLong: 414
         case .notWebSocket, .unsupportedVersion, .obsoleteHandshake: 426
         case .handshakeRate: 429
         case .headerTooLarge: 431
-        case .noServer, .connectFailed, .badAnswer: 502
+        case .noServer, .connectFailed, .badAnswer, .commandFailed: 502
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
-            .serverMaxConnections, .outOfResources, .draining:
+            .routeMaxRequests, .serverMaxConnections, .outOfResources, .draining:
             503
         case .responseTimeout: 504
         case .loop: 508
@@ -88,6 +99,10 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .maxConnectionsPerIP: "max_connections_per_ip"
         case .routeMaxConnections: "route_max_connections"
         case .routeMaxConnectionsPerIP: "route_max_connections_per_ip"
+        case .routeMaxRequests: "route_max_requests"
+        case .bodyTooLarge: "body_too_large"
+        case .requestTimeout: "request_timeout"
+        case .tunnel: "tunnel"
         case .serverMaxConnections: "server_max_connections"
         case .outOfResources: "out_of_resources"
         case .uriTooLong: "uri_too_long"
@@ -99,6 +114,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .connectFailed: "connect_failed"
         case .badAnswer: "bad_answer"
         case .responseTimeout: "response_timeout"
+        case .commandFailed: "command_failed"
         case .loop: "loop"
         }
     }
@@ -106,9 +122,10 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Every ``key``.
     public static let allKeys: [String] = [
         noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin,
-        maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, serverMaxConnections,
-        outOfResources, uriTooLong, handshakeRate, draining, headerTooLarge, handshakeTimeout, noServer,
-        connectFailed, badAnswer(""), responseTimeout, loop,
+        maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, routeMaxRequests,
+        bodyTooLarge, requestTimeout, tunnel, serverMaxConnections, outOfResources, uriTooLong, handshakeRate,
+        draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""), responseTimeout,
+        commandFailed, loop,
     ].map(\.key)
 
     /// One line of plain text without its line end. Says nothing about the servers behind.
@@ -125,6 +142,10 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .maxConnectionsPerIP: "your address has as many connections as it may have; close one first"
         case .routeMaxConnections: "this route has as many connections as it may have; try again later"
         case .routeMaxConnectionsPerIP: "your address has as many connections here as it may have; close one first"
+        case .routeMaxRequests: "this route has as many requests under way as it may have; try again later"
+        case .bodyTooLarge: "the request's content is larger than this address takes"
+        case .requestTimeout: "the rest of the request's content has not come in time"
+        case .tunnel: "this address opens no tunnels: CONNECT is for proxies"
         case .serverMaxConnections: "the servers have as many connections as they may have; try again later"
         case .outOfResources: "the gateway has no room for more connections; try again later"
         case .uriTooLong: "the path is too long to be looked up"
@@ -134,8 +155,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .handshakeTimeout: "the handshake was not done in time"
         case .noServer: "no server is available"
         case .connectFailed: "no connection to a server came about"
-        case .badAnswer: "the server did not answer with a valid WebSocket handshake"
+        case .badAnswer: "the server's answer could not be understood"
         case .responseTimeout: "the server did not answer in time"
+        case .commandFailed: "the program behind this address could not be started"
         case .loop: "this request has passed this gateway before: its servers lead back to it"
         }
     }
@@ -148,9 +170,10 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         // A 426 has to say to what (RFC 9110 §15.5.22).
         case .unsupportedVersion, .obsoleteHandshake: [.upgrade: "websocket", .secWebSocketVersion: "13"]
         case .noWebSocket: [.allow: "GET, HEAD"]
+        case .tunnel: [.allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]
         case .handshakeRate, .draining: [.retryAfter: "1"]
         case .maxConnections, .maxConnectionsPerIP, .routeMaxConnections, .routeMaxConnectionsPerIP,
-            .serverMaxConnections, .outOfResources:
+            .routeMaxRequests, .serverMaxConnections, .outOfResources:
             [.retryAfter: "5"]
         default: [:]
         }
@@ -159,7 +182,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Whether the HTTP/1.1 connection ends with the answer: after what was not understood nothing can be read.
     public var closesConnection: Bool {
         switch self {
-        case .badRequest, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .draining: true
+        case .badRequest, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .requestTimeout, .draining: true
         default: false
         }
     }

@@ -9,6 +9,7 @@ import Synchronization
 /// succeeds.
 public final class ServerRecord: Sendable {
     struct State {
+        var address: Address
         var active = 0
         var consecutiveFailures = 0
         var failuresTotal = 0
@@ -42,11 +43,25 @@ public final class ServerRecord: Sendable {
     private static let backoff = Backoff()
     private static let probeInterval = TimeAmount.seconds(1)
 
-    public let address: Address
-    private let state = Mutex(State())
+    /// What the server is called: its address as configured, or one of those that its name stands for.
+    public var address: Address { state.withLock { $0.address } }
+    private let state: Mutex<State>
+    private let lines: ServerSelector.Lines
 
-    public init(address: Address) {
-        self.address = address
+    /// - Parameter lines: where those wait who find this server and the others of the upstream full.
+    public init(address: Address, lines: ServerSelector.Lines = .init()) {
+        state = Mutex(State(address: address))
+        self.lines = lines
+    }
+
+    /// Its name has come to stand for other servers too, or for no other any more.
+    ///
+    /// - Returns: whether it was called something else.
+    public func rename(_ address: Address) -> Bool {
+        state.withLock { state in
+            defer { state.address = address }
+            return state.address != address
+        }
     }
 
     func read() -> State { state.withLock { $0 } }
@@ -71,6 +86,7 @@ public final class ServerRecord: Sendable {
         guard isTaken else { return nil }
         return ServerPermit(server: self) { [self] in
             state.withLock { $0.active -= 1 }
+            lines.placeIsFree()
         }
     }
 
@@ -112,7 +128,7 @@ public final class ServerRecord: Sendable {
         state.nextProbe = .distantPast
     }
 
-    /// A reload brought the server in: its slow start begins, where the upstream has one.
+    /// A reload, or a lookup of its name, brought the server in: its slow start begins, where the upstream has one.
     public func joined(now: NIODeadline) {
         state.withLock { $0.freshSince = now }
     }
@@ -147,6 +163,11 @@ public final class ServerRecord: Sendable {
     /// Whether no connection came about the last time one was tried.
     public var isUnreachable: Bool { state.withLock { $0.isUnreachable } }
 
+    /// Whether a connection came about the last time one was tried, and checks don't call it unhealthy.
+    public var isKnownReachable: Bool {
+        state.withLock { $0.lastTry != nil && !$0.isUnreachable && $0.health?.standing != .unhealthy }
+    }
+
     // MARK: Checks
 
     /// A check has come to an end.
@@ -159,7 +180,7 @@ public final class ServerRecord: Sendable {
     public func checked(
         _ outcome: ServerHealth.Outcome, by check: HealthCheck, now: NIODeadline
     ) -> ServerHealth.Standing? {
-        state.withLock { state in
+        let standing: ServerHealth.Standing? = state.withLock { state in
             var health = state.health ?? ServerHealth()
             let before = health.standing
             health.note(outcome, unhealthyAfter: check.unhealthyAfter, healthyAfter: check.healthyAfter)
@@ -173,6 +194,8 @@ public final class ServerRecord: Sendable {
             }
             return after == before || before == .unknown && after == .healthy ? nil : after
         }
+        if standing != nil { lines.placeIsFree() }
+        return standing
     }
 
     /// Checks are made from now on, or in another way: how the server stands remains, how often in a row is counted
@@ -203,10 +226,12 @@ public final class ServerRecord: Sendable {
 
     /// - Returns: whether this changed anything.
     public func setDrained(_ isDrained: Bool) -> Bool {
-        state.withLock { state in
+        let isChanged = state.withLock { state in
             defer { state.isDrained = isDrained }
             return state.isDrained != isDrained
         }
+        if isChanged { lines.placeIsFree() }
+        return isChanged
     }
 
     /// How the server stands.

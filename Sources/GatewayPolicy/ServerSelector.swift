@@ -9,40 +9,63 @@ import Synchronization
 public final class ServerSelector: Sendable {
     private let balance: UpstreamConfiguration.Balance
     private let slowStart: TimeAmount
-    private let servers: [ServerConfiguration]
-    private let records: [ServerRecord]
-    /// The places in `servers` of each priority, the first group first.
-    private let groups: [[Int]]
-    private let affinity: ServerAffinity?
     private let turn: Mutex<Turn>
+
+    /// Those to choose among.
+    private struct Members {
+        let servers: [ServerConfiguration]
+        let records: [ServerRecord]
+        /// The places in `servers` of each priority, the first group first.
+        let groups: [[Int]]
+        /// nil: nobody asks for it.
+        let affinity: ServerAffinity?
+
+        init(_ members: [Member], balance: UpstreamConfiguration.Balance) {
+            let servers = members.map(\.configuration)
+            self.servers = servers
+            records = members.map(\.record)
+            groups = Dictionary(grouping: servers.indices) { servers[$0].priority }
+                .sorted { $0.key < $1.key }.map(\.value)
+            affinity = if case .hash = balance { ServerAffinity(servers.map(\.address)) } else { nil }
+        }
+    }
 
     /// What one choice leaves to the next.
     private struct Turn {
+        var members: Members
         /// Where the search for the least connected begins, so that equals take turns.
         var next = 0
         var draws: SplitMix64
     }
 
+    /// A server: what its entry of the configuration says, with an address of its own where the entry stands for several,
+    /// and what is known of it.
+    public typealias Member = (configuration: ServerConfiguration, record: ServerRecord)
+
     /// - Parameters:
+    ///   - members: those to choose among, each address once.
+    ///   - upstream: says how.
     ///   - seed: of the random choices, where there are any.
-    ///   - record: finds what is known of a server.
-    public init(upstream: UpstreamConfiguration, seed: UInt64, record: (Address) -> ServerRecord) {
+    public init(_ members: [Member], of upstream: UpstreamConfiguration, seed: UInt64) {
         balance = upstream.balance
         slowStart = TimeAmount(upstream.slowStart)
-        servers = upstream.servers
-        records = upstream.servers.map { record($0.address) }
-        groups = Dictionary(grouping: upstream.servers.indices) { upstream.servers[$0].priority }
-            .sorted { $0.key < $1.key }.map(\.value)
-        affinity = if case .hash = upstream.balance { ServerAffinity(upstream.servers.map(\.address)) } else { nil }
-        turn = Mutex(Turn(draws: SplitMix64(seed: seed)))
+        turn = Mutex(Turn(members: Members(members, balance: balance), draws: SplitMix64(seed: seed)))
+    }
+
+    /// Chooses among these from now on: names have come to stand for other servers. What is known of those that stay
+    /// remains, and whoever has a place keeps it.
+    public func follow(_ members: [Member]) {
+        let members = Members(members, balance: balance)
+        turn.withLock { $0.members = members }
     }
 
     /// The server for the next connection; its place is taken until the permit is released.
     ///
     /// `round_robin` is smooth weighted round robin; `least_connections` is the smallest number of connections for its
     /// weight, equals take turns; `random_two` is that among two drawn by weight; `hash` is ``ServerAffinity``. Servers
-    /// that are drained, down, or unhealthy by their checks are left out, and so are those at their `max_connections` and those that rest. A group
-    /// is asked only when the ones before it leave nobody. When all rest, it is the one whose rest ends first.
+    /// that are drained, down, or unhealthy by their checks are left out, and so are those at their `max_connections` and
+    /// those that rest. A group is asked only when the ones before it leave nobody. When all rest, it is the one whose
+    /// rest ends first.
     ///
     /// - Parameters:
     ///   - excluding: servers that this request has tried.
@@ -55,8 +78,9 @@ public final class ServerSelector: Sendable {
         turn.withLock { turn in
             var open: [[Candidate]] = []
             var isAnyLeft = false
-            for group in groups {
-                let candidates = group.compactMap { candidate($0, excluding: excluding, now: now) }
+            let members = turn.members
+            for group in members.groups {
+                let candidates = group.compactMap { candidate($0, of: members, excluding: excluding, now: now) }
                 isAnyLeft = isAnyLeft || !candidates.isEmpty
                 open.append(candidates.filter { !$0.isFull })
             }
@@ -65,7 +89,7 @@ public final class ServerSelector: Sendable {
                 ?? best(of: open, key: key, now: now, turn: &turn)
             {
                 // Another configuration's selector may have taken the last place meanwhile.
-                if let permit = records[winner.index].take(cap: winner.server.maxConnections, now: now) {
+                if let permit = winner.record.take(cap: winner.server.maxConnections, now: now) {
                     return .success(permit)
                 }
                 for group in open.indices { open[group].removeAll { $0.index == winner.index } }
@@ -74,14 +98,46 @@ public final class ServerSelector: Sendable {
         }
     }
 
-    private func candidate(_ index: Int, excluding: Set<Address>, now: NIODeadline) -> Candidate? {
-        let server = servers[index]
+    /// Where those wait who find all servers of an upstream full: by selector, as each configuration has its own servers
+    /// and caps.
+    public typealias Lines = WaitingLines<ObjectIdentifier, ServerPermit>
+
+    /// As ``pick(excluding:preferring:key:now:)`` for a request that has tried no server yet; who finds all servers full
+    /// waits in the route's `queue`, if it has one with room, until a place on any of them is free.
+    ///
+    /// - Parameters:
+    ///   - lines: those that the servers know of.
+    ///   - clock: the time, whenever a server is looked for.
+    ///   - tell: what came of waiting.
+    public func place(
+        for route: RouteConfiguration, preferring preferred: Address? = nil, key: UInt64 = 0, in lines: Lines,
+        clock: @escaping @Sendable () -> NIODeadline, tell: @escaping Lines.Tell
+    ) -> Lines.Entry {
+        if route.queue == nil, !lines.isAnyoneWaiting {
+            return .init(pick(preferring: preferred, key: key, now: clock()).mapError(\.refusal))
+        }
+        return lines.enter(
+            ObjectIdentifier(self), group: route.name, size: route.queue?.size ?? 0, orElse: .serverMaxConnections,
+            attempt: { [self] in
+                switch pick(preferring: preferred, key: key, now: clock()) {
+                case .success(let permit): .place(permit)
+                case .failure(.allAtCapacity): .full
+                case .failure(let failure): .refused(failure.refusal)
+                }
+            }, tell: tell)
+    }
+
+    private func candidate(
+        _ index: Int, of members: Members, excluding: Set<Address>, now: NIODeadline
+    ) -> Candidate? {
+        let server = members.servers[index]
+        let record = members.records[index]
         guard server.state == .active, !excluding.contains(server.address) else { return nil }
-        let state = records[index].read()
+        let state = record.read()
         guard !state.isDrained, state.health?.standing != .unhealthy else { return nil }
         let share = state.share(slowStart: slowStart, now: now)
         return Candidate(
-            index: index, server: server, state: state,
+            index: index, server: server, record: record, state: state,
             weight: max(1, Int((Double(server.weight) * Candidate.unit * share).rounded())))
     }
 
@@ -106,6 +162,7 @@ public final class ServerSelector: Sendable {
 
         let index: Int
         let server: ServerConfiguration
+        let record: ServerRecord
         let state: ServerRecord.State
         /// In ``unit``s, as far as a slow start has come.
         let weight: Int
@@ -121,7 +178,7 @@ public final class ServerSelector: Sendable {
         case .roundRobin: nextInRotation(candidates)
         case .leastConnections: leastConnected(candidates, next: &turn.next)
         case .randomTwo: lessLoadedOfTwo(candidates, &turn.draws)
-        case .hash: nearest(candidates, to: key)
+        case .hash: nearest(candidates, to: key, by: turn.members.affinity)
         }
     }
 
@@ -130,10 +187,10 @@ public final class ServerSelector: Sendable {
         var best: (candidate: Candidate, credit: Int)?
         for candidate in candidates {
             total += candidate.weight
-            let credit = records[candidate.index].addCredit(candidate.weight)
+            let credit = candidate.record.addCredit(candidate.weight)
             if best.map({ credit > $0.credit }) ?? true { best = (candidate, credit) }
         }
-        if let best { _ = records[best.candidate.index].addCredit(-total) }
+        if let best { _ = best.candidate.record.addCredit(-total) }
         return best?.candidate
     }
 
@@ -166,7 +223,7 @@ public final class ServerSelector: Sendable {
 
     /// The one that the key comes first at among those below their bound: their share of the connections that there
     /// would be with this one, and a quarter more. One is always below it.
-    private func nearest(_ candidates: [Candidate], to key: UInt64) -> Candidate? {
+    private func nearest(_ candidates: [Candidate], to key: UInt64, by affinity: ServerAffinity?) -> Candidate? {
         let connections = Double(candidates.reduce(1) { $0 + $1.state.active })
         let weights = Double(candidates.reduce(0) { $0 + $1.weight })
         let bound = balance.slack * connections / weights

@@ -13,17 +13,23 @@ public struct StickyCookie: Sendable {
 
     /// nil: the upstream has none.
     public init?(_ upstream: UpstreamConfiguration) {
+        self.init(upstream, servers: upstream.servers.map(\.address))
+    }
+
+    /// - Parameter addresses: of the servers that clients may come back to: those configured, or that their names stand
+    ///   for.
+    public init?(_ upstream: UpstreamConfiguration, servers addresses: [Address]) {
         guard let configuration = upstream.sticky else { return nil }
         self.configuration = configuration
         let key = SymmetricKey(data: Array((configuration.secret ?? "sluice sticky \(upstream.name)").utf8))
         var values: [Address: String] = [:]
         var servers: [String: Address] = [:]
-        for server in upstream.servers {
+        for address in addresses {
             let code = HMAC<SHA256>.authenticationCode(
-                for: Array("\(upstream.name)\n\(server.address)".utf8), using: key)
+                for: Array("\(upstream.name)\n\(address)".utf8), using: key)
             let value = Self.base64URL(Array(code.prefix(18)))
-            values[server.address] = value
-            servers[value] = server.address
+            values[address] = value
+            servers[value] = address
         }
         self.values = values
         self.servers = servers

@@ -20,12 +20,14 @@ public struct PrometheusText: Sendable {
         copy.writeCompression()
         copy.writeCloses()
         copy.writeHandshakes()
+        copy.writeRequests()
+        copy.writeCommands()
         copy.writeUpstreams()
         return copy.text
     }
 
     private typealias Sample = (labels: [(name: String, value: String)], value: String)
-    private enum Kind: String { case counter, gauge, summary }
+    private enum Kind: String { case counter, gauge, histogram }
 
     /// In the order of their names, so that two scrapes can be compared.
     private var routes: [(name: String, route: RouteSnapshot)] {
@@ -111,14 +113,7 @@ public struct PrometheusText: Sendable {
                         }
                     }
             })
-        write(
-            "bytes_total", .counter, "Message payload, decompressed, as it passes.",
-            routes.flatMap { name, route in
-                [("from_client", route.bytes.fromClient), ("to_client", route.bytes.toClient)]
-                    .map { direction, value -> Sample in
-                        ([("route", name), ("direction", direction)], "\(value)")
-                    }
-            })
+        writeRoutesBothWays("bytes_total", "Message payload, decompressed, as it passes.") { $0.bytes }
     }
 
     private mutating func writeCompression() {
@@ -167,16 +162,38 @@ public struct PrometheusText: Sendable {
     }
 
     private mutating func writeHandshakes() {
-        guard !routes.isEmpty else { return }
-        let name = "handshake_seconds"
-        header(name, .summary, "Time from accepting a connection to its 101.")
-        for (route, snapshot) in routes {
-            let times = snapshot.handshakeSeconds
-            sample(name, ([("route", route), ("quantile", "0.5")], "\(times.p50)"))
-            sample(name, ([("route", route), ("quantile", "0.99")], "\(times.p99)"))
-            sample("\(name)_sum", ([("route", route)], "\(times.sum)"))
-            sample("\(name)_count", ([("route", route)], "\(times.count)"))
+        writeDurations("handshake_seconds", "Time from accepting a connection to its 101.") { $0.handshakeSeconds }
+    }
+
+    private mutating func writeRequests() {
+        writeRoutes("requests", .gauge, "Plain HTTP requests under way.") { "\($0.requests.active)" }
+        writeRoutes("requests_limit", .gauge, "Plain HTTP requests that may be under way; 0: no cap.") {
+            "\($0.requests.maxRequests)"
         }
+        writeRoutes("requests_total", .counter, "Plain HTTP requests that began.") { "\($0.requests.total)" }
+        write(
+            "responses_total", .counter, "Plain HTTP requests that were answered, by the class of the status.",
+            routes.flatMap { name, route in
+                sorted(route.requests.statuses).map { ([("route", name), ("class", $0.key)], "\($0.value)") }
+            })
+        writeRoutesBothWays("request_bytes_total", "Bodies of plain HTTP requests and of their answers.") {
+            $0.requests.bytes
+        }
+        writeDurations("request_seconds", "Time from the head of a plain HTTP request to the end of its answer.") {
+            $0.requests.seconds
+        }
+    }
+
+    private mutating func writeCommands() {
+        func samples(_ value: (RouteSnapshot.Commands) -> String) -> [Sample] {
+            routes.compactMap { name, route in route.commands.map { ([("route", name)], value($0)) } }
+        }
+        write("commands_running", .gauge, "Processes of commands.", samples { "\($0.running)" })
+        write("commands_started_total", .counter, "Commands started.", samples { "\($0.startedTotal)" })
+        write(
+            "commands_failed_total", .counter,
+            "Commands that could not be started, or ended with another status than 0 of their own accord.",
+            samples { "\($0.failedTotal)" })
     }
 
     private mutating func writeUpstreams() {
@@ -214,6 +231,32 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeRoutes(_ name: String, _ kind: Kind, _ help: String, value: (RouteSnapshot) -> String) {
         write(name, kind, help, routes.map { ([("route", $0.name)], value($0.route)) })
+    }
+
+    private mutating func writeRoutesBothWays(
+        _ name: String, _ help: String, value: (RouteSnapshot) -> RouteSnapshot.BothWays<UInt64>
+    ) {
+        write(
+            name, .counter, help,
+            routes.flatMap { route, snapshot in
+                let both = value(snapshot)
+                return [("from_client", both.fromClient), ("to_client", both.toClient)].map { direction, value in
+                    ([("route", route), ("direction", direction)], "\(value)")
+                }
+            })
+    }
+
+    private mutating func writeDurations(_ name: String, _ help: String, value: (RouteSnapshot) -> HistogramSnapshot) {
+        guard !routes.isEmpty else { return }
+        header(name, .histogram, help)
+        for (route, snapshot) in routes {
+            let durations = value(snapshot)
+            for bucket in durations.buckets {
+                sample("\(name)_bucket", ([("route", route), ("le", bucket.limit)], "\(bucket.count)"))
+            }
+            sample("\(name)_sum", ([("route", route)], "\(durations.sum)"))
+            sample("\(name)_count", ([("route", route)], "\(durations.count)"))
+        }
     }
 
     private mutating func writeServers(

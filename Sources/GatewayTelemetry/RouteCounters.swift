@@ -5,8 +5,8 @@ public enum CloseSide: String, CaseIterable, Sendable {
     case client, server, gateway
 }
 
-/// What one route counts on one event loop. The counters and gauges are written by that loop alone; the functions may
-/// be called from any thread, once a connection.
+/// What one route counts on one event loop. The counters, gauges and durations are written by that loop alone; the
+/// functions may be called from any thread, once a connection.
 public final class RouteCounters: Sendable {
     /// WebSockets opened.
     public let accepted = Counter()
@@ -17,6 +17,14 @@ public final class RouteCounters: Sendable {
     /// Those whose client's leg, or server's leg, is a stream of an HTTP/2 connection.
     public let activeHTTP2Client = Gauge()
     public let activeHTTP2Server = Gauge()
+
+    /// Commands of the route: their processes that run, those that were started, and those that could not be started or
+    /// ended with another status than 0 of their own accord.
+    public let commandsRunning = Gauge()
+    public let commandsStarted = Counter()
+    public let commandsFailed = Counter()
+    /// WebSockets open whose server is a command.
+    public let activeCommands = Gauge()
 
     public let messagesFromClientText = Counter()
     public let messagesFromClientBinary = Counter()
@@ -40,6 +48,12 @@ public final class RouteCounters: Sendable {
     /// zlib state held now, in bytes.
     public let compressionMemory = Gauge()
 
+    /// From accepting a connection, or the head of an HTTP/2 request, to the answer that opened the WebSocket.
+    public let handshakes = DurationHistogram()
+
+    /// Plain HTTP.
+    let requests = RequestCounters()
+
     /// More codes than this on one side count as "other": applications have a thousand to choose from.
     static let maximumCloseCodes = 64
     static let maximumExtensions = 32
@@ -48,7 +62,6 @@ public final class RouteCounters: Sendable {
         var closeCodes: [CloseSide: BoundedTally] = [:]
         var extensionsRefused = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
         var legacyVersions = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
-        var handshakes = HandshakeTimes()
     }
 
     private let rare = Mutex(Rare())
@@ -72,11 +85,6 @@ public final class RouteCounters: Sendable {
     /// A WebSocket was opened by a client of a draft, which has this name: one of few.
     public func acceptedLegacy(version: String) {
         rare.withLock { $0.legacyVersions.add(version) }
-    }
-
-    /// A handshake took that long; times outside 1 µs to 60 s count as the nearer end.
-    public func recordHandshake(microseconds: UInt64) {
-        rare.withLock { $0.handshakes.record(microseconds: microseconds) }
     }
 
     /// The counts that are behind the lock.

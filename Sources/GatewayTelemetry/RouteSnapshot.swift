@@ -46,9 +46,10 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
             public var http1: Int
             public var http2: Int
 
-            init(active: Int, http2: Int) {
-                // Loops go on counting between the two readings.
-                http1 = max(0, active - http2)
+            /// - Parameter others: those that speak no HTTP there.
+            init(active: Int, http2: Int, others: Int = 0) {
+                // Loops go on counting between the readings.
+                http1 = max(0, active - http2 - others)
                 self.http2 = http2
             }
 
@@ -62,14 +63,39 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         public var server: Leg
     }
 
-    /// Quantiles are of everything since the start, to two significant digits.
-    public struct Handshakes: Encodable, Equatable, Sendable {
-        public var count: UInt64
-        public var sum: Double
-        public var p50: Double
-        public var p99: Double
+    /// Plain HTTP requests.
+    public struct Requests: Encodable, Equatable, Sendable {
+        public var active: Int
+        /// 0: no cap.
+        public var maxRequests: Int
+        public var total: UInt64
+        /// By class, `1xx` to `5xx`. A request that ended without an answer is in none.
+        public var statuses: [String: UInt64]
+        /// Of bodies.
+        public var bytes: BothWays<UInt64>
+        public var seconds: HistogramSnapshot
+
+        enum CodingKeys: String, CodingKey {
+            case active, total, statuses, bytes, seconds
+            case maxRequests = "max_requests"
+        }
     }
 
+    /// Processes of a route that leads to a command.
+    public struct Commands: Encodable, Equatable, Sendable {
+        public var running: Int
+        public var startedTotal: UInt64
+        /// Could not be started, or ended with another status than 0 of their own accord.
+        public var failedTotal: UInt64
+
+        enum CodingKeys: String, CodingKey {
+            case running
+            case startedTotal = "started_total"
+            case failedTotal = "failed_total"
+        }
+    }
+
+    /// WebSockets.
     public var active: Int
     /// 0: no cap.
     public var maxConnections: Int
@@ -85,10 +111,13 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var extensionsRefused: [String: UInt64]
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
-    public var handshakeSeconds: Handshakes
+    public var handshakeSeconds: HistogramSnapshot
+    public var requests: Requests
+    /// nil: the route leads to no command.
+    public var commands: Commands?
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression
+        case active, protocols, messages, bytes, compression, requests, commands
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

@@ -71,7 +71,10 @@ public struct ConnectionsSnapshot: Encodable, Equatable, Sendable {
 /// How the servers of one upstream stand.
 public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
     public struct Server: Encodable, Equatable, Sendable {
-        /// `active`, `draining`, `down`, or `removed`: no configuration in force names it, and it still has connections.
+        /// The name in the configuration, where it stands for several servers; nil: the server's key is what is there.
+        public var name: String?
+        /// `active`, `draining`, `down`, or `removed`: no configuration in force names it, or its name does not stand for it
+        /// any more, and it still has connections.
         public var state: String
         public var healthy: Bool
         /// WebSockets to this server, those on their way included.
@@ -85,9 +88,10 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         public var check: Check?
 
         public init(
-            state: String = "active", healthy: Bool, active: Int, connections: Int, streams: Int = 0,
-            failuresTotal: Int, check: Check? = nil
+            name: String? = nil, state: String = "active", healthy: Bool, active: Int, connections: Int,
+            streams: Int = 0, failuresTotal: Int, check: Check? = nil
         ) {
+            self.name = name
             self.state = state
             self.healthy = healthy
             self.active = active
@@ -98,7 +102,7 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         }
 
         enum CodingKeys: String, CodingKey {
-            case state, healthy, active, connections, streams, check
+            case name, state, healthy, active, connections, streams, check
             case failuresTotal = "failures_total"
         }
     }
@@ -136,8 +140,9 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         self.portsExhaustedTotal = portsExhaustedTotal
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
             Server(
-                state: first.state, healthy: first.healthy || second.healthy, active: first.active &+ second.active,
-                connections: first.connections &+ second.connections, streams: first.streams &+ second.streams,
+                name: first.name, state: first.state, healthy: first.healthy || second.healthy,
+                active: first.active &+ second.active, connections: first.connections &+ second.connections,
+                streams: first.streams &+ second.streams,
                 failuresTotal: first.failuresTotal &+ second.failuresTotal, check: first.check ?? second.check)
         }
     }

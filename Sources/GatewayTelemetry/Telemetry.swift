@@ -112,12 +112,10 @@ extension RouteSnapshot {
         var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
         var extensionsRefused: [String: UInt64] = [:]
         var legacyVersions: [String: UInt64] = [:]
-        var handshakes = HandshakeTimes()
         for rare in loops.map({ $0.rareCounts() }) {
             for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
             extensionsRefused.add(rare.extensionsRefused.counts)
             legacyVersions.add(rare.legacyVersions.counts)
-            handshakes.add(rare.handshakes)
         }
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
@@ -125,7 +123,9 @@ extension RouteSnapshot {
             legacyTotal: legacyVersions,
             protocols: .init(
                 client: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Client.value }),
-                server: .init(active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value })),
+                server: .init(
+                    active: sum { $0.active.value }, http2: sum { $0.activeHTTP2Server.value },
+                    others: sum { $0.activeCommands.value })),
             messages: .init(
                 fromClient: .init(
                     text: sum { $0.messagesFromClientText.value }, binary: sum { $0.messagesFromClientBinary.value }),
@@ -141,9 +141,27 @@ extension RouteSnapshot {
                 inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
                 memoryBytes: sum { $0.compressionMemory.value }),
             extensionsRefused: extensionsRefused, closeCodes: closeCodes,
-            handshakeSeconds: .init(
-                count: handshakes.count, sum: handshakes.sum, p50: handshakes.quantile(0.5),
-                p99: handshakes.quantile(0.99)))
+            handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }),
+            requests: .init(route),
+            commands: route.hasCommands.value == 0
+                ? nil
+                : .init(
+                    running: sum { $0.commandsRunning.value }, startedTotal: sum { $0.commandsStarted.value },
+                    failedTotal: sum { $0.commandsFailed.value }))
+    }
+}
+
+extension RouteSnapshot.Requests {
+    init(_ route: RouteTelemetry) {
+        let loops = route.loops
+        self.init(
+            active: loops.reduce(0) { $0 &+ $1.requests.active.value }, maxRequests: route.maxRequests.value,
+            total: loops.reduce(0) { $0 &+ $1.requests.total.value },
+            statuses: Dictionary(loops.flatMap { $0.requests.statuses }) { $0 &+ $1 },
+            bytes: .init(
+                fromClient: loops.reduce(0) { $0 &+ $1.requests.bytesFromClient.value },
+                toClient: loops.reduce(0) { $0 &+ $1.requests.bytesToClient.value }),
+            seconds: HistogramSnapshot(loops.lazy.map { $0.requests.durations.counts }))
     }
 }
 

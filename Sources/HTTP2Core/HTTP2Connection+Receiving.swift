@@ -34,7 +34,7 @@ extension HTTP2Connection {
     /// Whether an event waited while its stream's user gave the stream up.
     private func isOutdated(_ event: HTTP2Event) -> Bool {
         switch event {
-        case .ended(let stream), .closed(let stream, _), .writable(let stream): stream.flags.contains(.isForgotten)
+        case .ended(let stream, _), .closed(let stream, _), .writable(let stream): stream.flags.contains(.isForgotten)
         default: false
         }
     }
@@ -166,10 +166,10 @@ extension HTTP2Connection {
         return nil
     }
 
-    private func endRemote(_ stream: HTTP2Stream) {
+    private func endRemote(_ stream: HTTP2Stream, trailers: HTTPFields? = nil) {
         stream.flags.insert(.remoteEnded)
         removeIfDone(stream)
-        events.append(.ended(stream))
+        events.append(.ended(stream, trailers: trailers))
     }
 
     // MARK: HEADERS
@@ -203,16 +203,20 @@ extension HTTP2Connection {
         }
     }
 
-    /// Trailers say nothing that a WebSocket could carry on: they only end the stream.
     private func receivedTrailers(
         _ list: HeaderList, on stream: HTTP2Stream, endsStream: Bool, now: NIODeadline
     ) throws(HTTP2Failure) -> HTTP2Event? {
         let isAllowed = endsStream && !stream.flags.contains(.isTunnel) && (stream.contentLeft ?? 0) == 0
-        guard isAllowed, (try? HTTP2Head.checkTrailers(list)) != nil else {
+        guard isAllowed else { return try violated(stream, .protocolError, now: now) }
+        do throws(HTTP2RequestError) {
+            let trailers = try HTTP2Head.trailers(from: list, maxSize: limits.maxHeaderListSize)
+            endRemote(stream, trailers: trailers.isEmpty ? nil : trailers)
+            return nil
+        } catch .headerListTooLarge {
+            return try violated(stream, .enhanceYourCalm, now: now)
+        } catch {
             return try violated(stream, .protocolError, now: now)
         }
-        endRemote(stream)
-        return nil
     }
 
     private func receivedResponse(
@@ -223,13 +227,16 @@ extension HTTP2Connection {
         }
         if response.status.kind == .informational {
             guard !endsStream else { return try violated(stream, .protocolError, now: now) }
-            try meter("interim responses", now: now)
-            return nil
+            try countInterim(on: stream, now: now)
+            return .informed(stream, response)
         }
         stream.flags.insert(.hasHead)
         if stream.flags.contains(.isConnect), response.status.kind == .successful {
             stream.flags.insert(.isTunnel)
-        } else if !stream.flags.contains(.isHead), ![204, 304].contains(response.status.code) {
+        } else if stream.flags.contains(.isHead) || [204, 304].contains(response.status.code) {
+            // Whatever `content-length` says (RFC 9110 §6.4.1).
+            stream.contentLeft = 0
+        } else {
             stream.contentLeft = announcedContent(response.headerFields)
         }
         if endsStream {
@@ -237,6 +244,15 @@ extension HTTP2Connection {
             endRemote(stream)
         }
         return .response(stream, response)
+    }
+
+    /// A request may be answered with a few of them; more are work for nothing.
+    private func countInterim(on stream: HTTP2Stream, now: NIODeadline) throws(HTTP2Failure) {
+        guard stream.expectedInterims == 0 else {
+            stream.expectedInterims -= 1
+            return
+        }
+        try meter("interim responses", now: now)
     }
 
     /// What `content-length` says; it was judged with the other fields.

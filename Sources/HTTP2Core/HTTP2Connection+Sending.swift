@@ -17,9 +17,17 @@ extension HTTP2Connection {
         return stream
     }
 
-    /// Sends a response's head (server's side).
+    /// Sends a response's head (server's side). Interim responses (1xx, RFC 9110 §15.2) may come before the final one; what
+    /// HTTP/2 does not have (101) or comes behind it is left out.
+    ///
+    /// - Parameter endsStream: nothing follows the head; of no effect with an interim response.
     public func respond(_ response: HTTPResponse, on stream: HTTP2Stream, endsStream: Bool = false) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
+        if response.status.kind == .informational {
+            guard response.status.code != 101, !stream.flags.contains(.isAnswered) else { return }
+            writeHeaders(HTTP2Head.headers(of: response), on: stream, endsStream: false)
+            return
+        }
         stream.flags.insert(.isAnswered)
         writeHeaders(HTTP2Head.headers(of: response), on: stream, endsStream: endsStream)
     }
@@ -73,14 +81,26 @@ extension HTTP2Connection {
     }
 
     /// Ends the own half of the stream, behind what is pending.
-    public func end(_ stream: HTTP2Stream) {
+    ///
+    /// - Parameter trailers: go out with END_STREAM (RFC 9113 §8.1); nil or empty: none.
+    public func end(_ stream: HTTP2Stream, trailers: HTTPFields? = nil) {
         guard !stream.isClosed, !stream.localEnded, failure == nil else { return }
+        stream.trailers = trailers.flatMap { $0.isEmpty ? nil : $0 }
         if stream.pending != nil {
             stream.flags.insert(.endsAfterPending)
             return
         }
-        writeFrame(.data, flags: .endStream, stream: stream.id, payload: ByteBuffer())
-        localEnd(stream)
+        if !sendTrailers(of: stream) {
+            writeFrame(.data, flags: .endStream, stream: stream.id, payload: ByteBuffer())
+            localEnd(stream)
+        }
+    }
+
+    /// Ends the stream with the trailers that wait for it; false: there are none.
+    private func sendTrailers(of stream: HTTP2Stream) -> Bool {
+        guard let trailers = stream.trailers.take() else { return false }
+        writeHeaders(HTTP2Head.headers(ofTrailers: trailers), on: stream, endsStream: true)
+        return true
     }
 
     private func localEnd(_ stream: HTTP2Stream) {
@@ -130,7 +150,8 @@ extension HTTP2Connection {
             }
             let isLast = pending.readableBytes == 0
             let ends = isLast && stream.flags.contains(.endsAfterPending)
-            writeFrame(.data, flags: ends ? .endStream : [], stream: stream.id, payload: slice)
+            let isEnd = ends && stream.trailers == nil
+            writeFrame(.data, flags: isEnd ? .endStream : [], stream: stream.id, payload: slice)
             sent(count, on: stream)
             if !isLast {
                 // What has gone is given back now and then, at the price of one move of what is left.
@@ -139,7 +160,7 @@ extension HTTP2Connection {
                 enqueue(stream)
             }
             if ends {
-                localEnd(stream)
+                if !sendTrailers(of: stream) { localEnd(stream) }
                 events.append(.writable(stream))
             } else if !stream.isWritable, stream.pendingBytes < HTTP2Stream.lowWatermark {
                 stream.flags.remove(.isUnwritable)

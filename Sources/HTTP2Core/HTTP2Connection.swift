@@ -25,9 +25,12 @@ public struct HTTP2Limits: Equatable, Sendable {
 public enum HTTP2Event {
     /// A stream that the peer has opened: whoever answers sets its delegate. `endsStream`: nothing follows.
     case request(HTTP2Stream, Result<HTTPRequest, HTTP2RequestError>, endsStream: Bool)
+    /// An interim response (1xx, RFC 9110 §15.2); the final one is still to come.
+    case informed(HTTP2Stream, HTTPResponse)
     case response(HTTP2Stream, HTTPResponse)
     case data(HTTP2Stream, ByteBuffer)
-    case ended(HTTP2Stream)
+    /// END_STREAM, behind everything else; `trailers`: the fields that came with it (RFC 9113 §8.1), if there were any.
+    case ended(HTTP2Stream, trailers: HTTPFields?)
     case closed(HTTP2Stream, HTTP2StreamClosure)
     /// More may be written, or what was pending has gone with its END_STREAM.
     case writable(HTTP2Stream)
@@ -129,11 +132,13 @@ public final class HTTP2Connection {
 
     /// Streams that may be opened beside those that are; 0 before the peer's SETTINGS are here.
     public var freeStreams: Int {
-        guard role == .client, hasPeerSettings, !isGoingAway, failure == nil, nextStream < HTTP2StreamID(Int32.max)
-        else { return 0 }
+        guard role == .client, hasPeerSettings, !isGoingAway, failure == nil, !isExhausted else { return 0 }
         let allowed = peerSettings.maxConcurrentStreams.map { Int($0) } ?? Int.max
         return max(0, allowed - streams.count)
     }
+
+    /// Whether no number is left for another stream (RFC 9113 §5.1.1): the connection has to be replaced.
+    public var isExhausted: Bool { nextStream >= HTTP2StreamID(Int32.max) }
 
     private func writePreface() {
         var settings = HTTP2Settings()
@@ -196,6 +201,7 @@ public final class HTTP2Connection {
         stream.flags.insert(.isClosed)
         closedStreams.add(stream.id, ending)
         stream.pending = nil
+        stream.trailers = nil
         growthBudget += stream.receiveWindow.growth
         streams[stream.id] = nil
         // A peer that grants no window could otherwise make the line longer with every stream that it resets.

@@ -70,11 +70,12 @@ enum HTTP2Head {
         return HTTPResponse(status: .init(code: code), headerFields: fields)
     }
 
-    /// Judges what may follow the content.
+    /// What followed the content (RFC 9113 §8.1): no pseudo-fields.
     ///
     /// - Throws: `HTTP2RequestError`.
-    static func checkTrailers(_ list: HeaderList) throws(HTTP2RequestError) {
-        _ = try fields(of: list) { _, _ in false }
+    static func trailers(from list: HeaderList, maxSize: Int) throws(HTTP2RequestError) -> HTTPFields {
+        guard list.size <= maxSize else { throw .headerListTooLarge }
+        return try fields(of: list) { _, _ in false }
     }
 
     /// Bytes of content that the fields announce (RFC 9113 §8.1.1); nil: they don't say.
@@ -125,10 +126,10 @@ enum HTTP2Head {
             throw .malformed("value of \(name.canonicalName.prefix(64)) has a character that no field value may have")
         }
         let field = HTTPField(name: name, value: value)
-        switch name.canonicalName {
-        // RFC 9113 §8.2.2
-        case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+        guard !isConnectionSpecific(name.canonicalName) else {
             throw .malformed("\(name) is a field of HTTP/1.1 connections, which HTTP/2 does not have")
+        }
+        switch name.canonicalName {
         case "te":
             guard field.value == "trailers" else {
                 throw .malformed("te is another value than trailers, which is all that HTTP/2 has")
@@ -139,6 +140,14 @@ enum HTTP2Head {
         default: break
         }
         return field
+    }
+
+    /// Fields that no message may have in HTTP/2 (RFC 9113 §8.2.2).
+    private static func isConnectionSpecific(_ name: String) -> Bool {
+        switch name {
+        case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade": true
+        default: false
+        }
     }
 
     private static func authority(
@@ -189,9 +198,18 @@ enum HTTP2Head {
         return list
     }
 
+    /// What follows the content, to be sent.
+    static func headers(ofTrailers fields: HTTPFields) -> OutgoingHeaders {
+        var list = OutgoingHeaders()
+        add(fields, to: &list)
+        return list
+    }
+
+    /// Fields of HTTP/1.1 connections stay behind.
     private static func add(_ fields: HTTPFields, to list: inout OutgoingHeaders) {
         for field in fields {
             let name = field.name.canonicalName
+            if isConnectionSpecific(name) { continue }
             let indexing = indexing(of: name)
             field.withUnsafeBytesOfValue { value in
                 if let text = String(validating: value, as: UTF8.self) {

@@ -16,6 +16,10 @@ public final class HTTP2Stream {
     var receiveWindow = ReceiveWindow()
     var pending: ByteBuffer?
     var flags = Flags()
+    /// What goes out with END_STREAM, behind what is pending.
+    var trailers: HTTPFields?
+    /// Interim responses that may still come for nothing.
+    var expectedInterims: UInt8 = 8
 
     /// Bytes that DATA has to bring yet, as `content-length` says (RFC 9113 §8.1.1); nil: as many as it likes.
     var contentLeft: Int?
@@ -63,12 +67,16 @@ public final class HTTP2Stream {
 
 /// What a stream's user is told. Calls come from within the handling of the connection's events.
 public protocol HTTP2StreamDelegate: AnyObject {
+    /// An interim response (1xx) to the request that was sent on it.
+    func stream(_ stream: HTTP2Stream, informed response: HTTPResponse)
     /// The final response to the request that was sent on it.
     func stream(_ stream: HTTP2Stream, received response: HTTPResponse)
     /// Some of the content; its sender's window grows when `HTTP2Connection.consumed` is told of it.
     func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer)
     /// END_STREAM came, behind everything else.
-    func streamEnded(_ stream: HTTP2Stream)
+    ///
+    /// - Parameter trailers: the fields that came with it; nil: none.
+    func streamEnded(_ stream: HTTP2Stream, trailers: HTTPFields?)
     /// The stream is gone, by RST_STREAM or with its connection.
     func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure)
     /// What had gathered has gone: more may be written.

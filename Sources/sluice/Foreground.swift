@@ -93,6 +93,7 @@ enum Foreground {
                     guard time - drainBegan >= sameWish else { continue }
                     logger.warning("second signal: exiting at once")
                     LogWriter.standardError.flush()
+                    gateway.killCommands()
                     exitProcess(0)
                 }
                 reason = "\(signal)"

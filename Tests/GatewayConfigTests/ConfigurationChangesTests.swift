@@ -92,6 +92,16 @@ struct ConfigurationChangesTests {
             sections: ["admin"]),
         Row(from: "timeout: 30s", to: "delay: 1s", sections: ["drain"]),
         Row(from: "max_connections: 10", to: "max_connections: 11", sections: ["limits"]),
+        Row(from: "max_connections: 10", to: "max_connections: 10, keep_alive_timeout: 5s", sections: ["limits"]),
+        Row(
+            from: "upstream: chat", to: "upstream: chat, http: off",
+            routes: Names(changed: ["chat"], unchanged: ["mqtt", "page"])),
+        Row(
+            from: "upstream: chat", to: "upstream: chat, queue: {}",
+            routes: Names(changed: ["chat"], unchanged: ["mqtt", "page"])),
+        Row(
+            from: "name: mqtt, servers", to: "name: mqtt, http1: { max_idle: 0 }, servers",
+            upstreams: Names(changed: ["mqtt"], unchanged: ["chat"])),
         Row(from: "level: info", to: "level: debug", sections: ["log"]),
     ])
     func isListedByName(row: Row) throws {

@@ -17,6 +17,7 @@ import Testing
                 upstream: u
               - { name: raw, match: { path_regex: "/r.+" }, upstream: u, compression: passthrough, max_message_size: 1MiB, legacy_versions: [8, hixie-76] }
               - { name: old, match: { path: /old }, redirect: /new }
+              - { name: tool, match: { path: /tool }, command: { run: [/bin/sh, hunter2], framing: binary } }
               - { name: rest, respond: 404 }
             upstreams: [{ name: u, protocol: h2, servers: [{ address: "s:1" }, { address: "unix:/s", state: down }] }]
             """)
@@ -30,6 +31,7 @@ import Testing
                 chat  a.example, b.example  /chat[/*]  u (h2: s:1, unix:/s down)  header x-key, query room  terminate 12/5  16MiB
                 raw   *                     ~ /r.+     u (h2: s:1, unix:/s down)  -                         passthrough     1MiB
                 old   *                     /old       302 /new                   -                         -               -
+                tool  *                     /tool      command sh (binary)        -                         terminate 12/5  16MiB
                 rest  *                     *          404                        -                         -               -
                 route raw takes clients of the drafts 8, hixie-76
                 """)

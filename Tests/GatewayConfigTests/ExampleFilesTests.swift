@@ -9,8 +9,8 @@ import Testing
 
     static let files =
         ["sluice.yaml"]
-        + ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/examples")) ?? []).sorted()
-        .map { "examples/" + $0 }
+        + ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/examples")) ?? [])
+        .filter { $0.hasSuffix(".yaml") }.sorted().map { "examples/" + $0 }
 
     @Test func theFolderHoldsExamples() {
         #expect(Self.files.count > 3)

@@ -12,6 +12,7 @@ import Testing
               max_connections_per_ip: 2
               max_handshakes_per_second: 3
               handshake_timeout: 4s
+              keep_alive_timeout: 8s
               max_header_size: 5KiB
               compression_memory: 6MiB
             log: { level: debug, format: text, access: false }
@@ -22,6 +23,7 @@ import Testing
         limits.maxConnectionsPerIP = 2
         limits.maxHandshakesPerSecond = 3
         limits.handshakeTimeout = .seconds(4)
+        limits.keepAliveTimeout = .seconds(8)
         limits.maxHeaderSize = 5120
         limits.compressionMemory = 6_291_456
         #expect(configuration.limits == limits)
@@ -48,6 +50,11 @@ import Testing
         #expect(configuration.drain == DrainConfiguration())
     }
 
+    @Test func withoutAnyTimeNoConnectionIsKept() throws {
+        #expect(try parse(.root, "limits: { keep_alive_timeout: 0s }").limits.keepAliveTimeout == .zero)
+        #expect(ProcessLimits().keepAliveTimeout == .seconds(60))
+    }
+
     @Test func anEmptyTokenIsNone() throws {
         #expect(try parse(.root, "admin: { address: \"a:2\", token: \"${T:-}\" }").admin?.token == nil)
     }
@@ -67,6 +74,8 @@ import Testing
         ("limits: { max_connections: 0 }", "4:28: error: expected a number from 1 to 10000000, found \"0\""),
         ("limits: { max_header_size: 2MiB }", "4:28: error: expected a size from 512 to 1MiB, found \"2MiB\""),
         ("limits: { handshake_timeout: 10 }", "4:30: error: expected a duration such as 10s, found \"10\""),
+        ("limits: { keep_alive_timeout: 60 }", "4:31: error: expected a duration such as 10s, found \"60\""),
+        ("limits: { keep_alive_timeout: 366d }", "4:31: error: expected at most 365 days, found \"366d\""),
         (
             "log: { level: warn }",
             "4:15: error: expected trace, debug, info, notice, warning, error or critical, found \"warn\""

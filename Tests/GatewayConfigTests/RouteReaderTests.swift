@@ -17,6 +17,10 @@ import Testing
             missing_origin: deny
             max_connections: 2000
             max_connections_per_ip: 50
+            http: off
+            max_body_size: 10MiB
+            max_requests: 200
+            queue: { size: 30, timeout: 4s }
             max_message_size: 2GiB
             idle_timeout: 1m
             max_lifetime: 1h
@@ -62,7 +66,8 @@ import Testing
                         subprotocols: ["graphql-transport-ws"]),
                     action: .upstream("u"), rewrite: .stripPrefix("/chat"),
                     origins: OriginPolicy(allowed: ["https://example.com"], allowMissing: false),
-                    maxConnections: 2000, maxConnectionsPerIP: 50, session: session,
+                    maxConnections: 2000, maxConnectionsPerIP: 50, http: false, maxBodySize: 10_485_760,
+                    maxRequests: 200, queue: QueueConfiguration(size: 30, timeout: .seconds(4)), session: session,
                     requestHeaders: HeaderEdits(set: ["x-env": "prod", "host": "backend"], remove: ["cookie"]),
                     responseHeaders: HeaderEdits(set: [:], remove: ["server"]),
                     onChange: OnChange(changed: .drain, removed: .close)))
@@ -81,7 +86,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("queue: { size: 1 }", "4:5: error: queue is not supported yet"),
         ("rate: {}", "4:5: error: rate is not supported yet"),
         ("slow_consumer: {}", "4:5: error: slow_consumer is not supported yet"),
         ("legacy_versions: 8", "4:22: error: expected a list of drafts such as [8, 7, hixie-76], found \"8\""),
@@ -95,7 +99,7 @@ import Testing
             "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"
         ),
         ("legacy_versions: [8, 7, 8]", "4:29: error: version 8 is already in the list"),
-        ("command: [cat]", "4:5: error: command is not supported yet"),
+        ("command: [cat]", "4:5: error: command can't be with upstream: a route leads to one place"),
         ("redirect: /x", "4:5: error: redirect can't be with upstream: a route leads to one place"),
         (
             "rewrite: {}",
@@ -118,16 +122,30 @@ import Testing
         let listeners = "listeners: [{ name: l, address: \"a:1\" }]\n"
         #expect(
             problems(listeners + "routes: [{ name: r }]") == [
-                "2:10: error: missing key: one of upstream, redirect and respond"
+                "2:10: error: missing key: one of upstream, redirect, respond and command"
             ])
         #expect(
-            problems(listeners + "routes: [{ name: r, command: [cat] }]") == [
-                "2:21: error: command is not supported yet"
+            problems(listeners + "routes: [{ name: r, respond: 200, command: [/bin/cat] }]") == [
+                "2:35: error: command can't be with respond: a route leads to one place"
+            ])
+        #expect(
+            problems(listeners + "routes: [{ name: r, command: [/bin/cat], rewrite: { path: /a } }]") == [
+                "2:42: error: rewrite has a meaning with upstream only"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, respond: 200, rewrite: { path: /a } }]") == [
                 "2:35: error: rewrite has a meaning with upstream only"
             ])
+        #expect(
+            problems(
+                listeners
+                    + "routes: [{ name: r, redirect: /x, http: on, max_body_size: 1, max_requests: 1, queue: {} }]")
+                == [
+                    "2:35: error: http has a meaning with upstream only",
+                    "2:45: error: max_body_size has a meaning with upstream only",
+                    "2:63: error: max_requests has a meaning with upstream only",
+                    "2:80: error: queue has a meaning with upstream only",
+                ])
         #expect(
             problems(listeners + "routes: [{ name: a b, respond: 200 }]") == [
                 "2:18: error: expected a name of letters, digits, - _ and ., at most 64, found \"a b\""

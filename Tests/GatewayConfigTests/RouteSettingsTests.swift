@@ -73,6 +73,56 @@ import Testing
         #expect(try parse(defaults + Section.route.file(with: "legacy_versions: []")).routes[0].legacyVersions == [])
     }
 
+    @Test(arguments: [
+        ("on", true), ("true", true), ("\"on\"", true), ("off", false), ("false", false), ("\"off\"", false),
+    ])
+    func httpIsOnOrOff(word: String, expected: Bool) throws {
+        #expect(try parse(.route, "http: \(word)").routes[0].http == expected)
+        #expect(try parse(.root, "defaults: { http: \(word) }").routes[0].http == expected)
+    }
+
+    @Test(arguments: [("0", 0), ("1", 1), ("64KiB", 65_536), ("1024GiB", 1 << 40)])
+    func aSizeOfBodiesIsRead(text: String, expected: Int) throws {
+        #expect(try parse(.route, "max_body_size: \(text)").routes[0].maxBodySize == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("", "", nil),
+            ("", "queue: {}", QueueConfiguration(size: 100, timeout: .seconds(2))),
+            ("", "queue: { size: 1 }", QueueConfiguration(size: 1, timeout: .seconds(2))),
+            ("", "queue: { timeout: 250ms }", QueueConfiguration(size: 100, timeout: .milliseconds(250))),
+            ("queue: { size: 5, timeout: 1m }", "", QueueConfiguration(size: 5, timeout: .seconds(60))),
+            (
+                "queue: { size: 5, timeout: 1m }", "queue: { size: 6 }",
+                QueueConfiguration(size: 6, timeout: .seconds(60))
+            ),
+            ("queue: { size: 5 }", "queue: off", nil),
+            ("queue: { size: 5 }", "queue: false", nil),
+        ] as [(String, String, QueueConfiguration?)])
+    func aQueueIsReadOverThatOfDefaults(defaults: String, lines: String, expected: QueueConfiguration?) throws {
+        let given = defaults.isEmpty ? "" : "defaults:\n  \(defaults)\n"
+        #expect(try parse(given + Section.route.file(with: lines)).routes[0].queue == expected)
+    }
+
+    @Test func whatIsForRequestsAndWaitingIsInheritedByRoutesToUpstreamsAlone() throws {
+        let configuration = try parse(
+            """
+            listeners: [{ name: l, address: "a:1" }]
+            upstreams: [{ name: u, servers: [{ address: "s:1" }] }]
+            defaults: { http: off, max_body_size: 1KiB, max_requests: 7, queue: { size: 3 } }
+            routes:
+              - { name: a, upstream: u }
+              - { name: b, match: { path: /b }, upstream: u, http: on, max_body_size: 0, max_requests: 0 }
+              - { name: c, match: { path: /c }, respond: 200 }
+            """)
+        let (first, second) = (configuration.routes[0], configuration.routes[1])
+        #expect([first.http, second.http] == [false, true])
+        #expect([first.maxBodySize, second.maxBodySize] == [1024, 0])
+        #expect([first.maxRequests, second.maxRequests] == [7, 0])
+        #expect([first.queue?.size, second.queue?.size] == [3, 3])
+    }
+
     @Test func missingOriginDenyAloneAsksForSomeOrigin() throws {
         #expect(
             try parse(.route, "missing_origin: deny").routes[0].origins
@@ -164,6 +214,19 @@ import Testing
             "on_change: { remove: keep }",
             "4:18: error: unknown key \"remove\"; did you mean \"removed\"?"
         ),
+        ("http: maybe", "4:11: error: expected on or off, found \"maybe\""),
+        ("http: [on]", "4:11: error: expected on or off, found a list"),
+        ("max_body_size: 1025GiB", "4:20: error: expected a size from 0 to 1024GiB, found \"1025GiB\""),
+        (
+            "max_body_size: 1MB", "4:20: error: expected a size such as 64KiB, found \"1MB\"; did you mean \"1MiB\"?"
+        ),
+        ("max_requests: -1", "4:19: error: expected a number from 0 to 10000000, found \"-1\""),
+        ("queue: on", "4:12: error: expected off or a mapping with size and timeout, found \"on\""),
+        ("queue: 5", "4:12: error: expected off or a mapping with size and timeout, found \"5\""),
+        ("queue: { size: 0 }", "4:20: error: expected a number from 1 to 100000, found \"0\""),
+        ("queue: { size: 100001 }", "4:20: error: expected a number from 1 to 100000, found \"100001\""),
+        ("queue: { timeout: 0s }", "4:23: error: expected a duration longer than 0s"),
+        ("queue: { length: 5 }", "4:14: error: unknown key \"length\"; expected size, timeout"),
         ("validate_utf8: 1", "4:20: error: expected true or false, found \"1\""),
         ("missing_origin: maybe", "4:21: error: expected allow or deny, found \"maybe\""),
         (

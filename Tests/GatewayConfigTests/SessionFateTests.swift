@@ -84,6 +84,14 @@ struct SessionFateTests {
             name: "caps", new: [("upstream: chat", "upstream: chat, max_connections: 1, max_connections_per_ip: 1")],
             expected: .keep),
         Row(
+            name: "what becomes of other requests, and who waits",
+            new: [
+                (
+                    "upstream: chat",
+                    "upstream: chat, http: off, max_body_size: 1, max_requests: 1, queue: { size: 1 }"
+                )
+            ], onChange: "changed: close, removed: close", expected: .keep),
+        Row(
             name: "on_change alone", old: [("changed: keep, removed: drain", "changed: close, removed: close")],
             new: [("removed: drain", "removed: keep")], onChange: "", expected: .keep),
         Row(
@@ -165,6 +173,10 @@ struct SessionFateTests {
             name: "source", new: [("name: chat, servers", "name: chat, source: [127.0.0.2], servers")],
             onChange: "changed: close, removed: keep", expected: .close),
         Row(
+            name: "connections that are kept for requests",
+            new: [("name: chat, servers", "name: chat, http1: { max_idle: 0 }, servers")],
+            onChange: "changed: close, removed: close", expected: .keep),
+        Row(
             name: "protocol, keep", new: [("name: chat, servers", "name: chat, protocol: h2, servers")],
             onChange: "changed: keep, removed: close", expected: .keep),
         Row(
@@ -224,5 +236,28 @@ struct SessionFateTests {
         #expect(ChangeAction.allCases.sorted() == [.keep, .drain, .close])
         #expect(max(ChangeAction.drain, .close) == .close)
         #expect(max(ChangeAction.drain, .keep) == .drain)
+    }
+
+    @Test(
+        arguments: [
+            ("[/bin/cat]", "[/bin/cat]", ChangeAction.keep), ("[/bin/cat]", "[/bin/cat, -u]", .close),
+            ("[/bin/cat]", "{ run: [/bin/cat], kill_after: 1s }", .close),
+            ("{ run: [/bin/cat] }", "[/bin/cat]", .keep),
+        ])
+    func aCommandIsPartOfItsRoute(old: String, new: String, expected: ChangeAction) throws {
+        func file(_ command: String) throws -> GatewayConfiguration {
+            try parse(
+                "listeners: [{ name: l, address: \"a:1\" }]\n"
+                    + "routes: [{ name: tool, command: \(command), on_change: { changed: close, removed: drain } }]")
+        }
+        #expect(ConfigurationDifference(from: try file(old), to: try file(new)).fate(route: "tool") == expected)
+        #expect(ConfigurationDifference(from: try file(old), to: try file(new)).fate(route: "other") == .keep)
+    }
+
+    @Test func aCommandGoesWithItsRoute() throws {
+        let start = "listeners: [{ name: l, address: \"a:1\" }]\nroutes: [{ name: tool, "
+        let old = try parse(start + "command: [/bin/cat], on_change: { removed: drain } }]")
+        let new = try parse(start.replacing("tool", with: "page") + "respond: 200 }]")
+        #expect(ConfigurationDifference(from: old, to: new).fate(route: "tool") == .drain)
     }
 }

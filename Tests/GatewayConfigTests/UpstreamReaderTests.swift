@@ -6,6 +6,7 @@ import Testing
         let text = Section.upstream.file(
             with: """
                 protocol: auto
+                http1: { max_idle: 5, idle_timeout: 90s }
                 h2: { max_connections: 3, max_streams: 7, ping_interval: 0s, ping_timeout: 1s, idle_timeout: 2m }
                 balance: round_robin
                 slow_start: 45s
@@ -23,6 +24,9 @@ import Testing
             with:
                 "[{ address: \"[::1]:9001\", weight: 1000, max_connections: 500, priority: 100, state: draining }, { address: \"unix:/run/a.sock\" }]"
         )
+        var http1 = UpstreamHTTP1()
+        http1.maxIdle = 5
+        http1.idleTimeout = .seconds(90)
         var http2 = UpstreamHTTP2()
         http2.maxConnections = 3
         http2.maxStreams = 7
@@ -39,8 +43,9 @@ import Testing
                             state: .draining),
                         ServerConfiguration(address: .unix(path: "/run/a.sock")),
                     ], tls: UpstreamTLS(serverName: "backend.internal", ca: "/etc/sluice/ca.pem", verify: false),
-                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), retries: 0, dnsRefresh: .seconds(60),
-                    http2: http2, host: .name("chat.example.com:8443"), proxyProtocol: .v2,
+                    connectTimeout: .seconds(1), responseTimeout: .seconds(3), plainResponseTimeout: .seconds(3),
+                    retries: 0, dnsRefresh: .seconds(60),
+                    http1: http1, http2: http2, host: .name("chat.example.com:8443"), proxyProtocol: .v2,
                     source: ["10.0.0.7", "fd00::7"])
             ])
     }
@@ -51,6 +56,16 @@ import Testing
                 UpstreamConfiguration(
                     name: "u", servers: [ServerConfiguration(address: .tcp(host: "s", port: 1))], tls: UpstreamTLS())
             ])
+    }
+
+    @Test(arguments: [
+        ("http1: {}", 64, 60), ("http1: { max_idle: 0 }", 0, 60), ("http1: { max_idle: 10000 }", 10_000, 60),
+        ("http1: { idle_timeout: 5s }", 64, 5),
+    ])
+    func connectionsThatAreKeptAreRead(lines: String, maxIdle: Int, seconds: Int) throws {
+        let http1 = try parse(.upstream, lines).upstreams[0].http1
+        #expect(http1.maxIdle == maxIdle)
+        #expect(http1.idleTimeout == .seconds(seconds))
     }
 
     @Test func stickyIsRead() throws {
@@ -192,6 +207,11 @@ import Testing
             "sticky: { cookie: a, secret: [hunter2] }",
             "4:34: error: expected text; \"\" for no secret, found a list"
         ),
+        ("http1: { max_idle: -1 }", "4:24: error: expected a number from 0 to 10000, found \"-1\""),
+        ("http1: { max_idle: 10001 }", "4:24: error: expected a number from 0 to 10000, found \"10001\""),
+        ("http1: { idle_timeout: 0s }", "4:28: error: expected a duration longer than 0s"),
+        ("http1: off", "4:12: error: expected a mapping with max_idle and idle_timeout, found \"off\""),
+        ("http1: { idle: 5 }", "4:14: error: unknown key \"idle\"; expected idle_timeout, max_idle"),
         ("h2: { max_connections: 0 }", "4:28: error: expected a number from 1 to 100, found \"0\""),
         ("h2: { max_streams: 100001 }", "4:24: error: expected a number from 1 to 100000, found \"100001\""),
         ("h2: { idle_timeout: 0s }", "4:25: error: expected a duration longer than 0s"),

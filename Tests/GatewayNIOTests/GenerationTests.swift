@@ -196,3 +196,9 @@ final class GenerationTests {
         #expect(new.upstreams.count == 2)
     }
 }
+
+extension Generation.Route {
+    fileprivate var upstream: Upstream? {
+        if case .upstream(let upstream) = destination { upstream } else { nil }
+    }
+}

@@ -1,6 +1,7 @@
 import GatewayConfig
 import GatewayPolicy
 import NIOCore
+import Synchronization
 import Testing
 
 @Suite("Admission")
@@ -204,6 +205,138 @@ struct AdmissionTests {
             }
         }
         #expect(permits.count == 30)
+    }
+}
+
+@Suite("Waiting for a place under the caps of a route")
+struct AdmissionQueueTests {
+    typealias Entry = Admission.Lines.Entry
+    static let client = AdmissionTests.client
+
+    /// What was told to whoever waited.
+    final class Told: Sendable {
+        private let results = Mutex<[Result<Permit, Refusal>]>([])
+        var tell: Admission.Lines.Tell { { result in self.results.withLock { $0.append(result) } } }
+        var refusals: [Refusal?] { results.withLock { $0.map(AdmissionTests.refusal) } }
+        func drop() {
+            _ = results.withLock { results in
+                defer { results = [] }
+                return results
+            }
+        }
+    }
+
+    static func route(cap: Int = 0, requests: Int = 0, perIP: Int = 0, size: Int? = 2) -> RouteConfiguration {
+        RouteConfiguration(
+            name: "chat", action: .upstream("any"), maxConnections: cap, maxConnectionsPerIP: perIP,
+            maxRequests: requests, queue: size.map { QueueConfiguration(size: $0) })
+    }
+
+    static func admit(
+        _ admission: Admission, _ route: RouteConfiguration, limits: ProcessLimits = .init(),
+        client: ClientAddress = client, _ told: Told
+    ) -> Entry {
+        admission.admit(
+            route: route, limits: limits, clientAddress: client, now: AdmissionTests.now, tell: told.tell)
+    }
+
+    static func permit(_ entry: Entry) -> Permit? { if case .place(let permit) = entry { permit } else { nil } }
+    static func ticket(_ entry: Entry) -> WaitingTicket? {
+        if case .waiting(let ticket) = entry { ticket } else { nil }
+    }
+    static func refusal(_ entry: Entry) -> Refusal? { if case .refused(let refusal) = entry { refusal } else { nil } }
+
+    @Test func aWebSocketWaitsForTheRoutesCap() throws {
+        let (admission, told) = (Admission(), Told())
+        let first = try #require(Self.permit(Self.admit(admission, Self.route(cap: 1), told)))
+        let tickets = try (0..<2).map { _ in try #require(Self.ticket(Self.admit(admission, Self.route(cap: 1), told)))
+        }
+        #expect(tickets[0].refusal == .routeMaxConnections)
+        #expect(admission.waiting(for: .connections("chat")) == 2)
+        #expect(Self.refusal(Self.admit(admission, Self.route(cap: 1), told)) == .routeMaxConnections)
+        first.release()
+        #expect(told.refusals == [nil])
+        #expect(admission.waiting(for: .connections("chat")) == 1)
+        told.drop()
+        #expect(told.refusals == [nil])
+        told.drop()
+        #expect(admission.activeConnections == 0)
+        #expect(admission.waiting(for: .connections("chat")) == 0)
+    }
+
+    @Test func aRequestWaitsForTheRoutesCap() throws {
+        let (admission, told) = (Admission(), Told())
+        let route = Self.route(requests: 1, size: 1)
+        let first = try #require(Self.permit(admission.admitRequest(route: route, tell: told.tell)))
+        let ticket = try #require(Self.ticket(admission.admitRequest(route: route, tell: told.tell)))
+        #expect(ticket.refusal == .routeMaxRequests)
+        #expect(Self.refusal(admission.admitRequest(route: route, tell: told.tell)) == .routeMaxRequests)
+        // WebSockets have a line of their own.
+        #expect(Self.permit(Self.admit(admission, route, told)) != nil)
+        first.release()
+        #expect(told.refusals == [nil])
+        told.drop()
+        #expect(Self.permit(admission.admitRequest(route: route, tell: told.tell)) != nil)
+    }
+
+    @Test func withoutAQueueNobodyWaits() throws {
+        let (admission, told) = (Admission(), Told())
+        let route = Self.route(cap: 1, requests: 1, size: nil)
+        let held = try #require(Self.permit(Self.admit(admission, route, told)))
+        let request = try #require(Self.permit(admission.admitRequest(route: route, tell: told.tell)))
+        #expect(Self.refusal(Self.admit(admission, route, told)) == .routeMaxConnections)
+        #expect(Self.refusal(admission.admitRequest(route: route, tell: told.tell)) == .routeMaxRequests)
+        withExtendedLifetime((held, request)) {}
+    }
+
+    @Test func theOtherCapsRefuseAtOnceAndCountThoseWhoWait() throws {
+        let (admission, told) = (Admission(), Told())
+        var limits = ProcessLimits()
+        limits.maxConnections = 3
+        let route = Self.route(cap: 1, perIP: 2, size: 9)
+        let held = try #require(Self.permit(Self.admit(admission, route, limits: limits, told)))
+        var ticket = Self.ticket(Self.admit(admission, route, limits: limits, told))
+        #expect(ticket != nil)
+        #expect(
+            Self.refusal(Self.admit(admission, route, limits: limits, told)) == .routeMaxConnectionsPerIP)
+        let other = Self.ticket(
+            Self.admit(admission, route, limits: limits, client: AdmissionTests.other, told))
+        #expect(other != nil)
+        #expect(
+            Self.refusal(Self.admit(admission, route, limits: limits, client: .unix, told)) == .maxConnections)
+        #expect(admission.activeConnections == 3)
+        // Who leaves gives back what it held meanwhile.
+        ticket = nil
+        #expect(admission.activeConnections == 2)
+        #expect(Self.ticket(Self.admit(admission, route, limits: limits, told)) != nil)
+        withExtendedLifetime((held, other)) {}
+    }
+
+    @Test func aDrainEndsTheWaiting() throws {
+        let (admission, told) = (Admission(), Told())
+        let held = try #require(Self.permit(Self.admit(admission, Self.route(cap: 1), told)))
+        let ticket = try #require(Self.ticket(Self.admit(admission, Self.route(cap: 1), told)))
+        admission.startDraining()
+        #expect(told.refusals == [.draining])
+        #expect(Self.refusal(Self.admit(admission, Self.route(cap: 1), told)) == .draining)
+        #expect(admission.activeConnections == 1)
+        held.release()
+        #expect(told.refusals == [.draining])
+        #expect(admission.activeConnections == 0)
+        #expect(!ticket.leave())
+    }
+
+    @Test func aReloadThatRaisesTheCapLetsNobodyWaitInVain() throws {
+        let (admission, told) = (Admission(), Told())
+        let held = try #require(Self.permit(Self.admit(admission, Self.route(cap: 1), told)))
+        let old = Self.ticket(Self.admit(admission, Self.route(cap: 1), told))
+        var new = [Self.ticket(Self.admit(admission, Self.route(cap: 5), told))]
+        #expect(old?.leave() == true)
+        new.append(Self.ticket(Self.admit(admission, Self.route(cap: 5), told)))
+        // The one who came with the new cap went on, and who came behind it did not have to wait.
+        #expect(told.refusals == [nil])
+        #expect(new.map { $0 != nil } == [true, false])
+        withExtendedLifetime(held) {}
     }
 }
 

@@ -14,12 +14,12 @@ struct ForwardedFieldsTests {
 
     static func forward(
         _ pairs: [(String, String)], peer: String, host: String = "example.com", isTLS: Bool = true,
-        trusted: [IPPrefix] = trusted
+        trusted: [IPPrefix] = trusted, strippedPrefix: String? = nil
     ) -> (forwarded: ForwardedFields, lines: [String]) {
         var fields = fields(pairs)
         let peer = ClientAddress(parsing: peer) ?? .unix
         let forwarded = ForwardedFields(peer: peer, host: host, isTLS: isTLS, fields: fields, trusted: trusted)
-        forwarded.apply(to: &fields)
+        forwarded.apply(to: &fields, strippedPrefix: strippedPrefix)
         return (forwarded, HeaderFilterTests.lines(fields))
     }
 
@@ -164,6 +164,30 @@ struct ForwardedFieldsTests {
             ], peer: peer, isTLS: false)
         #expect(
             lines == ["X-Forwarded-For: \(peer)", "X-Forwarded-Proto: http", "X-Forwarded-Host: example.com"])
+    }
+
+    @Test(
+        "a stripped prefix is told behind those of trusted proxies",
+        arguments: [
+            ("10.0.0.1", [], "/chat", ["/chat"]),
+            ("10.0.0.1", ["/app"], "/chat", ["/app/chat"]),
+            ("10.0.0.1", ["/app/"], "/chat", ["/app/chat"]),
+            ("10.0.0.1", ["/"], "/chat", ["/chat"]),
+            ("10.0.0.1", ["/a, /b/"], "/chat", ["/a/b/chat"]),
+            ("10.0.0.1", ["/a", "/b"], "/chat", ["/a/b/chat"]),
+            ("unix", ["/app"], "/chat", ["/app/chat"]),
+            ("203.0.113.9", [], "/chat", ["/chat"]),
+            ("203.0.113.9", ["/evil"], "/chat", ["/chat"]),
+            ("203.0.113.9", ["/evil"], nil, []),
+            ("10.0.0.1", ["/app/"], nil, ["/app/"]),
+            ("10.0.0.1", ["/a", "/b"], nil, ["/a", "/b"]),
+            ("10.0.0.1", [], nil, []),
+        ] as [(String, [String], String?, [String])])
+    func aStrippedPrefix(peer: String, sent: [String], stripped: String?, expected: [String]) {
+        let (_, lines) = Self.forward(
+            sent.map { ("x-forwarded-prefix", $0) }, peer: peer, strippedPrefix: stripped)
+        let told = lines.filter { $0.lowercased().hasPrefix("x-forwarded-prefix:") }
+        #expect(told.map { String($0.dropFirst("X-Forwarded-Prefix: ".count)) } == expected)
     }
 
     @Test func aUnixPeerWithoutTrustedProxiesIsNotBelieved() {

@@ -69,6 +69,29 @@ struct PathRewriterTests {
         #expect(PathRewriter.restore(location: location, by: rewrite, host: "example.com") == expected)
     }
 
+    @Test(
+        "a path that would name a host, or nothing, does not come of it",
+        arguments: [
+            ("/b", "/"), ("/b/", "/"), ("/b//evil.test/x", "/evil.test/x"), ("/b?q", "/?q"),
+            ("https://example.com/b//x", "https://example.com/x"),
+        ])
+    func aPathThatNamesAHost(location: String, expected: String) {
+        let rewrite = PathRewrite.replacePrefix(from: "/", to: "/b")
+        #expect(PathRewriter.restore(location: location, by: rewrite, host: "example.com") == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("/chat/x", strip, "/chat"), ("/chat", strip, "/chat"), ("//ch%61t/x?q", strip, "/chat"),
+            ("/chat/x", .stripPrefix("/chat/"), "/chat"), ("/a/b/x", .stripPrefix("/a/b"), "/a/b"),
+            ("/a/x", .replacePrefix(from: "/a/", to: "/"), "/a"),
+            ("/chats", strip, nil), ("/x", strip, nil), ("/a/x", replace, nil), ("/chat/x", .stripPrefix("/"), nil),
+            ("/chat/x", .path("/chat"), nil), ("/chat/x", nil, nil),
+        ] as [(String, PathRewrite?, String?)])
+    func whatIsStrippedAlone(target: String, rewrite: PathRewrite?, expected: String?) throws {
+        #expect(PathRewriter.strippedPrefix(of: try RequestTarget(target), by: rewrite) == expected)
+    }
+
     @Test(arguments: [
         ("https://example.com:8443/x", "https://example.com:8443/chat/x"),
         ("https://example.com/x", "https://example.com/x"),

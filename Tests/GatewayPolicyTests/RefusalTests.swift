@@ -28,6 +28,7 @@ struct RefusalTests {
             (.connectFailed, 502, "connect_failed", [:]),
             (.badAnswer("Sec-WebSocket-Accept is wrong"), 502, "bad_answer", [:]),
             (.responseTimeout, 504, "response_timeout", [:]),
+            (.commandFailed, 502, "command_failed", [:]),
         ] as [(Refusal, Int, String, HTTPFields)])
     func answers(refusal: Refusal, status: Int, key: String, fields: HTTPFields) {
         #expect(refusal.status == status)
@@ -40,7 +41,7 @@ struct RefusalTests {
 
     @Test func everyKeyIsThereOnce() {
         #expect(Set(Refusal.allKeys).count == Refusal.allKeys.count)
-        #expect(Refusal.allKeys.count == 23)
+        #expect(Refusal.allKeys.count == 28)
     }
 
     @Test func aReasonStaysOneBoundedLine() {

@@ -216,6 +216,74 @@ struct ServerSelectorTests {
         #expect(record.snapshot(now: Self.now + .seconds(5)).healthy)
     }
 
+    // MARK: Servers that come and go
+
+    static func members(_ numbers: [Int], records: [ServerRecord], weight: Int = 1) -> [ServerSelector.Member] {
+        numbers.map { (ServerConfiguration(address: address($0), weight: weight), records[$0]) }
+    }
+
+    @Test(
+        "those that come are chosen, those that went are not, and what is known of the rest remains",
+        arguments: balances)
+    func followsWhoComesAndGoes(balance: UpstreamConfiguration.Balance) throws {
+        let upstream = UpstreamConfiguration(name: "chat", balance: balance, servers: [])
+        let records = (0..<4).map { ServerRecord(address: Self.address($0)) }
+        let selector = ServerSelector(Self.members([0, 1], records: records), of: upstream, seed: 1)
+        var permits = try (0..<20).map { _ in try selector.pick(now: Self.now).get() }
+        let before = records.map { $0.snapshot(now: Self.now).active }
+        #expect(before[2...] == [0, 0])
+        records[1].failed(now: Self.now, jitter: 1)
+        selector.follow(Self.members([1, 2, 3], records: records))
+        permits += try (0..<20).map { _ in try selector.pick(now: Self.now).get() }
+        let after = records.map { $0.snapshot(now: Self.now).active }
+        #expect(after[0] == before[0], "it has left, and keeps its places")
+        #expect(after[1] == before[1], "it rests")
+        #expect(after[2] > 0 && after[3] > 0 && after.reduce(0, +) == 40)
+        permits.removeAll()
+        #expect(records.allSatisfy { $0.snapshot(now: Self.now).active == 0 })
+        selector.follow([])
+        #expect(selector.pick(now: Self.now).failure == .noneLeft)
+    }
+
+    @Test("turns are even among those that came at different times")
+    func turnsAreEven() throws {
+        let upstream = UpstreamConfiguration(name: "chat", balance: .roundRobin, servers: [])
+        let records = (0..<12).map { ServerRecord(address: Self.address($0)) }
+        let selector = ServerSelector(Self.members([0, 1], records: records, weight: 5), of: upstream, seed: 1)
+        for last in 2..<12 {
+            _ = try (0..<7).map { _ in try selector.pick(now: Self.now).get() }
+            selector.follow(Self.members([last - 1, last], records: records, weight: 5))
+        }
+        let numbers = try (0..<6).map { _ in try selector.pick(now: Self.now).get().number }
+        #expect(numbers.count { $0 == 11 } == 3)
+    }
+
+    @Test func aServerMayBeCalledSomethingElse() {
+        let record = ServerRecord(address: Self.address(0))
+        #expect(!record.rename(Self.address(0)))
+        #expect(record.rename(Self.address(1)))
+        #expect(record.address == Self.address(1))
+    }
+
+    @Test("whether a server is known to be reachable")
+    func knownReachable() {
+        let record = ServerRecord(address: Self.address(0))
+        #expect(!record.isKnownReachable)
+        _ = record.looked(isReachable: true, now: Self.now, jitter: 1)
+        #expect(record.isKnownReachable)
+        // A broken handshake had a connection.
+        record.failed(now: Self.now, jitter: 1)
+        #expect(record.isKnownReachable)
+        record.failed(isUnreachable: true, now: Self.now, jitter: 1)
+        #expect(!record.isKnownReachable)
+        record.succeeded(now: Self.now)
+        #expect(record.isKnownReachable)
+        for _ in 0..<3 {
+            _ = record.checked(.init(failure: "no", seconds: 0), by: HealthCheck(kind: .tcp), now: Self.now)
+        }
+        #expect(!record.isKnownReachable)
+    }
+
     @Test func manyThreadsNeverPassTheMaximumAndReturnEveryPlace() async {
         let selector = Self.selector(.leastConnections, weights: [2, 1], maxConnections: 5)
         let most = await withTaskGroup(of: Int.self) { group in
@@ -251,9 +319,7 @@ struct NumberedServers: Sendable {
         }
         self.upstream = upstream
         self.records = records
-        selector = ServerSelector(upstream: upstream, seed: 1) { address in
-            records.first { $0.address == address } ?? ServerRecord(address: address)
-        }
+        selector = ServerSelector(Array(zip(upstream.servers, records)), of: upstream, seed: 1)
     }
 
     func pick(excluding: Set<Int> = [], key: UInt64 = 0, now: NIODeadline) -> Result<ServerPermit, SelectionFailure> {

@@ -27,6 +27,21 @@ struct StickyCookieTests {
         StickyCookie(upstream)?.server(in: [.cookie: "other=1; at=\(cookie ?? "")"])
     }
 
+    @Test("each server that a name stands for has a cookie of its own")
+    func cookiesOfResolvedServers() throws {
+        let addresses = [5, 6].map { ServerSelectorTests.address($0) }
+        let cookie = try #require(StickyCookie(Self.upstream(servers: [0]), servers: addresses))
+        #expect(cookie.field(for: ServerSelectorTests.address(0), known: nil, isTLS: false) == nil)
+        for address in addresses {
+            let field = try #require(cookie.field(for: address, known: nil, isTLS: false))
+            let value = String(field.value.prefix { $0 != ";" })
+            #expect(cookie.server(in: [.cookie: value]) == address)
+        }
+        // The value is that of a server which is configured by this address.
+        let listed = Self.value(Self.upstream(servers: [5]), 5)
+        #expect(cookie.server(in: [.cookie: "at=\(listed ?? "")"]) == addresses[0])
+    }
+
     @Test func anUpstreamWithoutSettingsHasNone() {
         #expect(StickyCookie(UpstreamConfiguration(name: "chat", servers: [])) == nil)
     }

@@ -31,7 +31,8 @@ struct PrometheusTextTests {
                 let match = try #require(try sample.wholeMatch(in: line), "\(line)")
                 let name = try #require(match.output[1].substring)
                 let isPart =
-                    current.type == "summary" && ["_sum", "_count"].contains(name.dropFirst(current.name.count))
+                    current.type == "histogram"
+                    && ["_bucket", "_sum", "_count"].contains(name.dropFirst(current.name.count))
                 #expect(name == current.name || isPart, "\(line)")
                 let series = line[..<(line.lastIndex(of: " ") ?? line.endIndex)]
                 #expect(seen.insert(series).inserted, "\(series) is there twice")
@@ -59,7 +60,23 @@ struct PrometheusTextTests {
         "sluice_extensions_refused_total{route=\"chat\",extension=\"deflate-stream\"} 1",
         "sluice_close_codes_total{route=\"chat\",side=\"gateway\",code=\"1009\"} 1",
         "sluice_handshake_seconds_count{route=\"chat\"} 10",
-        "sluice_handshake_seconds_sum{route=\"chat\"} 0.013",
+        "sluice_handshake_seconds_sum{route=\"chat\"} 0.0123",
+        "sluice_handshake_seconds_bucket{route=\"chat\",le=\"0.0005\"} 1",
+        "sluice_handshake_seconds_bucket{route=\"chat\",le=\"0.001\"} 9",
+        "sluice_handshake_seconds_bucket{route=\"chat\",le=\"60\"} 10",
+        "sluice_handshake_seconds_bucket{route=\"chat\",le=\"+Inf\"} 10",
+        "sluice_requests{route=\"chat\"} 1",
+        "sluice_requests_limit{route=\"chat\"} 100",
+        "sluice_requests_total{route=\"chat\"} 5",
+        "sluice_responses_total{route=\"chat\",class=\"2xx\"} 2",
+        "sluice_responses_total{route=\"chat\",class=\"5xx\"} 0",
+        "sluice_request_bytes_total{route=\"chat\",direction=\"from_client\"} 70",
+        "sluice_request_bytes_total{route=\"chat\",direction=\"to_client\"} 3000",
+        "sluice_request_seconds_bucket{route=\"chat\",le=\"0.005\"} 2",
+        "sluice_request_seconds_bucket{route=\"chat\",le=\"60\"} 3",
+        "sluice_request_seconds_bucket{route=\"chat\",le=\"+Inf\"} 4",
+        "sluice_request_seconds_sum{route=\"chat\"} 90.0118",
+        "sluice_request_seconds_count{route=\"chat\"} 4",
         "sluice_upstream_server_healthy{upstream=\"chat\",server=\"10.0.0.5:9001\"} 1",
         "sluice_upstream_server_failures_total{upstream=\"chat\",server=\"10.0.0.5:9001\"} 0",
     ])

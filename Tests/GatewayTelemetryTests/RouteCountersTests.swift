@@ -38,36 +38,4 @@ struct RouteCountersTests {
         #expect(counts["other"] == 71)
         #expect(counts.values.reduce(0, +) == 104)
     }
-
-    @Test func handshakeTimesWithinTheirPrecision() {
-        let counters = RouteCounters()
-        for milliseconds in UInt64(1)...100 { counters.recordHandshake(microseconds: milliseconds * 1000) }
-        let times = counters.rareCounts().handshakes
-        #expect(times.count == 100)
-        #expect(abs(times.sum - 5.05) < 1e-9)
-        #expect(abs(times.quantile(0.5) - 0.050) <= 0.0005)
-        #expect(abs(times.quantile(0.99) - 0.099) <= 0.00099)
-    }
-
-    @Test(arguments: [(0, 1e-6), (1, 1e-6), (60_000_000, 60), (.max, 60)] as [(UInt64, Double)])
-    func handshakeTimesOutsideTheRangeCountAsItsEnd(microseconds: UInt64, seconds: Double) {
-        var times = HandshakeTimes()
-        times.record(microseconds: microseconds)
-        #expect(abs(times.sum - seconds) < 1e-9)
-        #expect(abs(times.quantile(0.5) - seconds) <= seconds * 0.01)
-    }
-
-    @Test func handshakeTimesOfSeveralLoopsAddUp() {
-        var sum = HandshakeTimes()
-        sum.add(HandshakeTimes())
-        #expect(sum.quantile(0.5) == 0)
-        for microseconds in [1000, 2000, 3000] as [UInt64] {
-            var times = HandshakeTimes()
-            times.record(microseconds: microseconds)
-            sum.add(times)
-        }
-        #expect(sum.count == 3)
-        #expect(abs(sum.sum - 0.006) < 1e-9)
-        #expect(abs(sum.quantile(0.5) - 0.002) <= 0.00002)
-    }
 }

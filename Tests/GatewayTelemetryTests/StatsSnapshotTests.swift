@@ -17,7 +17,16 @@ struct StatsSnapshotTests {
              "bytes_before": 1000, "bytes_after": 300, "memory_bytes": 65536},
            "extensions_refused": {"deflate-stream": 1},
            "close_codes": {"client": {"1000": 4}, "server": {}, "gateway": {"1009": 1}},
-           "handshake_seconds": {"count": 10, "p50": 0.001, "p99": 0.004}}},
+           "handshake_seconds": {"count": 10, "sum": 0.0123, "p50": 0.00075, "p99": 0.00475,
+             "buckets": {"0.0005": 1, "0.001": 9, "0.0025": 9, "0.005": 10, "0.01": 10, "0.025": 10, "0.05": 10,
+               "0.1": 10, "0.25": 10, "0.5": 10, "1": 10, "2.5": 10, "5": 10, "10": 10, "30": 10, "60": 10,
+               "+Inf": 10}},
+           "requests": {"active": 1, "max_requests": 100, "total": 5,
+             "statuses": {"1xx": 0, "2xx": 2, "3xx": 0, "4xx": 1, "5xx": 0},
+             "bytes": {"from_client": 70, "to_client": 3000},
+             "seconds": {"count": 4, "sum": 90.0118, "p50": 0.005, "p99": 60,
+               "buckets": {"0.0005": 0, "0.001": 1, "0.0025": 1, "0.005": 2, "0.01": 3, "0.025": 3, "0.05": 3,
+                 "0.1": 3, "0.25": 3, "0.5": 3, "1": 3, "2.5": 3, "5": 3, "10": 3, "30": 3, "60": 3, "+Inf": 4}}}}},
          "upstreams": {"chat": {"servers": {
            "10.0.0.5:9001": {"healthy": true, "active": 3, "connections": 3, "failures_total": 0}}}}}
         """
@@ -27,6 +36,7 @@ struct StatsSnapshotTests {
         let telemetry = Telemetry(loops: 2, version: "0.1.0")
         let route = telemetry.acquire(route: "chat")
         route.maxConnections.set(2000)
+        route.maxRequests.set(100)
         let counters = route.counters(loop: 1)
         counters.active.add(3)
         counters.accepted.add(10)
@@ -43,8 +53,16 @@ struct StatsSnapshotTests {
         counters.refusedExtension("deflate-stream")
         for _ in 0..<4 { counters.closed(code: 1000, by: .client) }
         counters.closed(code: 1009, by: .gateway)
-        for _ in 0..<9 { counters.recordHandshake(microseconds: 1000) }
-        counters.recordHandshake(microseconds: 4000)
+        counters.handshakes.record(microseconds: 300)
+        for _ in 0..<8 { counters.handshakes.record(microseconds: 1000) }
+        counters.handshakes.record(microseconds: 4000)
+        for _ in 0..<5 { counters.requestBegan() }
+        counters.requestBytes(fromClient: 70)
+        counters.requestBytes(toClient: 1000)
+        counters.requestEnded(status: 200, microseconds: 800)
+        counters.requestEnded(status: 204, bytesToClient: 2000, microseconds: 3000)
+        counters.requestEnded(status: 404, microseconds: 8000)
+        counters.requestEnded(status: nil, microseconds: 90_000_000)
         for key in ["no_route", "max_connections", "max_connections"] { telemetry.rejected(key) }
         let server = UpstreamSnapshot.Server(healthy: true, active: 3, connections: 3, failuresTotal: 0)
         return telemetry.snapshot(
@@ -80,15 +98,15 @@ struct StatsSnapshotTests {
         #expect(object["draining"] as? Bool == true)
     }
 
-    /// Paths of what is expected and missing or other. Objects may have more keys; handshake times are within the two
-    /// digits that are kept.
+    /// Paths of what is expected and missing or other. Objects may have more keys; quantiles are computed, so their last
+    /// digits may differ.
     static func differences(_ expected: Any, _ built: Any?, at path: String) -> [String] {
         if let expected = expected as? [String: Any] {
             guard let built = built as? [String: Any] else { return ["\(path) is no object"] }
             return expected.keys.sorted().flatMap { differences(expected[$0] ?? 0, built[$0], at: "\(path)/\($0)") }
         }
-        if path.contains("/handshake_seconds/p"), let expected = expected as? Double, let built = built as? Double {
-            return abs(expected - built) <= expected * 0.01 ? [] : ["\(path): \(expected), not \(built)"]
+        if path.contains("seconds/p"), let expected = expected as? Double, let built = built as? Double {
+            return abs(expected - built) <= expected * 1e-9 ? [] : ["\(path): \(expected), not \(built)"]
         }
         guard let expected = expected as? NSObject, let built = built as? NSObject, expected == built else {
             return ["\(path): \(expected), not \(built.map { "\($0)" } ?? "there")"]

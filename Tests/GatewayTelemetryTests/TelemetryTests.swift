@@ -8,6 +8,32 @@ struct TelemetryTests {
         Telemetry(loops: loops, version: "0.1.0")
     }
 
+    @Test func commandsAreCountedWhereARouteHasThem() {
+        let telemetry = Self.telemetry()
+        let route = telemetry.acquire(route: "tool")
+        for loop in 0..<2 {
+            let counters = route.counters(loop: loop)
+            counters.active.add(3)
+            counters.activeCommands.add(2)
+            counters.commandsStarted.add(5)
+            counters.commandsFailed.add()
+            counters.commandsRunning.add(2)
+        }
+        #expect(telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["tool"]?.commands == nil)
+        route.hasCommands.set(1)
+        let tool = telemetry.snapshot(uptimeSeconds: 1, draining: false).routes["tool"]
+        #expect(tool?.commands == .init(running: 4, startedTotal: 10, failedTotal: 2))
+        #expect(tool?.protocols.server.http1 == 2)
+        #expect(tool?.protocols.client.http1 == 6)
+        let text = PrometheusText(telemetry.snapshot(uptimeSeconds: 1, draining: false)).render()
+        for line in [
+            "sluice_commands_running{route=\"tool\"} 4", "sluice_commands_started_total{route=\"tool\"} 10",
+            "sluice_commands_failed_total{route=\"tool\"} 2",
+        ] {
+            #expect(text.split(separator: "\n").contains(Substring(line)))
+        }
+    }
+
     @Test func theLoopsOfARouteAddUp() {
         let telemetry = Self.telemetry()
         let route = telemetry.acquire(route: "chat")
@@ -21,7 +47,9 @@ struct TelemetryTests {
             counters.compressionMemory.subtract(1)
             counters.closed(code: 1000, by: .client)
             counters.refusedExtension("mux")
-            counters.recordHandshake(microseconds: 1000)
+            counters.handshakes.record(microseconds: 1000)
+            counters.requestBegan()
+            counters.requestEnded(status: 200, bytesFromClient: 7, microseconds: 1000)
         }
         telemetry.acquire(route: "feed").counters(loop: 1).accepted.add()
         let snapshot = telemetry.snapshot(uptimeSeconds: 1, draining: false)
@@ -35,6 +63,11 @@ struct TelemetryTests {
         #expect(chat?.closeCodes == ["client": ["1000": 2], "server": [:], "gateway": [:]])
         #expect(chat?.extensionsRefused == ["mux": 2])
         #expect(chat?.handshakeSeconds.count == 2)
+        #expect(chat?.handshakeSeconds.sum == 0.002)
+        #expect(chat?.requests.total == 2)
+        #expect(chat?.requests.statuses["2xx"] == 2)
+        #expect(chat?.requests.bytes == .init(fromClient: 14, toClient: 0))
+        #expect(chat?.requests.seconds.count == 2)
         #expect(snapshot.routes["feed"]?.acceptedTotal == 1)
         #expect(snapshot.connections.acceptedTotal == 11)
         #expect(snapshot.connections.active == 6)

@@ -8,9 +8,12 @@ import NIOHPACK
 enum Told: Equatable, CustomStringConvertible {
     case request(UInt32, path: String?, ends: Bool)
     case badRequest(UInt32, HTTP2RequestError, ends: Bool)
+    case informed(UInt32, Int)
     case response(UInt32, Int)
     case data(UInt32, [UInt8])
     case ended(UInt32)
+    /// With these fields, as "name: value".
+    case endedWith(UInt32, trailers: [String])
     case closed(UInt32, HTTP2StreamClosure)
     case writable(UInt32)
     case settings
@@ -22,9 +25,11 @@ enum Told: Equatable, CustomStringConvertible {
         switch self {
         case .request(let id, let path, let ends): "request \(id) \(path ?? "-")\(ends ? ", ended" : "")"
         case .badRequest(let id, let error, let ends): "bad request \(id) \(error)\(ends ? ", ended" : "")"
+        case .informed(let id, let status): "informed \(id) \(status)"
         case .response(let id, let status): "response \(id) \(status)"
         case .data(let id, let bytes): "data \(id) \(bytes.prefix(16)) (\(bytes.count) bytes)"
         case .ended(let id): "ended \(id)"
+        case .endedWith(let id, let trailers): "ended \(id) with \(trailers)"
         case .closed(let id, let reason): "closed \(id) \(reason)"
         case .writable(let id): "writable \(id)"
         case .settings: "settings"
@@ -104,6 +109,7 @@ final class Endpoint {
         case .request(let stream, .failure(let error), let ends):
             streams[stream.id] = stream
             told.append(.badRequest(stream.id, error, ends: ends))
+        case .informed(let stream, let response): told.append(.informed(stream.id, response.status.code))
         case .response(let stream, let response): told.append(.response(stream.id, response.status.code))
         case .data(let stream, let bytes):
             if case .data(stream.id, let before)? = told.last {
@@ -112,7 +118,9 @@ final class Endpoint {
                 told.append(.data(stream.id, Array(bytes.readableBytesView)))
             }
             if consumes { connection.consumed(bytes.readableBytes, of: stream, now: now) }
-        case .ended(let stream): told.append(.ended(stream.id))
+        case .ended(let stream, nil): told.append(.ended(stream.id))
+        case .ended(let stream, let trailers?):
+            told.append(.endedWith(stream.id, trailers: trailers.map { "\($0.name.canonicalName): \($0.value)" }))
         case .closed(let stream, let reason): told.append(.closed(stream.id, reason))
         case .writable(let stream): told.append(.writable(stream.id))
         case .settings: told.append(.settings)

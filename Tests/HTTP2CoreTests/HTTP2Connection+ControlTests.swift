@@ -201,7 +201,7 @@ struct HTTP2ConnectionControlTests {
             "streams that end before they are answered, and are given up for it",
             after: { endpoint in
                 endpoint.onEvent = { [unowned endpoint] in
-                    if case .ended(let stream) = $0 { endpoint.connection.reset(stream, .cancel) }
+                    if case .ended(let stream, _) = $0 { endpoint.connection.reset(stream, .cancel) }
                 }
             }, burst: 500, perSecond: 50
         ) {
@@ -242,6 +242,29 @@ struct HTTP2ConnectionControlTests {
         }
         for _ in 0...(2 * slack) where !isTaken() { break }
         #expect(endpoint.told.last == .failed(.enhanceYourCalm), "after \(turn)")
+    }
+
+    @Test("a request may be answered with a few interim responses, of which more are a flood")
+    func interimResponses() {
+        let client = Endpoint.ready(.client)
+        func informs(_ id: UInt32, _ count: Int) {
+            client.receive((0..<count).map { _ in .headers(id, [(":status", "103")]) })
+            _ = client.sent()
+        }
+        for number in 0..<500 {
+            _ = client.openWebSocket()
+            let id = UInt32(2 * number + 1)
+            informs(id, 8)
+            client.receive(.headers(id, [(":status", "404")], end: true))
+            if let stream = client.streams[id] { client.connection.reset(stream, .cancel) }
+        }
+        #expect(client.connection.failure == nil)
+        _ = client.openWebSocket()
+        // Some of the burst went with the peer's SETTINGS.
+        informs(1001, 8 + 990)
+        #expect(client.connection.failure == nil)
+        informs(1001, 10)
+        #expect(client.told.last == .failed(.enhanceYourCalm))
     }
 
     @Test("a quiet minute gives all of it back")

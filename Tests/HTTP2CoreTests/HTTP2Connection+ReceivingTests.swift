@@ -94,6 +94,16 @@ struct HTTP2ConnectionReceivingTests {
     }
     /// Client: stream 1 has asked for a WebSocket.
     static let opened: @Sendable (Endpoint) -> Void = { _ = $0.openWebSocket() }
+    /// Client: stream 1 has asked with HEAD.
+    static let askedForHead: @Sendable (Endpoint) -> Void = { endpoint in
+        let request = HTTPRequest(method: .head, scheme: "https", authority: "example.com", path: "/")
+        _ = endpoint.connection.open(request, endsStream: true)
+    }
+    /// Client: stream 1 has asked with GET.
+    static let askedForPage: @Sendable (Endpoint) -> Void = { endpoint in
+        let request = HTTPRequest(method: .get, scheme: "https", authority: "example.com", path: "/")
+        _ = endpoint.connection.open(request, endsStream: true)
+    }
     /// Client: stream 1 carries a WebSocket.
     static let connected: @Sendable (Endpoint) -> Void = { endpoint in
         opened(endpoint)
@@ -129,7 +139,9 @@ struct HTTP2ConnectionReceivingTests {
             told: [.request(1, path: "/", ends: false), .data(1, "abc"), .ended(1)]),
         Exchange(
             "a body and trailers", [.headers(1, post), .data(1, "ab"), .headers(1, [("x", "y")], end: true)],
-            told: [.request(1, path: "/", ends: false), .data(1, "ab"), .ended(1)]),
+            told: [
+                .request(1, path: "/", ends: false), .data(1, "ab"), .endedWith(1, trailers: ["x: y"]),
+            ]),
         Exchange(
             "trailers alone", [.headers(1, post), .headers(1, [], end: true)],
             told: [.request(1, path: "/", ends: false), .ended(1)]),
@@ -173,13 +185,21 @@ struct HTTP2ConnectionReceivingTests {
         Exchange(
             "interim responses", to: .client, after: opened,
             [.headers(1, [(":status", "100")]), .headers(1, [(":status", "103"), ("link", "x")]), .headers(1, .ok)],
-            told: [.response(1, 200)]),
+            told: [.informed(1, 100), .informed(1, 103), .response(1, 200)]),
         Exchange(
             "a refusal with a body and trailers", to: .client, after: opened,
             [
                 .headers(1, [(":status", "401"), ("content-length", "2")]), .data(1, "no"),
                 .headers(1, [("x", "y")], end: true),
-            ], told: [.response(1, 401), .data(1, "no"), .ended(1)]),
+            ], told: [.response(1, 401), .data(1, "no"), .endedWith(1, trailers: ["x: y"])]),
+        Exchange(
+            "trailers without content", to: .client, after: opened,
+            [.headers(1, [(":status", "404")]), .headers(1, [("x", "y"), ("x", "z"), ("a", "")], end: true)],
+            told: [.response(1, 404), .endedWith(1, trailers: ["x: y", "x: z", "a: "])]),
+        Exchange(
+            "what was announced to HEAD, which brings none", to: .client, after: askedForHead,
+            [.headers(1, .ok + [("content-length", "9")]), .data(1, "", end: true)],
+            told: [.response(1, 200), .ended(1)]),
         Exchange(
             "content-length that means nothing: 2xx to CONNECT", to: .client, after: opened,
             [.headers(1, .ok + [("content-length", "0")]), .data(1, "abc", end: true)],
@@ -207,6 +227,12 @@ struct HTTP2ConnectionReceivingTests {
         .streamError(
             "trailers with capitals", after: { $0.receive(.headers(1, post)) }, [.headers(1, [("X", "y")], end: true)],
             .protocolError),
+        .streamError(
+            "trailers with a field of a connection (§8.2.2)", after: { $0.receive(.headers(1, post)) },
+            [.headers(1, [("transfer-encoding", "chunked")], end: true)], .protocolError),
+        .streamError(
+            "trailers larger than a head may be (§10.5.1)", after: { $0.receive(.headers(1, post)) },
+            [.headers(1, [("x", String(repeating: "y", count: 16_352))], end: true)], .enhanceYourCalm),
         .streamError("trailers of a WebSocket (§8.5)", after: agreed, [.headers(1, [], end: true)], .protocolError),
         .streamError(
             "more content than announced", after: { $0.receive(.headers(1, post + [("content-length", "3")])) },
@@ -254,6 +280,16 @@ struct HTTP2ConnectionReceivingTests {
         .streamError(
             "a response longer than announced", to: .client, after: opened,
             [.headers(1, [(":status", "401"), ("content-length", "3")]), .data(1, "abcd")], told: [.response(1, 401)],
+            .protocolError),
+        .streamError(
+            "content of a response to HEAD (RFC 9110 §9.3.2)", to: .client, after: askedForHead,
+            [.headers(1, .ok), .data(1, "x")], told: [.response(1, 200)], .protocolError),
+        .streamError(
+            "content of 204", to: .client, after: askedForPage, [.headers(1, [(":status", "204")]), .data(1, "x")],
+            told: [.response(1, 204)], .protocolError),
+        .streamError(
+            "content of 304 (RFC 9110 §15.4.5)", to: .client, after: askedForPage,
+            [.headers(1, [(":status", "304"), ("content-length", "1")]), .data(1, "x")], told: [.response(1, 304)],
             .protocolError),
     ]
 

@@ -81,6 +81,30 @@ struct HTTP2ConnectionSendingTests {
         #expect(try server.fields(of: whole).last?.1.utf8.count == size)
     }
 
+    @Test("interim responses are no answer, and end nothing (RFC 9110 §15.2)")
+    func interim() throws {
+        let server = Endpoint.ready(.server)
+        server.receive(.headers(1, .get, end: true), .headers(3, .get, end: true))
+        server.forget()
+        let stream = try #require(server.streams[1])
+        let early = HTTPResponse(status: .init(code: 103), headerFields: [.init("link")!: "x"])
+        server.connection.respond(early, on: stream)
+        server.connection.respond(HTTPResponse(status: .continue), on: stream, endsStream: true)
+        server.connection.respond(HTTPResponse(status: .switchingProtocols), on: stream)
+        #expect(!stream.localEnded && !stream.isClosed)
+        server.connection.respond(HTTPResponse(status: .ok), on: stream)
+        server.connection.respond(early, on: stream)
+        server.connection.end(stream)
+        let frames = server.sent()
+        #expect(frames.map { [$0.type, $0.flags] } == [[1, 4], [1, 4], [1, 4], [0, 1]])
+        #expect(try frames.prefix(3).map { try server.fields(of: $0).first?.1 } == ["103", "100", "200"])
+        // A stream that has had an interim response alone still counts as one that came to nothing.
+        let other = try #require(server.streams[3])
+        server.connection.respond(early, on: other)
+        server.connection.reset(other, .cancel)
+        #expect(server.connection.uncountedResets == 1)
+    }
+
     // MARK: Content
 
     @Test("frames are 16 KiB at most, whatever the peer would take")
@@ -108,6 +132,49 @@ struct HTTP2ConnectionSendingTests {
         #expect(server.sent() == [.data(3, [7, 7, 7, 7])])
         server.receive(.windowUpdate(3, 9))
         #expect(server.sent() == [.data(3, [7], end: true)])
+    }
+
+    @Test("trailers come with END_STREAM, behind all that waited (§8.1)", arguments: [0, 10, 15, 40])
+    func trailers(size: Int) throws {
+        let (server, streams) = Self.server(streams: 1, window: 10)
+        let stream = streams[0]
+        server.connection.write(Self.bytes(size), on: stream)
+        server.connection.end(stream, trailers: [.eTag: "x", .init("Checksum")!: "y"])
+        server.connection.end(stream, trailers: [.server: "late"])
+        #expect(stream.localEnded)
+        var frames = server.sent()
+        for _ in 0..<3 {
+            server.receive(.windowUpdate(1, 10))
+            frames += server.sent()
+        }
+        let last = try #require(frames.last)
+        frames.removeLast()
+        #expect([last.type, last.flags] == [1, 5])
+        #expect(try server.fields(of: last).map { "\($0.0): \($0.1)" } == ["etag: x", "checksum: y"])
+        #expect(frames.allSatisfy { $0.type == 0 && $0.flags == 0 })
+        #expect(frames.reduce(0) { $0 + $1.payload.count } == size)
+        server.receive(.data(1, "", end: true))
+        #expect(stream.isClosed)
+    }
+
+    @Test("no trailers, or empty ones, are a plain end")
+    func emptyTrailers() {
+        let (server, streams) = Self.server(streams: 2)
+        server.connection.write(Self.bytes(1), on: streams[0])
+        server.connection.end(streams[0], trailers: [:])
+        server.connection.end(streams[1])
+        #expect(server.sent() == [.data(1, [7]), .data(1, "", end: true), .data(3, "", end: true)])
+    }
+
+    @Test("trailers that wait are lost with a reset")
+    func resetTrailers() {
+        let (server, streams) = Self.server(streams: 1, window: 0)
+        server.connection.write(Self.bytes(5), on: streams[0])
+        server.connection.end(streams[0], trailers: [.eTag: "x"])
+        server.connection.reset(streams[0], .internalError)
+        server.receive(.windowUpdate(1, 100))
+        #expect(server.sent() == [.reset(1, .internalError)])
+        #expect(streams[0].trailers == nil)
     }
 
     @Test("nothing is sent beyond the windows, and all of it within them", arguments: [0, 1, 9, 16_384, 70_000])
@@ -230,7 +297,7 @@ struct HTTP2ConnectionSendingTests {
                 server.connection.write(bytes, on: stream)
                 _ = server.connection.takeOutput()
                 server.connection.write(Self.bytes(1), on: streams[2])
-            case .ended(let stream):
+            case .ended(let stream, _):
                 server.connection.end(stream)
                 server.connection.reset(streams[1], .cancel)
             case .request:

@@ -50,7 +50,9 @@ struct HTTP2ConnectionTests {
         let client = Endpoint.ready(.client, settings: .settings())
         #expect(client.connection.freeStreams > 1 << 30)
         client.connection.nextStream = 0x7FFF_FFFD
+        #expect(!client.connection.isExhausted)
         #expect(client.openWebSocket()?.id == 0x7FFF_FFFD)
+        #expect(client.connection.isExhausted)
         #expect(client.connection.freeStreams == 0 && client.openWebSocket() == nil)
     }
 

@@ -171,8 +171,10 @@ struct HTTP2HeadRequestTests {
         let fields = Fields(Fields.get.list + (0..<count).map { _ in ("x", "") })
         #expect(throws: HTTP2RequestError.headerListTooLarge) { try Self.request(fields, maxSize: .max) }
         #expect(throws: HTTP2RequestError.headerListTooLarge) {
-            try HTTP2Head.checkTrailers(
-                Self.list(Fields(fields.list.filter { $0.0 == "x" } + [("x", ""), ("x", ""), ("x", ""), ("x", "")])))
+            try HTTP2Head.trailers(
+                from: Self.list(
+                    Fields(fields.list.filter { $0.0 == "x" } + [("x", ""), ("x", ""), ("x", ""), ("x", "")])),
+                maxSize: .max)
         }
         let response = Fields([(":status", "200")] + (0..<count + 3).map { _ in ("x", "") })
         #expect(throws: HTTP2RequestError.headerListTooLarge) { try HTTP2Head.response(from: Self.list(response)) }

@@ -51,8 +51,31 @@ struct HTTP2HeadResponseTests {
 
     @Test("trailers have no pseudo-fields, and are fields in all else (§8.1)", arguments: trailers)
     func trailing(fields: Fields, isGood: Bool) {
-        let isTaken = (try? HTTP2Head.checkTrailers(HTTP2HeadRequestTests.list(fields))) != nil
-        #expect(isTaken == isGood)
+        let taken = try? HTTP2Head.trailers(from: HTTP2HeadRequestTests.list(fields), maxSize: 16_384)
+        #expect((taken != nil) == isGood)
+        if let taken { #expect(taken.map { [$0.name.canonicalName, $0.value] } == fields.list.map { [$0.0, $0.1] }) }
+    }
+
+    @Test("trailers may be as large as a head")
+    func trailerSize() {
+        let list = HTTP2HeadRequestTests.list([("x", "y")])
+        #expect(throws: Never.self) { try HTTP2Head.trailers(from: list, maxSize: 34) }
+        #expect(throws: HTTP2RequestError.headerListTooLarge) { try HTTP2Head.trailers(from: list, maxSize: 33) }
+    }
+
+    @Test("fields of HTTP/1.1 connections are not written, in heads or trailers (§8.2.2)")
+    func connectionSpecific() throws {
+        var fields: HTTPFields = [.connection: "x", .transferEncoding: "chunked", .upgrade: "h2c", .server: "s"]
+        for name in ["keep-alive", "proxy-connection"] { fields[try #require(HTTPField.Name(name))] = "x" }
+        fields[.te] = "trailers"
+        let response = HTTPResponse(status: .ok, headerFields: fields)
+        let request = HTTPRequest(method: .get, scheme: "https", authority: "a", path: "/", headerFields: fields)
+        let kept: Set = ["server", "te"]
+        for list in [
+            HTTP2Head.headers(of: response), HTTP2Head.headers(of: request), HTTP2Head.headers(ofTrailers: fields),
+        ] {
+            #expect(Set(list.text.map(\.name).filter { !$0.hasPrefix(":") }) == kept)
+        }
     }
 
     @Test("pseudo-fields are written first, names in lower case")

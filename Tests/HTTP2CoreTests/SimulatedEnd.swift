@@ -114,10 +114,12 @@ final class SimulatedEnd {
             let use = Use(stream)
             uses[stream.id] = use
             if answers { answer(use) }
+        case .informed: problems.append("\(role): \(event)")
         case .response(let stream, let response):
             if response.status != .ok || use(of: stream) == nil { problems.append("\(role): \(response)") }
         case .data(let stream, let bytes): received(bytes, on: stream, now: now)
-        case .ended(let stream):
+        case .ended(let stream, let trailers):
+            if trailers != nil { problems.append("\(role): trailers on stream \(stream.id)") }
             guard let use = use(of: stream) else { return }
             if use.sawEnd { problems.append("\(role): stream \(stream.id) ended twice") }
             use.sawEnd = true

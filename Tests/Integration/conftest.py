@@ -3,6 +3,7 @@ import ssl
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import websockets.sync.client
 
@@ -54,6 +55,21 @@ def site(authority):
 def trusting(authority):
     """A client's TLS context that trusts the tests' authority."""
     return ssl.create_default_context(cafile=str(authority.file))
+
+
+@pytest.fixture
+def http_client(authority, gateway, product):
+    """`http_client(base_url, version="http/1.1", …)` is one of the library httpx, which keeps cookies and speaks that
+    version alone. All are closed before anything is stopped."""
+    with contextlib.ExitStack() as stack:
+        def start(base_url, version="http/1.1", **options):
+            # A context of its own: httpx sets the context's ALPN.
+            context = ssl.create_default_context(cafile=str(authority.file))
+            return stack.enter_context(httpx.Client(
+                base_url=base_url, http1=version == "http/1.1", http2=version == "h2", verify=context,
+                trust_env=False, **{"timeout": 10, **options}))
+
+        yield start
 
 
 @pytest.fixture(scope="session")

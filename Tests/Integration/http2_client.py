@@ -50,6 +50,9 @@ class Stream:
         self.received = 0
         self.window_updates = []
         self.sink = None
+        self.interim = []
+        self.trailers = None
+        self.may_have_trailers = False
 
     def __repr__(self):
         return (f"stream {self.number}: status {self.fields and self.fields[0]}, {len(self.data)} bytes unread, "
@@ -174,8 +177,12 @@ class HTTP2Client:
                 self.pongs.append(event.ping_data)
             case h2.events.ConnectionTerminated():
                 self.goaways.append((int(event.error_code), event.last_stream_id, event.additional_data or b""))
+            case h2.events.InformationalResponseReceived():
+                self.streams[event.stream_id].interim.append(event.headers)
             case h2.events.TrailersReceived():
-                raise AssertionError(f"expected no trailers, got {event.headers}")
+                stream = self.streams[event.stream_id]
+                assert stream.may_have_trailers, f"expected no trailers, got {event.headers}"
+                stream.trailers = event.headers
 
     def _received(self, stream, event):
         stream.received += len(event.data)
@@ -323,6 +330,11 @@ class HTTP2Client:
         """Waits for the head of the answer."""
         self.wait(lambda: stream.fields or stream.is_over, f"an answer on {stream}")
         return stream.response
+
+    def finish_with_trailers(self, stream, trailers):
+        """END_STREAM on HEADERS behind what was sent."""
+        self.connection.send_headers(stream.number, trailers, end_stream=True)
+        self.flush()
 
     def whole(self, stream):
         """Waits for the whole answer."""

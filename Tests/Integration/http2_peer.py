@@ -146,6 +146,8 @@ class HTTP2Link(asyncio.Protocol):
                     self._on_request(stream)
             case h2.events.ResponseReceived():
                 self.streams[event.stream_id].answered(event.headers)
+            case h2.events.TrailersReceived():
+                self.streams[event.stream_id].trailers = event.headers
             case h2.events.StreamEnded():
                 self.streams[event.stream_id].input_ended("eof")
             case h2.events.StreamReset():
@@ -268,6 +270,7 @@ class HTTP2Stream(Peer):
         self.request = self.response = None
         self.pseudo = {}
         self.reset_code = None  # of the peer's RST_STREAM
+        self.trailers = []
         self.acknowledging = link.acknowledging
         self.echo = None  # who takes the data instead of the test
         self.received = 0
@@ -277,6 +280,7 @@ class HTTP2Stream(Peer):
         self._output = None  # "eof" or "reset", once this side is through, or can't go on
         self._outbox = bytearray()
         self._ends = False
+        self._trailers = None
         self._answer = None
 
     # On the loop
@@ -345,7 +349,10 @@ class HTTP2Stream(Peer):
             connection.send_data(self.number, piece)
         if self._ends:
             self._output = "eof"
-            connection.end_stream(self.number)
+            if self._trailers is None:
+                connection.end_stream(self.number)
+            else:
+                connection.send_headers(self.number, self._trailers, end_stream=True)
 
     @property
     def is_over(self):
@@ -477,6 +484,18 @@ class HTTP2Stream(Peer):
                 self.queue(body, ends)
         self.link.run(send)
         return self
+
+    def send_interim(self, status, fields=()):
+        """A response of the server's that is not the last (1xx)."""
+        self.link.run(lambda: self.link.h2.send_headers(self.number, [(":status", str(status)), *fields]))
+
+    def finish_with_trailers(self, trailers):
+        """HEADERS with END_STREAM, behind everything that was sent."""
+        def send():
+            self._trailers = list(trailers)
+            self._ends = True
+            self.pump()
+        self.link.run(send)
 
     def accept_upgrade(self, fields=(), *, extra=b""):
         self.answer(200, fields, ends=False)

@@ -165,9 +165,19 @@ class RawHTTP2:
             if got.flags & END_STREAM:
                 return self.response(stream)
 
+    def answers_to(self, stream):
+        """As `answer_or_reset`, of a stream whose frames may have come already, and that may have been reset behind its
+        answer."""
+        while not any(one.stream == stream and (one.kind == RST_STREAM or one.flags & END_STREAM and one.kind in (HEADERS, DATA))
+                      for one in self.seen):
+            self.frame_of(HEADERS, DATA, RST_STREAM, stream=stream)
+        if any(one.stream == stream and one.flags & END_STREAM for one in self.seen if one.kind in (HEADERS, DATA)):
+            return self.response(stream)
+        return next(one.code for one in self.seen if one.stream == stream and one.kind == RST_STREAM)
+
     def response(self, stream):
-        fields = self.answers[stream][0]
-        status = next(value for name, value in fields if name == ":status")
+        fields = next(fields for fields in self.answers[stream] if not dict(fields)[":status"].startswith("1"))
+        status = dict(fields)[":status"]
         return Response(f"HTTP/2 {status}", fields, self.buffered.get(stream, b""))
 
     def round_trip(self):

@@ -79,8 +79,8 @@ class HTTP2Server(EchoServer):
         self._acts = collections.deque()
         self._unaccepted = collections.deque()
 
-    async def start(self):
-        self._server = await asyncio.get_running_loop().create_server(self._link, "127.0.0.1", 0, ssl=self._tls)
+    async def start(self, host="127.0.0.1", port=0):
+        self._server = await asyncio.get_running_loop().create_server(self._link, host, port, ssl=self._tls)
         self.address = "%s:%d" % self._server.sockets[0].getsockname()[:2]
         return self
 

@@ -74,16 +74,61 @@ class SilentNameServer:
         self.sock.close()
 
 
+class NameServer:
+    """Answers with the addresses that `names` has at the time, or that there is no such name; while `hold` is on, with
+    nothing."""
+
+    def __init__(self, names):
+        self.names = names
+        self.address = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((self.address, 53))
+        self.asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                question, peer = self.sock.recvfrom(4096)
+                self.asked.set()
+                self.may_answer.wait(60)
+                self.sock.sendto(self._reply(question), peer)
+
+    def _reply(self, question):
+        end = question.index(b"\0", 12) + 5
+        labels, place = [], 12
+        while question[place]:
+            labels.append(question[place + 1 : place + 1 + question[place]].decode())
+            place += 1 + question[place]
+        kind = struct.unpack("!H", question[end - 4 : end - 2])[0]
+        known = self.names.get(".".join(labels).lower())
+        families = {1: socket.AF_INET, 28: socket.AF_INET6}
+        packed = [
+            socket.inet_pton(families[kind], address) for address in known or ()
+            if kind in families and (":" in address) == (kind == 28)]
+        records = b"".join(
+            b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(address)) + address for address in packed)
+        code = b"\x81\x80" if known else b"\x81\x83"
+        return question[:2] + code + struct.pack("!HHHH", 1, len(packed), 0, 0) + question[12:end] + records
+
+    def close(self):
+        self.may_answer.set()
+        self.sock.close()
+
+
 class BlackHole:
     """An address that swallows SYN: a socket that listens, whose queue is full."""
 
     def __init__(self, host, port):
-        self.sock = socket.socket()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.sock = socket.socket(family)
         self.sock.bind((host, port))
         self.sock.listen(0)
         self._filling = []
         for _ in range(4):
-            filler = socket.socket()
+            filler = socket.socket(family)
             filler.setblocking(False)
             filler.connect_ex((host, port))
             self._filling.append(filler)

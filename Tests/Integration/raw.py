@@ -26,6 +26,7 @@ class Ended(Exception):
     def __init__(self, how, unread=b""):
         super().__init__(f"connection ended ({how}) with {len(unread)} bytes unread: {bytes(unread[:80])!r}")
         self.how = how
+        self.unread = bytes(unread)
 
 
 @dataclass(frozen=True)
@@ -337,7 +338,8 @@ class Listening(socket.socket):
 
     @classmethod
     def on(cls, address, backlog=128):
-        return cls(fileno=socket.create_server(address, backlog=backlog).detach())
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return cls(fileno=socket.create_server(address, family=family, backlog=backlog).detach())
 
     def accept(self):
         while True:
@@ -365,7 +367,7 @@ class RawServer:
         if path is None:
             self.sock = Listening.on(address)
             self.port = self.sock.getsockname()[1]
-            self.address = f"{address[0]}:{self.port}"
+            self.address = f"[{address[0]}]:{self.port}" if ":" in address[0] else f"{address[0]}:{self.port}"
         else:
             self.sock = Listening(socket.AF_UNIX)
             self.sock.bind(str(path))

@@ -13,6 +13,10 @@ from waiting import eventually
 NUMBER = (int, float)
 # The shape of GET /stats: a type, a dictionary of them, or {str: shape} for names that are not fixed.
 SIDES = {"text": int, "binary": int}
+LIMITS = (
+    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30",
+    "60", "+Inf")
+HISTOGRAM = {"count": int, "sum": NUMBER, "p50": NUMBER, "p99": NUMBER, "buckets": dict.fromkeys(LIMITS, int)}
 ROUTE = {
     "active": int, "max_connections": int, "accepted_total": int,
     "messages": {"from_client": SIDES, "to_client": SIDES},
@@ -21,7 +25,11 @@ ROUTE = {
         "active": int, "messages_compressed": int, "bytes_before": int, "bytes_after": int, "memory_bytes": int},
     "extensions_refused": {str: int},
     "close_codes": {"client": {str: int}, "server": {str: int}, "gateway": {str: int}},
-    "handshake_seconds": {"count": int, "p50": NUMBER, "p99": NUMBER},
+    "handshake_seconds": HISTOGRAM,
+    "requests": {
+        "active": int, "max_requests": int, "total": int,
+        "statuses": {"1xx": int, "2xx": int, "3xx": int, "4xx": int, "5xx": int},
+        "bytes": {"from_client": int, "to_client": int}, "seconds": HISTOGRAM},
 }
 SHAPE = {
     "version": str, "uptime_seconds": NUMBER, "draining": bool,
@@ -92,6 +100,9 @@ def test_counters_move_while_a_connection_lives(observed, wire):
     assert 0 < route["compression"]["bytes_after"] < 200
     assert route["handshake_seconds"]["count"] == 1
     assert 0 < route["handshake_seconds"]["p50"] < 5
+    assert 0 < route["handshake_seconds"]["sum"] < 5
+    buckets = [route["handshake_seconds"]["buckets"][limit] for limit in LIMITS]
+    assert buckets == sorted(buckets) and buckets[-1] == 1, "each limit counts what the smaller ones do"
     upstream = stats["upstreams"]["backend"]["servers"][server.address]
     assert upstream["active"] == 1 and upstream["connections"] == 1
 
@@ -108,6 +119,24 @@ def test_counters_move_while_a_connection_lives(observed, wire):
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
+
+
+def check_histograms(samples, types):
+    """What Prometheus wants of one: buckets that rise with their limits, of which the last is +Inf and the count."""
+    series = {}
+    for (name, labels), value in samples.items():
+        base = name.removesuffix("_bucket")
+        if base != name and types.get(base) == "histogram":
+            limit, = (value for label, value in labels if label == "le")
+            rest = frozenset(pair for pair in labels if pair[0] != "le")
+            series.setdefault((base, rest), []).append((float(limit), value))
+    assert {base for base, _ in series} == {name for name, kind in types.items() if kind == "histogram"}
+    for (base, labels), buckets in series.items():
+        counts = [count for _, count in sorted(buckets)]
+        assert counts == sorted(counts), (base, labels)
+        assert max(buckets)[0] == float("inf"), (base, labels)
+        assert counts[-1] == samples[f"{base}_count", labels], (base, labels)
+        assert (f"{base}_sum", labels) in samples, (base, labels)
 
 
 def parse_metrics(text):
@@ -135,6 +164,7 @@ def parse_metrics(text):
             samples[key] = float(value)
             base = re.sub(r"_(count|sum|bucket)$", "", name)
             assert name in types or base in types, f"no TYPE for {name}"
+    check_histograms(samples, types)
     for name, kind in types.items():
         assert name.startswith("sluice_"), name
         assert name in helps, f"no HELP for {name}"
@@ -154,6 +184,8 @@ def test_metrics_are_prometheus_text_with_the_same_counters(observed, wire):
     samples, types = parse_metrics(body.decode())
     messages = {labels: value for (name, labels), value in samples.items() if "message" in name and value == 3}
     assert any(("route", "all") in labels for labels in messages), body.decode()
+    assert types["sluice_handshake_seconds"] == "histogram"
+    assert samples["sluice_handshake_seconds_bucket", frozenset({("route", "all"), ("le", "+Inf")})] == 1
     assert any(
         value == 1 and "connections" in name and types.get(name) == "gauge" for (name, _), value in samples.items())
 

@@ -54,7 +54,7 @@ MISTAKES = {
     "a bad regular expression": ("path_prefix: /chat", 'path_regex: "/(chat"', 4, ["/(chat"]),
     "a status out of range": ("status: 404", "status: 99", 5, ["99"]),
     "something not built": (
-        "name: chat,", "name: chat, queue: {},", 4, ["queue", "not supported yet"]),
+        "name: chat,", "name: chat, rate: {},", 4, ["rate", "not supported yet"]),
     "a mapping where a list is wanted": ("hosts: [chat.example.com]", "hosts: { a: b }", 4, ["hosts"]),
     "an action that is none": ("upstream: backend }", "upstream: backend, on_change: { removed: cloze } }", 4, [
         "keep, drain or close", "cloze", "did you mean", "close"]),

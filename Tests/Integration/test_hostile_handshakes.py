@@ -29,7 +29,7 @@ class Besieged:
         self.trap = RawServer()
         self.trap.sock.settimeout(0)
         server = RawServer()
-        config = proxied(self.trap.address, sections={"listeners": listeners})
+        config = proxied(self.trap.address, http="off", sections={"listeners": listeners})
         self.gateway = Gateway(beside(config, server.address), directory).start()
         self.neighbour = Neighbour(self.gateway, server)
 

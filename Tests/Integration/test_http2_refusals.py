@@ -26,8 +26,8 @@ def check_h2_refusal(client, stream, status, **fields):
 def refusing(gateway, wire, both_listeners):
     server = wire.server()
     return gateway(configuration(
-        {"name": "ws", "match": {"path_prefix": "/ws"}, "upstream": "backend"},
-        {"name": "site", "match": {"path_prefix": "/site"}, "upstream": "backend",
+        {"name": "ws", "match": {"path_prefix": "/ws"}, "upstream": "backend", "http": "off"},
+        {"name": "site", "match": {"path_prefix": "/site"}, "upstream": "backend", "http": "off",
          "origins": ["https://example.com"], "missing_origin": "deny"},
         upstreams=[{"name": "backend", "servers": [{"address": server.address}]}],
         listeners=both_listeners))

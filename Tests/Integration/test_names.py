@@ -1,6 +1,8 @@
-"""Servers by name: several addresses, names that resolve later, move, or never resolve."""
+"""Servers by name: one of each family, names that resolve later, move, or never resolve. Names that stand for several
+servers are in test_named_servers.py."""
 
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from backends import WebsocketsEcho
 from names import BlackHole, Names, SilentNameServer
 from raw import TEXT
 from sluice import configuration, proxied
+from test_drain_server import Pairs
 from test_refusals import check_refusal
 from waiting import eventually
 
@@ -43,10 +46,10 @@ def echoes(peer):
 
 @pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
 def test_an_address_that_swallows_syn_is_passed_by(
-        gateway, backend, http2_backend, wire, names, addresses, protocol):
+        gateway, backend, http2_backend, wire, names, protocol):
     server = backend() if protocol == "http/1.1" else http2_backend()
-    hole = BlackHole(addresses[0], server.port)
-    names.set({"server.test": [addresses[0], "127.0.0.1"]})
+    hole = BlackHole("::1", server.port)
+    names.set({"server.test": ["::1", "127.0.0.1"]})
     with contextlib.closing(hole):
         running = gateway(
             named(server.port, connect_timeout="30s", protocol=protocol), prefix=names.prefix)
@@ -60,23 +63,34 @@ def test_an_address_that_swallows_syn_is_passed_by(
         assert hole.wake() == []
 
 
-def test_many_dead_addresses_don_t_add_up(gateway, backend, wire, names, addresses):
+def test_an_address_that_refuses_is_passed_by(gateway, backend, wire, names):
     server = backend()
-    with contextlib.ExitStack() as stack:
-        for address in addresses:
-            stack.enter_context(contextlib.closing(BlackHole(address, server.port)))
-        names.set({"server.test": [*addresses, "127.0.0.1"]})
-        running = gateway(named(server.port, connect_timeout="9s"), prefix=names.prefix)
-        echoes(wire.open(running))
-
-
-def test_an_address_that_refuses_is_passed_by(gateway, backend, wire, names, addresses):
-    server = backend()
-    names.set({"server.test": [*addresses, "127.0.0.1"]})
+    names.set({"server.test": ["::1", "127.0.0.1"]})
     running = gateway(named(server.port), prefix=names.prefix)
     for _ in range(3):
         echoes(wire.open(running))
-    assert list(running.stats()["upstreams"]["backend"]["servers"].values())[0]["failures_total"] == 0
+    servers = running.stats()["upstreams"]["backend"]["servers"]
+    assert list(servers) == [f"server.test:{server.port}"]
+    assert servers[f"server.test:{server.port}"]["failures_total"] == 0
+    assert "name" not in servers[f"server.test:{server.port}"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_server_on_localhost_may_listen_on_one_family(gateway, wire, names, address):
+    server = wire.server(address=(address, 0))
+    names.set({"localhost": ["::1"]})  # and 127.0.0.1, as always
+    running = gateway(
+        proxied(f"localhost:{server.port}", upstream={"retries": 0, "dns_refresh": "1s"}), prefix=names.prefix)
+    pairs = Pairs(wire, running, server)
+    for _ in range(3):
+        pairs.open()
+    running.eventually(
+        lambda stats: stats["uptime_seconds"] > 2.5, "the name to be looked up again")
+    pairs.open()
+    servers = running.stats()["upstreams"]["backend"]["servers"]
+    assert list(servers) == [f"localhost:{server.port}"]
+    found = servers[f"localhost:{server.port}"]
+    assert (found["healthy"], found["active"], found["failures_total"]) == (True, 4, 0), found
 
 
 def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire, names, addresses, tmp_path):
@@ -90,11 +104,16 @@ def test_ports_that_are_used_up_towards_one_address_leave_the_next(gateway, wire
             listeners=[{"name": "plain", "address": f"unix:{tmp_path}/gateway.sock"}],
             admin={"address": f"unix:{tmp_path}/admin.sock"}),
         prefix=[*names.prefix, "unshare", "--net", sys.executable, FEW_PORTS, "9001"])
-    # Two ports towards each, one of which the gateway may have used up as it looked at the server.
+    # Two ports towards each server, one of which the gateway may have used up as it looked at it.
     answers = [wire.request(running)]
     while answers[-1].status == 101 and len(answers) < 6:
         answers.append(wire.request(running))
-    assert len(answers) - 1 in (3, 4), "one address alone has two"
+    assert len(answers) - 1 in (2, 3, 4)
+    admin = wire.connect(running, "admin")
+    admin.send(b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    found = json.loads(admin.read_response().body)["upstreams"]["backend"]["servers"]
+    led = {key: (server["active"] > 0, server["failures_total"]) for key, server in found.items()}
+    assert led == {f"{address}:9001": (True, 0) for address in addresses[:2]}, "one address alone has two ports"
     check_refusal(answers[-1], 503, retry_after=True)
     running.wait_for_output(lambda line: '"refusal":"out_of_resources"' in line, "the refusal in the log")
 

@@ -15,7 +15,7 @@ def serving(gateway, wire, both_listeners):
     return gateway(configuration(
         {"name": "page", "match": {"path": "/page"}, "respond": {"status": 200, "body": "hello"}},
         {"name": "large", "match": {"path": "/large"}, "respond": {"status": 200, "body": "x" * 50_000}},
-        {"name": "ws", "match": {"path": "/ws"}, "upstream": "backend"},
+        {"name": "ws", "match": {"path": "/ws"}, "upstream": "backend", "http": "off"},
         upstreams=[{"name": "backend", "servers": [{"address": wire.server().address}]}], listeners=both_listeners))
 
 

@@ -28,8 +28,8 @@ def refusing(gateway, wire, both_listeners):
     """A route at /ws to a server that never answers; origins and a host that matches nothing else."""
     server = wire.server()
     return gateway(configuration(
-        {"name": "ws", "match": {"path_prefix": "/ws"}, "upstream": "backend"},
-        {"name": "site", "match": {"path_prefix": "/site"}, "upstream": "backend",
+        {"name": "ws", "match": {"path_prefix": "/ws"}, "upstream": "backend", "http": "off"},
+        {"name": "site", "match": {"path_prefix": "/site"}, "upstream": "backend", "http": "off",
          "origins": ["https://example.com", "http://localhost:3000"], "missing_origin": "deny"},
         upstreams=[{"name": "backend", "servers": [{"address": server.address}]}],
         listeners=both_listeners))

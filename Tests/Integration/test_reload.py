@@ -40,7 +40,7 @@ def by_command(running, config):
 @pytest.mark.parametrize("ask", [by_signal, by_request, by_command])
 def test_a_reload_applies_the_file_and_leaves_sockets_alone(gateway, wire, ask):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     client, peer = wire.pair(running, server)
     for name in ("added", "later"):
@@ -54,7 +54,7 @@ def test_a_reload_applies_the_file_and_leaves_sockets_alone(gateway, wire, ask):
 
 def test_the_command_finds_the_gateway_by_the_file(gateway, wire):
     server = wire.server()
-    config = proxied(server.address, sections={"admin": {"address": free_address()}})
+    config = proxied(server.address, http="off", sections={"admin": {"address": free_address()}})
     running = gateway(config)
     running.rewrite(with_route(config, "added"))
     done = command("reload", "--config", running.file)
@@ -64,7 +64,7 @@ def test_the_command_finds_the_gateway_by_the_file(gateway, wire):
 
 def test_signals_that_come_together_leave_the_last_file_in_force(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     for number in range(20):
         by_signal(running, with_route(config, f"route-{number}"))
@@ -80,7 +80,7 @@ def watching(gateway, wire):
     gateway, its configuration and a socket."""
     def start(install):
         server = wire.server()
-        config = proxied(server.address)
+        config = proxied(server.address, http="off")
         running = gateway(config, command=["run", "--watch", "--config", str(install(config))])
         return running, config, wire.pair(running, server)
 
@@ -162,7 +162,7 @@ def everything(server):
     def upstream(name, *servers, **settings):
         return {"name": name, "servers": [{"address": address} for address in servers], **settings}
 
-    old = proxied(server.address)
+    old = proxied(server.address, http="off")
     old["routes"] = [responding("goes"), responding("changes"), *old["routes"]]
     old["upstreams"] += [
         upstream("goes", "127.0.0.1:1"), upstream("scaled", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")]
@@ -238,7 +238,7 @@ def test_check_diff_says_what_a_reload_would_change(gateway, wire):
 @pytest.mark.parametrize("back", ["http/1.1", "h2"])
 def test_sockets_of_what_did_not_change_are_untouched(gateway, backend, http2_backend, http2_link, wire, front, back):
     server = http2_backend() if back == "h2" else backend()
-    config = over_http2(server) if back == "h2" else proxied(server.address)
+    config = over_http2(server) if back == "h2" else proxied(server.address, http="off")
     config["routes"].insert(0, {"name": "other", "match": {"path": "/other"}, "upstream": "other"})
     config["upstreams"].append({"name": "other", "servers": [{"address": server.address}]})
     running = gateway(config)
@@ -259,7 +259,7 @@ def test_sockets_of_what_did_not_change_are_untouched(gateway, backend, http2_ba
 
 def test_a_client_in_its_opening_handshake_ends_it_under_what_it_began_with(gateway, wire):
     server = wire.server()
-    config = proxied(server.address, response_headers={"set": {"X-Generation": "first"}}, max_message_size="1MiB")
+    config = proxied(server.address, http="off", response_headers={"set": {"X-Generation": "first"}}, max_message_size="1MiB")
     running = gateway(config)
     client = wire.connect(running).send_upgrade("/")
     slow = wire.accept(server)
@@ -278,7 +278,7 @@ def test_a_client_in_its_opening_handshake_ends_it_under_what_it_began_with(gate
 
 def test_a_request_that_had_begun_and_not_ended_is_answered(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     client = wire.connect(running)
     client.send(b"GET /added HTTP/1.1\r\nHost: localhost\r\n")
@@ -289,7 +289,7 @@ def test_a_request_that_had_begun_and_not_ended_is_answered(gateway, wire):
 
 def test_caps_below_what_is_open_refuse_new_ones_and_close_nobody(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     pairs = [wire.pair(running, server) for _ in range(4)]
     for change in (
@@ -311,7 +311,7 @@ def test_caps_below_what_is_open_refuse_new_ones_and_close_nobody(gateway, wire)
 
 def test_counters_survive_and_go_with_the_last_socket_of_a_removed_route(gateway, wire):
     server = wire.server()
-    config = proxied(server.address, on_change={"removed": "keep"})
+    config = proxied(server.address, http="off", on_change={"removed": "keep"})
     config["routes"].append(responding("stays"))
     running = gateway(config)
     client, peer = wire.pair(running, server)
@@ -363,7 +363,7 @@ BROKEN = {
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_file_is_refused_and_changes_nothing(gateway, wire, broken):
     server = wire.server()
-    config = with_route(proxied(server.address), "first")
+    config = with_route(proxied(server.address, http="off"), "first")
     running = gateway(config)
     pair = wire.pair(running, server)
     made = BROKEN[broken](edited(config, lambda new: new["routes"].__setitem__(0, responding("second"))))
@@ -396,7 +396,7 @@ def test_a_broken_file_is_refused_and_changes_nothing(gateway, wire, broken):
 
 def test_a_listener_that_can_not_be_opened_refuses_the_whole_reload(gateway, wire):
     server, taken = wire.server(), wire.server()
-    config = with_route(proxied(server.address), "first")
+    config = with_route(proxied(server.address, http="off"), "first")
     running = gateway(config)
     pair = wire.pair(running, server)
     fine = {"name": "fine", "address": free_address()}

@@ -25,7 +25,7 @@ def limited(config, **limits):
 @pytest.mark.parametrize("cap", ["max_connections", "max_connections_per_ip"])
 def test_caps_rise_and_fall(gateway, wire, cap):
     server = wire.server()
-    config = limited(proxied(server.address), **{cap: 1})
+    config = limited(proxied(server.address, http="off"), **{cap: 1})
     running = gateway(config)
     pairs = [wire.pair(running, server)]
     check_refusal(wire.request(running), 503, retry_after=True)
@@ -39,7 +39,7 @@ def test_caps_rise_and_fall(gateway, wire, cap):
 
 def test_the_rate_of_handshakes_is_set_and_lifted(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     pairs = [wire.pair(running, server) for _ in range(5)]
     running.reload(limited(config, max_handshakes_per_second=1))
@@ -57,7 +57,7 @@ def test_the_rate_of_handshakes_is_set_and_lifted(gateway, wire):
 
 
 def test_compression_memory_changes(gateway, backend, wire):
-    config = proxied(backend().address)
+    config = proxied(backend().address, http="off")
     running = gateway(config)
     little = limited(config, compression_memory="16KiB")
 
@@ -76,7 +76,7 @@ def test_compression_memory_changes(gateway, backend, wire):
 
 def test_the_size_of_headers_changes_for_new_connections(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(limited(config, max_header_size="4KiB"))
     long = [("X-Long", "x" * 6000)]
     before = wire.connect(running)
@@ -90,7 +90,7 @@ def test_the_size_of_headers_changes_for_new_connections(gateway, wire):
 
 
 def test_the_size_of_headers_changes_for_new_connections_of_http2(gateway, backend, http2_link):
-    config = proxied(backend().address)
+    config = proxied(backend().address, http="off")
     running = gateway(limited(config, max_header_size="4KiB"))
     long = [("x-long", "x" * 6000)]
     before = http2_link(running)
@@ -106,7 +106,7 @@ def test_the_size_of_headers_changes_for_new_connections_of_http2(gateway, backe
 
 def test_the_time_for_a_handshake_changes_for_new_connections(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(limited(config, handshake_timeout="300ms"))
     check_refusal(wire.connect(running).read_response(), 408)
     running.reload(limited(config, handshake_timeout="60s"))
@@ -133,7 +133,7 @@ def fields_seen(server, client):
 
 def test_the_next_stream_of_a_connection_is_read_as_its_listener_says_now(gateway, backend, http2_link):
     server = backend()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     link = http2_link(running)
     sent = [("x-forwarded-for", "203.0.113.9"), ("a_b", "1")]
@@ -165,7 +165,7 @@ def mode(path):
 def on_unix(gateway, wire, tmp_path):
     """(gateway, configuration, path) with a unix listener, `unix`, whose mode is not said."""
     path = tmp_path / "s"
-    config = proxied(wire.server().address, sections={"listeners": [{"name": "unix", "address": f"unix:{path}"}]})
+    config = proxied(wire.server().address, http="off", sections={"listeners": [{"name": "unix", "address": f"unix:{path}"}]})
     config["routes"].insert(0, responding("there"))
     return gateway(config), config, path
 
@@ -199,7 +199,7 @@ def test_a_refused_reload_leaves_the_mode(on_unix, wire):
 def test_a_refused_reload_leaves_the_mode_of_the_admin_socket(gateway, wire, tmp_path):
     path = tmp_path / "admin"
     taken = wire.server()
-    config = proxied(wire.server().address, sections={"admin": {"address": f"unix:{path}", "mode": "0660"}})
+    config = proxied(wire.server().address, http="off", sections={"admin": {"address": f"unix:{path}", "mode": "0660"}})
     running = gateway(config)
     running.rewrite(edited(config, lambda new: (
         new["admin"].update(mode="0600"),
@@ -213,7 +213,7 @@ def test_a_refused_reload_leaves_the_mode_of_the_admin_socket(gateway, wire, tmp
 
 def test_reloads_that_come_together_are_all_answered_and_none_is_lost(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     pair = wire.pair(running, server)
     # The earlier ones take longer: by themselves they would be through behind the later ones.
@@ -246,7 +246,7 @@ def lines(running, message):
 
 def test_to_ask_what_a_broken_file_would_change_leaves_no_line(gateway, wire):
     server = wire.server()
-    config = proxied(server.address)
+    config = proxied(server.address, http="off")
     running = gateway(config)
     pair = wire.pair(running, server)
     running.rewrite(edited(config, lambda new: new["routes"][0].update(upstream="nowhere")))

@@ -29,6 +29,9 @@ public struct ConfigurationDifference: Equatable, Sendable, Encodable {
         fates.fate(route: route, upstream: upstream, server: server)
     }
 
+    /// What becomes of a WebSocket whose server is a command of its route.
+    public func fate(route: String) -> ChangeAction { fates.fate(route: route) }
+
     public func encode(to encoder: any Encoder) throws { try changes.encode(to: encoder) }
 }
 

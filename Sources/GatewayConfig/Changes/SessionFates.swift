@@ -37,6 +37,8 @@ struct SessionFates: Equatable, Sendable {
         return fate
     }
 
+    func fate(route: String) -> ChangeAction { routes[route]?.fate ?? .keep }
+
     private mutating func readRoutes(from old: GatewayConfiguration, to new: GatewayConfiguration) {
         let after = new.routes.keyed(by: \.name)
         for route in old.routes {
@@ -83,12 +85,16 @@ struct SessionFates: Equatable, Sendable {
             host: upstream.host, proxyProtocol: upstream.proxyProtocol, source: upstream.source)
     }
 
-    /// `route` without what no WebSocket would notice once it is open: caps, which count new ones, the drafts that new
-    /// ones may speak, and what happens in a case like this.
+    /// `route` without what no WebSocket would notice once it is open: caps, which count new ones, who waits for a place,
+    /// what becomes of other requests, the drafts that new ones may speak, and what happens in a case like this.
     private static func noticeable(_ route: RouteConfiguration) -> RouteConfiguration {
         var route = route
         route.maxConnections = 0
         route.maxConnectionsPerIP = 0
+        route.queue = nil
+        route.http = true
+        route.maxBodySize = 0
+        route.maxRequests = 0
         route.onChange = OnChange()
         route.legacyVersions = []
         return route

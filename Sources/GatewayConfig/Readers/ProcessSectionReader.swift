@@ -11,6 +11,7 @@ enum ProcessSectionReader {
             limits.maxHandshakesPerSecond = value
         }
         if let value = section.duration("handshake_timeout", positive: true) { limits.handshakeTimeout = value }
+        if let value = section.duration("keep_alive_timeout") { limits.keepAliveTimeout = value }
         if let value = section.size("max_header_size", in: 512...(1 << 20)) { limits.maxHeaderSize = value }
         if let value = section.size("compression_memory", in: 0...(1 << 40)) { limits.compressionMemory = value }
         section.finish()

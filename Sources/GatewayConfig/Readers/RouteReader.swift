@@ -3,8 +3,11 @@ struct RouteReader {
     let context: ReadingContext
     let defaults: RouteSettings
 
+    /// Keys that say nothing of a route which answers by itself. Those of `defaults` are for the other routes.
+    private static let upstreamKeys = ["rewrite", "http", "max_body_size", "max_requests", "queue"]
+
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
-        let expected = "a mapping with name, match and upstream, redirect or respond"
+        let expected = "a mapping with name, match and upstream, redirect, respond or command"
         guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
@@ -16,32 +19,30 @@ struct RouteReader {
                 .init(route: name?.text ?? "", match: match, place: matchNode?.place ?? section.place))
         }
         let action = self.action(section, &references)
-        let rewrite = section.entry("rewrite").flatMap { entry -> PathRewrite? in
-            switch action {
-            case .redirect, .respond:
-                context.report("rewrite has a meaning with upstream only", at: entry.place)
-                return nil
-            case .upstream, nil:
-                return self.rewrite(entry.value)
+        switch action {
+        case .redirect, .respond, .command:
+            for entry in section.given(Self.upstreamKeys) {
+                context.report("\(entry.key) has a meaning with upstream only", at: entry.place)
             }
+        case .upstream, nil: break
         }
+        let rewrite = section.node("rewrite").flatMap(self.rewrite)
         let settings = RouteSettingsReader(context: context).read(section, over: defaults)
         section.finish()
         guard let name, let match, let action else { return nil }
         return RouteConfiguration(
             name: name.text, match: match, action: action, rewrite: rewrite, origins: settings.originPolicy,
             maxConnections: settings.maxConnections, maxConnectionsPerIP: settings.maxConnectionsPerIP,
-            session: settings.session, requestHeaders: settings.requestHeaders,
+            http: settings.http, maxBodySize: settings.maxBodySize, maxRequests: settings.maxRequests,
+            queue: settings.queue, session: settings.session, requestHeaders: settings.requestHeaders,
             responseHeaders: settings.responseHeaders, onChange: settings.onChange,
             legacyVersions: settings.legacyVersions)
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
-        let given = section.given(["upstream", "redirect", "respond"])
+        let given = section.given(["upstream", "redirect", "respond", "command"])
         guard let entry = given.first else {
-            if section.node("command") == nil {
-                context.report("missing key: one of upstream, redirect and respond", at: section.place)
-            }
+            context.report("missing key: one of upstream, redirect, respond and command", at: section.place)
             return nil
         }
         for other in given.dropFirst() {
@@ -55,6 +56,8 @@ struct RouteReader {
             return .upstream(name.text)
         case "redirect":
             return reader.redirect(entry.value)
+        case "command":
+            return CommandReader(context: context).read(entry.value).map(RouteAction.command)
         default:
             return reader.respond(entry.value)
         }

@@ -4,6 +4,10 @@ struct RouteSettings {
     var allowMissingOrigin = true
     var maxConnections = 0
     var maxConnectionsPerIP = 0
+    var http = true
+    var maxBodySize = 0
+    var maxRequests = 0
+    var queue: QueueConfiguration?
     var session = SessionSettings()
     var requestHeaders = HeaderEdits()
     var responseHeaders = HeaderEdits()
@@ -49,6 +53,12 @@ struct RouteSettingsReader {
         if let value = section.integer("max_connections_per_ip", in: 0...10_000_000) {
             settings.maxConnectionsPerIP = value
         }
+        if let value = section.onOff("http") { settings.http = value }
+        if let value = section.size("max_body_size", in: 0...(1 << 40)) { settings.maxBodySize = value }
+        if let value = section.integer("max_requests", in: 0...10_000_000) { settings.maxRequests = value }
+        if let node = section.node("queue") {
+            settings.queue = QueueReader(context: context).read(node, over: inherited.queue)
+        }
         settings.session = session(section, over: inherited.session)
         if let node = section.node("request_headers") {
             settings.requestHeaders = HeaderEditsReader.read(
@@ -61,7 +71,7 @@ struct RouteSettingsReader {
         if let node = section.node("on_change") {
             settings.onChange = onChange(node, over: inherited.onChange)
         }
-        section.refuse("queue", "rate", "slow_consumer", "command")
+        section.refuse("rate", "slow_consumer")
         if let list = section.list("legacy_versions", expecting: "a list of drafts such as [8, 7, hixie-76]") {
             settings.legacyVersions = legacyVersions(list)
         }

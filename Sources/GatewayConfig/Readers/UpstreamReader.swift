@@ -18,9 +18,13 @@ struct UpstreamReader {
         upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
         upstream.tls = section.node("tls").flatMap(self.tls)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
-        if let value = section.duration("response_timeout", positive: true) { upstream.responseTimeout = value }
+        if let value = section.duration("response_timeout", positive: true) {
+            upstream.responseTimeout = value
+            upstream.plainResponseTimeout = value
+        }
         if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
         if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
+        if let node = section.node("http1") { upstream.http1 = http1(node) }
         if let node = section.node("h2") { upstream.http2 = http2(node) }
         if let value = section.node("host").flatMap(self.host) { upstream.host = value }
         if let value = section.word("proxy_protocol", SentProxyProtocol.self) { upstream.proxyProtocol = value }
@@ -68,6 +72,16 @@ struct UpstreamReader {
             if !seen.insert(bytes).inserted { context.report("\(text) is listed twice", at: node.place) }
             return text
         }
+    }
+
+    private func http1(_ node: YAMLNode) -> UpstreamHTTP1 {
+        var settings = UpstreamHTTP1()
+        let expected = "a mapping with max_idle and idle_timeout"
+        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
+        if let value = section.integer("max_idle", in: 0...10_000) { settings.maxIdle = value }
+        if let value = section.duration("idle_timeout", positive: true) { settings.idleTimeout = value }
+        section.finish()
+        return settings
     }
 
     private func http2(_ node: YAMLNode) -> UpstreamHTTP2 {

@@ -62,7 +62,9 @@ public struct ProcessLimits: Equatable, Sendable {
     public var maxHandshakesPerSecond = 0
     /// Accept to 101, TLS included.
     public var handshakeTimeout: Duration = .seconds(10)
-    /// Request line and header fields of one handshake, in bytes.
+    /// How long a client's HTTP/1.1 connection may wait for its next request; zero: it ends with the first.
+    public var keepAliveTimeout: Duration = .seconds(60)
+    /// Request line and header fields of one request, in bytes.
     public var maxHeaderSize = 16 * 1024
     /// All zlib state, in bytes.
     public var compressionMemory = 256 * 1024 * 1024

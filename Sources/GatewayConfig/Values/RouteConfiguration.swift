@@ -5,10 +5,18 @@ public struct RouteConfiguration: Equatable, Sendable {
     public var action: RouteAction
     public var rewrite: PathRewrite?
     public var origins: OriginPolicy?
-    /// Connections of this route at once; 0: no cap.
+    /// WebSockets of this route at once; 0: no cap.
     public var maxConnections: Int
-    /// Connections of this route from one client address at once; 0: no cap.
+    /// WebSockets of this route from one client address at once; 0: no cap.
     public var maxConnectionsPerIP: Int
+    /// Whether requests that are no WebSockets go to the upstream; false: they get 426.
+    public var http: Bool
+    /// Of the body of such a request, in bytes; 0: no cap.
+    public var maxBodySize: Int
+    /// Such requests of this route under way at once; 0: no cap.
+    public var maxRequests: Int
+    /// nil: who comes while a cap is reached is refused.
+    public var queue: QueueConfiguration?
     public var session: SessionSettings
     public var requestHeaders: HeaderEdits
     public var responseHeaders: HeaderEdits
@@ -19,7 +27,8 @@ public struct RouteConfiguration: Equatable, Sendable {
 
     public init(
         name: String, match: RouteMatchConfiguration = .init(), action: RouteAction, rewrite: PathRewrite? = nil,
-        origins: OriginPolicy? = nil, maxConnections: Int = 0, maxConnectionsPerIP: Int = 0,
+        origins: OriginPolicy? = nil, maxConnections: Int = 0, maxConnectionsPerIP: Int = 0, http: Bool = true,
+        maxBodySize: Int = 0, maxRequests: Int = 0, queue: QueueConfiguration? = nil,
         session: SessionSettings = .init(), requestHeaders: HeaderEdits = .init(),
         responseHeaders: HeaderEdits = .init(), onChange: OnChange = .init(), legacyVersions: [LegacyVersion] = []
     ) {
@@ -30,6 +39,10 @@ public struct RouteConfiguration: Equatable, Sendable {
         self.origins = origins
         self.maxConnections = maxConnections
         self.maxConnectionsPerIP = maxConnectionsPerIP
+        self.http = http
+        self.maxBodySize = maxBodySize
+        self.maxRequests = maxRequests
+        self.queue = queue
         self.session = session
         self.requestHeaders = requestHeaders
         self.responseHeaders = responseHeaders
@@ -84,12 +97,14 @@ public struct RouteMatchConfiguration: Equatable, Sendable {
 }
 
 public enum RouteAction: Equatable, Sendable {
-    /// WebSockets are proxied to the upstream of this name.
+    /// WebSockets, and other requests unless `http` is off, are proxied to the upstream of this name.
     case upstream(String)
     /// Every request is answered with a redirect: `status` is 301, 302, 303, 307 or 308.
     case redirect(status: Int, location: String)
     /// Every request is answered with this. `status` is 200 to 599.
     case respond(FixedResponse)
+    /// Each WebSocket has a program of its own.
+    case command(CommandConfiguration)
 }
 
 public struct FixedResponse: Equatable, Sendable {

@@ -1,4 +1,4 @@
-/// A group of servers that WebSockets are proxied to.
+/// A group of servers that WebSockets and requests are proxied to.
 public struct UpstreamConfiguration: Equatable, Sendable {
     /// How servers are spoken to.
     public enum ServerProtocol: String, CaseIterable, Sendable {
@@ -23,10 +23,14 @@ public struct UpstreamConfiguration: Equatable, Sendable {
     public var connectTimeout: Duration
     /// Upgrade sent to response head received.
     public var responseTimeout: Duration
+    /// The same for plain requests, from the end of their content. Longer by default: a long-poll is answered only when
+    /// there is news.
+    public var plainResponseTimeout: Duration
     /// Other servers tried after the first, before anything was sent to the client.
     public var retries: Int
     /// How often the addresses of named servers are looked up again.
     public var dnsRefresh: Duration
+    public var http1: UpstreamHTTP1
     public var http2: UpstreamHTTP2
     /// What `Host` or `:authority` the servers get.
     public var host: SentHost
@@ -40,9 +44,10 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         name: String, protocol: ServerProtocol = .http1, balance: Balance = .leastConnections,
         slowStart: Duration = .zero, sticky: StickyConfiguration? = nil, servers: [ServerConfiguration],
         tls: UpstreamTLS? = nil,
-        connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10), retries: Int = 2,
-        dnsRefresh: Duration = .seconds(30), http2: UpstreamHTTP2 = .init(), host: SentHost = .client,
-        proxyProtocol: SentProxyProtocol = .off, source: [String] = [],
+        connectTimeout: Duration = .seconds(2), responseTimeout: Duration = .seconds(10),
+        plainResponseTimeout: Duration = .seconds(120), retries: Int = 2,
+        dnsRefresh: Duration = .seconds(30), http1: UpstreamHTTP1 = .init(), http2: UpstreamHTTP2 = .init(),
+        host: SentHost = .client, proxyProtocol: SentProxyProtocol = .off, source: [String] = [],
         healthCheck: HealthCheck? = nil
     ) {
         self.name = name
@@ -54,14 +59,27 @@ public struct UpstreamConfiguration: Equatable, Sendable {
         self.tls = tls
         self.connectTimeout = connectTimeout
         self.responseTimeout = responseTimeout
+        self.plainResponseTimeout = plainResponseTimeout
         self.retries = retries
         self.dnsRefresh = dnsRefresh
+        self.http1 = http1
         self.http2 = http2
         self.host = host
         self.proxyProtocol = proxyProtocol
         self.source = source
         self.healthCheck = healthCheck
     }
+}
+
+/// The HTTP/1.1 connections to each server, of each event loop, that wait for their next request. A WebSocket takes its
+/// connection for itself.
+public struct UpstreamHTTP1: Equatable, Sendable {
+    /// Connections kept at once, 0 to 10,000; 0: each request has a connection of its own.
+    public var maxIdle = 64
+    /// How long one is kept; never zero.
+    public var idleTimeout: Duration = .seconds(60)
+
+    public init() {}
 }
 
 /// The shared connections to each server, of each event loop.

@@ -48,7 +48,7 @@ final class HTTP2HealthExchange: HealthExchange {
             end(.failed("the server ended the connection, or refused the stream, before its answer"))
         case .failed(let failure):
             end(.failed("the answer is no HTTP/2: \(failure)"))
-        case .request, .writable, .pong, .goAway:
+        case .request, .informed, .writable, .pong, .goAway:
             break
         }
     }

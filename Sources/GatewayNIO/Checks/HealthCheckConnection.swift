@@ -49,7 +49,7 @@ final class HealthCheckConnection: ChannelInboundHandler {
         self.tell = tell
         self.closed = closed
         usesHTTP2 = target.transport.protocol == .http2
-        let question = HealthQuestion(target.check, of: target.server.address, tls: target.transport.tls)
+        let question = HealthQuestion(target.check, of: target.server.configured, tls: target.transport.tls)
         let masks = { UInt32.random(in: .min ... .max) }
         let usesHTTP2 = usesHTTP2
         exchange = question.map { question in
@@ -108,7 +108,9 @@ final class HealthCheckConnection: ChannelInboundHandler {
 
     private func failed(_ error: any Error) {
         // That says nothing about the server.
-        if (error as? IOError)?.isLackOfResources == true { return conclude(nil) }
+        if (error as? IOError)?.isLackOfResources == true || error is ServerConnector.ServersChanged {
+            return conclude(nil)
+        }
         conclude(.failed(ConnectFailure.text(for: error)))
     }
 

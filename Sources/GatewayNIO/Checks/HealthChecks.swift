@@ -8,27 +8,24 @@ final class HealthChecks: Sendable {
     private let logger: Logger
     /// By server, which its checks keep.
     private let servers: NIOLoopBoundBox<[ObjectIdentifier: ServerChecks]>
+    private let isOver: NIOLoopBoundBox<Bool>
 
     init(eventLoop: any EventLoop, logger: Logger) {
         self.eventLoop = eventLoop
         self.logger = logger
         servers = .makeBoxSendingValue([:], eventLoop: eventLoop)
+        isOver = .makeBoxSendingValue(false, eventLoop: eventLoop)
     }
 
-    /// Goes on with the servers of this generation alone, as it says.
-    func follow(_ generation: Generation) {
-        var targets: [HealthCheckConnection.Target] = []
-        for upstream in generation.upstreams.values {
-            guard let check = upstream.configuration.healthCheck else { continue }
-            for configured in upstream.configuration.servers where configured.state != .down {
-                guard let server = upstream.server(configured.address) else { continue }
-                targets.append(.init(server: server, check: check, transport: upstream.transport))
-            }
-        }
-        eventLoop.execute { [self, targets] in
+    /// Goes on with the servers of a generation alone, as it says, and as lookups have found them.
+    ///
+    /// - Parameter generation: the one in force, whoever asks for it last.
+    func follow(_ generation: @escaping @Sendable () -> Generation) {
+        eventLoop.execute { [self] in
+            guard !isOver.value else { return }
             var left = servers.value
             var kept: [ObjectIdentifier: ServerChecks] = [:]
-            for target in targets {
+            for target in Self.targets(of: generation()) {
                 let id = ObjectIdentifier(target.server)
                 if let known = left.removeValue(forKey: id) {
                     known.follow(target)
@@ -45,9 +42,18 @@ final class HealthChecks: Sendable {
         }
     }
 
+    private static func targets(of generation: Generation) -> [HealthCheckConnection.Target] {
+        generation.upstreams.values.flatMap { upstream in
+            guard let check = upstream.configuration.healthCheck else { return [] as [HealthCheckConnection.Target] }
+            return upstream.servers.members.filter { $0.configuration.state != .down }
+                .map { .init(server: $0.live, check: check, transport: upstream.transport) }
+        }
+    }
+
     /// Makes no more; what is known stays.
     func stop() {
-        eventLoop.execute { [servers] in
+        eventLoop.execute { [servers, isOver] in
+            isOver.value = true
             for checks in servers.value.values { checks.stop() }
             servers.value = [:]
         }

@@ -7,35 +7,20 @@ import Logging
 import NIOCore
 import WebSocketCore
 
-/// How an exchange speaks to its client: over HTTP/1.1, or on one stream of an HTTP/2 connection.
-protocol ClientResponder: AnyObject {
-    /// Sends a whole response; nothing else follows.
-    func answer(_ answer: GatewayAnswer)
-    /// The server's own refusal, piece by piece.
-    func beginAnswer(_ response: HTTPResponse)
-    func continueAnswer(_ bytes: ByteBuffer)
-    /// `isWhole`: false when the server broke off, which the client has to see.
-    func endAnswer(isWhole: Bool)
-    /// Whether more of a response should be sent now.
-    var isWritable: Bool { get }
-    /// Of the connection: what it says of itself, or a header of the PROXY protocol said of it.
-    var endpoints: ConnectionEndpoints { get }
-    /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
-    ///
-    /// - Throws: when the connection closed this very moment.
-    func relay(with driver: SessionDriver, response: HTTPFields) throws
-}
-
 /// One request of a client, over either HTTP version, until it is answered or a session has taken over: has it decided,
 /// finds a server, answers.
 final class ClientExchange {
     private enum State {
         case reading
+        /// A WebSocket waits for its place under the route's cap.
+        case queued(OutgoingRequest, UpgradeRequest, WaitingTicket)
         /// A WebSocket may be opened once the request has ended.
         case admitted(ProxyDecision)
-        case connecting(ProxyDecision, UpstreamAttempt)
+        case connecting(ProxyDecision, any ServerAttempt)
         /// The server's own refusal is on its way to the client.
-        case relayingRefusal(ProxyDecision, UpstreamAttempt, any UpstreamLeg)
+        case relayingRefusal(ProxyDecision, any ServerAttempt, any UpstreamLeg)
+        /// A plain request, and its server's response.
+        case forwarding(Forwarding)
         case answered
         case relaying
     }
@@ -43,7 +28,9 @@ final class ClientExchange {
     let listener: ListenerConfiguration
     let version: LegVersion
     private let loop: LoopContext
-    private let startedAt = NIODeadline.now()
+    private let isFirst: Bool
+    /// When the connection was accepted that this is the first request of; of others, when the head came.
+    private var startedAt = NIODeadline.now()
     /// The gateway's own, until a trusted proxy turns out to have sent one.
     private var requestID = RequestID.make()
     private let peer: () -> ClientAddress
@@ -52,12 +39,20 @@ final class ClientExchange {
     /// The one that the request is decided on by, and stays with.
     private var generation: Generation
     private var isHead = false
+    /// The request has come to its end.
+    private var hasEnded = false
+    /// Until when a WebSocket may wait for its place, and for one on a server.
+    private var queueDeadline = NIODeadline.distantPast
+    private var queueTimer: Scheduled<Void>?
 
-    /// - Parameter peer: whoever is at the other end of the client's connection, once it is known.
+    /// - Parameters:
+    ///   - isFirst: the connection has carried no other request.
+    ///   - peer: whoever is at the other end of the client's connection, once it is known.
     init(
-        listener: ListenerConfiguration, version: LegVersion, loop: LoopContext, responder: any ClientResponder,
-        peer: @escaping () -> ClientAddress
+        listener: ListenerConfiguration, version: LegVersion, isFirst: Bool, loop: LoopContext,
+        responder: any ClientResponder, peer: @escaping () -> ClientAddress
     ) {
+        self.isFirst = isFirst
         self.listener = listener
         self.version = version
         self.loop = loop
@@ -70,22 +65,24 @@ final class ClientExchange {
     var isReading: Bool { if case .reading = state { true } else { false } }
     var isAnswered: Bool { if case .answered = state { true } else { false } }
     var isRelaying: Bool { if case .relaying = state { true } else { false } }
+    var isForwarding: Bool { if case .forwarding = state { true } else { false } }
     var isRelayingRefusal: Bool { if case .relayingRefusal = state { true } else { false } }
 
-    /// Whether nothing is to be read from the client meanwhile.
+    /// Whether a WebSocket's server is sought: nothing is to be read from the client meanwhile.
     var isBusy: Bool {
         switch state {
-        case .admitted, .connecting, .relayingRefusal: true
-        case .reading, .answered, .relaying: false
+        case .queued, .admitted, .connecting, .relayingRefusal: true
+        case .reading, .forwarding, .answered, .relaying: false
         }
     }
 
     // MARK: What the client's side reports
 
-    /// The head of the request is here.
-    func decide(_ request: HTTPRequest) {
+    /// The head of the request is here. A plain request goes to its server at once; a WebSocket's waits for `requestEnded`.
+    func decide(_ request: HTTPRequest, content: RequestContent) {
         guard case .reading = state else { return }
         isHead = request.method == .head
+        if !isFirst { startedAt = .now() }
         generation = loop.generation
         // A connection may be older than the generation; what the listener says of requests is not.
         let listener = generation.listener(listener.name)?.configuration ?? listener
@@ -93,17 +90,97 @@ final class ClientExchange {
         if let sentID { requestID = sentID }
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
-            listener: listener)
-        switch RequestDecision.make(request, generation, loop.process, now: .now()) {
+            listener: listener, content: content)
+        switch RequestDecision.make(request, generation, loop.process) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
         case .redirect(let status, let location):
             answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
         case .respond(let response, let body, let edits):
             answer(GatewayAnswer(response, body: body, edits: edits, requestID: requestID))
-        case .proxy(let decision):
-            state = .admitted(decision)
+        case .proxy(let outgoing, let upgrade):
+            admit(outgoing, upgrade)
+        case .forward(let decision):
+            guard let responder else { return }
+            let forwarding = Forwarding(
+                decision, version: version, listener: listener, loop: loop, logger: logger, owner: self,
+                responder: responder)
+            state = .forwarding(forwarding)
+            forwarding.start()
         }
+    }
+
+    // MARK: Admission
+
+    private func admit(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest) {
+        let route = outgoing.route
+        let now = NIODeadline.now()
+        let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let entry = loop.process.admission.admit(
+            route: route, limits: generation.configuration.limits, clientAddress: outgoing.forwarded.clientAddress,
+            now: now
+        ) { [eventLoop = loop.eventLoop] result in
+            eventLoop.execute { this.value.placeIsFree(result) }
+        }
+        if let queue = route.queue { queueDeadline = now + TimeAmount(queue.timeout) }
+        switch entry {
+        case .refused(let refusal):
+            refuse(refusal, route: route)
+        case .place(let permit):
+            admitted(outgoing, upgrade, permit)
+        case .waiting(let ticket):
+            state = .queued(outgoing, upgrade, ticket)
+            queueTimer = loop.eventLoop.scheduleTask(deadline: queueDeadline) { this.value.queueTimedOut() }
+        }
+    }
+
+    private func admitted(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest, _ permit: Permit) {
+        let settings = outgoing.route.session.compression
+        state = .admitted(
+            ProxyDecision(
+                outgoing: outgoing, upgrade: upgrade, permit: permit,
+                negotiation: NegotiationPlan(
+                    settings: settings, clientOffers: upgrade.extensionOffers,
+                    allowance: CompressionAllowance(loop.process.compressionMemory, settings: settings))))
+    }
+
+    private func placeIsFree(_ result: Result<Permit, Refusal>) {
+        // Who has gone meanwhile only drops what it was given.
+        guard case .queued(let outgoing, let upgrade, _) = state else { return }
+        queueTimer?.cancel()
+        switch result {
+        case .failure(let refusal):
+            refuse(refusal, route: outgoing.route)
+        case .success(let permit):
+            admitted(outgoing, upgrade, permit)
+            if hasEnded { requestEnded() }
+        }
+    }
+
+    private func queueTimedOut() {
+        guard case .queued(let outgoing, _, let ticket) = state, ticket.leave() else { return }
+        refuse(ticket.refusal, route: outgoing.route)
+    }
+
+    // MARK: Content
+
+    /// Some of a plain request's content.
+    func contentArrived(_ bytes: ByteBuffer) {
+        if case .forwarding(let forwarding) = state { forwarding.contentArrived(bytes) }
+    }
+
+    func contentEnded(trailers: HTTPFields?) {
+        if case .forwarding(let forwarding) = state { forwarding.contentEnded(trailers: trailers) }
+    }
+
+    /// The content can't be read to its end.
+    func contentFailed(_ refusal: Refusal) {
+        if case .forwarding(let forwarding) = state { forwarding.contentFailed(refusal) }
+    }
+
+    /// Nothing more has come for now.
+    func contentReadComplete() {
+        if case .forwarding(let forwarding) = state { forwarding.contentReadComplete() }
     }
 
     /// What a client of hixie-76 wants to see proved, and what its session will be, while its request has not come to its
@@ -115,15 +192,34 @@ final class ClientExchange {
 
     /// The request has come to its end: the server is sought.
     func requestEnded() {
+        hasEnded = true
         guard case .admitted(let decision) = state else { return }
-        let namesClient = decision.upstream.configuration.proxyProtocol != .off
-        let attempt = UpstreamAttempt(
-            upstream: decision.upstream, request: decision.upstreamRequest(), preferring: decision.stickyServer,
-            key: decision.selectionKey,
-            client: namesClient ? responder?.endpoints.from(decision.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+        let attempt = attempt(decision)
         state = .connecting(decision, attempt)
         attempt.start()
+    }
+
+    private func attempt(_ decision: ProxyDecision) -> any ServerAttempt {
+        let outgoing = decision.outgoing
+        switch outgoing.destination {
+        case .command(let command):
+            let subprotocol = decision.commandSubprotocol
+            let environment = decision.commandEnvironment(
+                subprotocol: subprotocol, version: version, port: responder?.endpoints.destinationPort ?? 0,
+                software: "sluice/\(loop.process.telemetry.version)")
+            return CommandStart(
+                command,
+                environment: environment.variables(
+                    own: command.environment, configured: command.configuration.environment),
+                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: logger, delegate: self)
+        case .upstream(let upstream):
+            let namesClient = upstream.configuration.proxyProtocol != .off
+            return UpstreamAttempt(
+                upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
+                choice: outgoing.choice(in: upstream), queue: (outgoing.route, queueDeadline),
+                client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
+                logger: logger, delegate: self)
+        }
     }
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
@@ -143,17 +239,24 @@ final class ClientExchange {
     func timedOut() -> Bool {
         switch state {
         case .reading, .admitted: refuse(.handshakeTimeout)
+        case .queued(let outgoing, _, let ticket): refuse(ticket.refusal, route: outgoing.route)
         case .connecting(let decision, _): refuse(.responseTimeout, route: decision.route)
         case .relayingRefusal: return false
-        case .answered, .relaying: break
+        case .forwarding, .answered, .relaying: break
         }
         return true
     }
 
     /// The client can take more of a refusal, or no more for now.
     func writabilityChanged() {
-        guard case .relayingRefusal(_, _, let leg) = state, let responder else { return }
-        leg.setMayRead(responder.isWritable)
+        switch state {
+        case .relayingRefusal(_, _, let leg):
+            if let responder { leg.setMayRead(responder.isWritable) }
+        case .forwarding(let forwarding):
+            forwarding.writabilityChanged()
+        case .reading, .queued, .admitted, .connecting, .answered, .relaying:
+            break
+        }
     }
 
     /// The client is gone: what an admission had taken is returned.
@@ -178,12 +281,17 @@ final class ClientExchange {
     }
 
     private func giveUpDecision() {
+        queueTimer?.cancel()
         switch state {
+        case .queued(_, _, let ticket):
+            ticket.leave()
         case .admitted(let decision):
             decision.permit.release()
         case .connecting(let decision, let attempt), .relayingRefusal(let decision, let attempt, _):
             decision.permit.release()
             attempt.cancel()
+        case .forwarding(let forwarding):
+            forwarding.clientGone()
         case .reading, .answered, .relaying:
             break
         }
@@ -196,7 +304,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         refuse(refusal, route: decision.route)
     }
 
-    func refused(_ response: HTTPResponse, by leg: any UpstreamLeg, address: Address) {
+    func answered(_ response: HTTPResponse, by leg: any UpstreamLeg, server: LiveServer) {
         guard case .connecting(let decision, let attempt) = state, let responder else { return leg.giveUp() }
         if version == .http2, response.status.kind == .successful {
             // Success is what tells this client that its WebSocket is open (RFC 8441 §5).
@@ -208,49 +316,41 @@ extension ClientExchange: UpstreamAttemptDelegate {
         logger.info(
             "server refused",
             metadata: [
-                "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(address)",
-                "client": "\(decision.forwarded.clientAddress)",
+                "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(server.address)",
+                "client": "\(decision.outgoing.forwarded.clientAddress)",
             ])
-        var response = response
-        // What a 426 asks for is part of the answer (RFC 9110 §15.5.22), which `Upgrade` is not otherwise.
-        let wanted = response.status.code == 426 ? response.headerFields[.upgrade] : nil
-        response.headerFields = HeaderFilter.response(
-            response.headerFields, edits: decision.route.responseHeaders, isHandshake: false)
-        if let wanted { response.headerFields[.upgrade] = wanted }
-        if response.headerFields[.date] == nil { response.headerFields[.date] = loop.date }
-        response.headerFields[fields: .location] = response.headerFields[fields: .location].map { field in
-            let location = PathRewriter.restore(
-                location: FieldBytes.widened(field), by: decision.route.rewrite,
-                host: decision.upgrade.request.authority ?? "")
-            return FieldBytes.field(.location, widened: location) ?? field
-        }
-        if response.headerFields[.xRequestID] == nil { response.headerFields[.xRequestID] = requestID }
-        responder.beginAnswer(response)
+        responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
     }
 
-    func refusalBody(_ bytes: ByteBuffer) {
+    func responseContent(_ bytes: ByteBuffer) {
         guard case .relayingRefusal(_, _, let leg) = state, let responder else { return }
         responder.continueAnswer(bytes)
         leg.setMayRead(responder.isWritable)
     }
 
-    func refusalEnded(isWhole: Bool) {
+    func responseReadComplete() { responder?.flushAnswer() }
+
+    func responseEnded(isWhole: Bool, trailers: HTTPFields?) {
         guard case .relayingRefusal = state else { return }
         giveUpDecision()
         state = .answered
-        responder?.endAnswer(isWhole: isWhole)
+        if isWhole { responder?.endAnswer(trailers: nil) } else { responder?.abortAnswer() }
     }
+
+    /// Those are a plain request's.
+    func informed(_ response: HTTPResponse) {}
+    func mayGiveContent(to leg: any RequestLeg) {}
 
     func upgraded(_ server: UpgradedServer) {
         guard case .connecting(let decision, _) = state, let responder else {
-            server.permit.release()
+            server.server.giveUp()
             return server.leg.giveUp()
         }
         do {
             let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
             relay(responder, decision, server, extensions)
         } catch {
-            server.permit.release()
+            server.server.giveUp()
             server.leg.giveUp()
             refuse(.badAnswer("\(error)"), route: decision.route)
         }
@@ -261,7 +361,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
     ) -> HTTPFields {
         if decision.upgrade.draft == .hixie76 {
             return LegacyHandshake.hixieResponseFields(
-                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.forwarded.isSecure)
+                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.outgoing.forwarded.isSecure
+            )
         }
         return ServerHandshake.responseFields(
             key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
@@ -284,12 +385,16 @@ extension ClientExchange: UpstreamAttemptDelegate {
                     maskKeys: loop.maskKeys, now: .now()), loop: loop)
         }
         var fields = Self.responseFields(decision, server, extensions)
-        fields.append(
-            contentsOf: HeaderFilter.response(
-                server.fields, edits: decision.route.responseHeaders, isHandshake: true))
-        let cookie = decision.upstream.sticky?.field(
-            for: server.server.address, known: decision.stickyServer, isTLS: listener.tls != nil)
-        if let cookie { fields.append(cookie) }
+        var serverFields = HeaderFilter.response(
+            server.fields, edits: decision.route.responseHeaders, isHandshake: true)
+        ResponseRestoration.apply(
+            to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
+        fields.append(contentsOf: serverFields)
+        if let live = server.server.live,
+            let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
+        {
+            fields.append(cookie)
+        }
         state = .relaying
         do {
             try responder.relay(with: driver, response: fields)
@@ -300,5 +405,17 @@ extension ClientExchange: UpstreamAttemptDelegate {
             server.leg.giveUp()
             driver.abandon()
         }
+    }
+}
+
+extension ClientExchange: ForwardingOwner {
+    func forwardingFailed(_ refusal: Refusal, route: RouteConfiguration) {
+        guard isForwarding else { return }
+        state = .reading
+        refuse(refusal, route: route)
+    }
+
+    func forwardingEnded() {
+        if isForwarding { state = .answered }
     }
 }

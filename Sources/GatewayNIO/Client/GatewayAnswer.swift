@@ -10,9 +10,12 @@ struct GatewayAnswer {
     var body: ByteBuffer
     /// RFC 9110 §9.3.2: the length of the body is told, the body is not sent.
     var isForHead = false
+    /// The HTTP/1.1 connection can't go on behind it.
+    var closesConnection = false
 
     init(_ refusal: Refusal, requestID: String) {
         status = refusal.status
+        closesConnection = refusal.closesConnection
         fields = [.contentType: "text/plain; charset=utf-8"]
         fields.append(contentsOf: refusal.fields)
         body = ByteBuffer(string: refusal.body + "\n")

@@ -7,17 +7,25 @@ import HTTPTypes
 import NIOCore
 
 /// One stream of a client's connection until it is answered or carries frames.
-final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
+final class HTTP2RequestStream: HTTP2StreamDelegate, HTTP2StreamReader {
     private let stream: HTTP2Stream
     private let front: HTTP2Front
     private let peer: ClientAddress
     private var timer: Scheduled<Void>?
     private var isOver = false
-    /// Content that came before it was known what becomes of it: at most a window.
-    private var early: ByteBuffer?
+    /// A server was sought for a plain request: it is no handshake any more.
+    private var isPlain = false
+    /// Of a WebSocket, what came before it was open.
+    private var content = HTTP2Content()
+    private var isPassing = false
+    private var isTouched = false
+    /// The head of an answer that nothing has followed yet: the end may go out with it.
+    private var head: HTTPResponse?
+    /// The answer is whole, as far as it was given.
+    private var hasEnded = false
     /// Made with the first use, as it refers to this one.
     private lazy var exchange = ClientExchange(
-        listener: front.listener, version: .http2, loop: front.loop, responder: self,
+        listener: front.listener, version: .http2, isFirst: true, loop: front.loop, responder: self,
         peer: { [peer] in peer })
 
     init(_ stream: HTTP2Stream, of front: HTTP2Front, peer: ClientAddress) {
@@ -35,9 +43,14 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout))
         do throws(Refusal) {
             let request = try Self.checked(request, endsStream: endsStream)
-            exchange.decide(request)
-            // A WebSocket is asked for with the head alone; of other requests the content is of no interest.
-            exchange.requestEnded()
+            exchange.decide(request, content: Self.content(of: request, endsStream: endsStream))
+            if exchange.isForwarding {
+                forwardingBegan()
+            } else {
+                // A WebSocket is asked for with the head alone. Of what is answered already the content is of no interest.
+                content.mayRead = false
+                exchange.requestEnded()
+            }
         } catch {
             exchange.refuse(error)
         }
@@ -53,14 +66,26 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         case .failure(.malformed(let reason)): throw .badRequest(reason)
         }
         guard AuthorityText.isValid(request.authority ?? "") else { throw .badRequest(":authority is no authority") }
-        guard endsStream else { return request }
-        guard request.method != .connect else {
+        guard !endsStream || request.method != .connect else {
             throw .badRequest("the stream ended with CONNECT, expected it to stay open")
         }
-        for length in request.headerFields[values: .contentLength] where length != "0" {
-            throw .badRequest("content-length is not 0, and the stream ended without content")
-        }
         return request
+    }
+
+    /// `content-length` was judged with the other fields.
+    private static func content(of request: HTTPRequest, endsStream: Bool) -> RequestContent {
+        let length = request.headerFields[values: .contentLength].first.flatMap { Int($0) }
+        if endsStream { return .none(isTold: length != nil) }
+        guard let length, length > 0 else { return .open }
+        return .length(length)
+    }
+
+    /// From now on its `Forwarding` keeps the time.
+    private func forwardingBegan() {
+        isPlain = true
+        timer?.cancel()
+        front.loop.plainStreamBegan()
+        front.loop.counters.handshaking.subtract()
     }
 
     private func startTimer(_ time: TimeAmount) {
@@ -78,10 +103,14 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
         guard !isOver else { return }
         isOver = true
         timer?.cancel()
-        early = nil
+        content = HTTP2Content()
         if stream.delegate === self { stream.delegate = nil }
-        front.loop.counters.handshaking.subtract()
-        front.loop.checkEmpty()
+        if isPlain {
+            front.loop.plainStreamEnded()
+        } else {
+            front.loop.counters.handshaking.subtract()
+            front.loop.checkEmpty()
+        }
     }
 
     private func reset(_ code: HTTP2ErrorCode) {
@@ -95,16 +124,49 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
     // MARK: HTTP2StreamDelegate
 
     func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
-        if exchange.isBusy {
-            if early == nil { early = ByteBuffer() }
-            early?.writeImmutableBuffer(bytes)
-        } else {
-            front.handler.consumed(bytes.readableBytes, of: stream)
+        guard exchange.isForwarding || exchange.isBusy else {
+            return front.handler.consumed(bytes.readableBytes, of: stream)
         }
+        guard let bytes = content.add(bytes) else { return }
+        pass(bytes)
+        guard !isTouched else { return }
+        isTouched = true
+        front.handler.touch(self)
     }
 
-    func streamEnded(_ stream: HTTP2Stream) {
-        if stream.isClosed {
+    private func pass(_ bytes: ByteBuffer) {
+        front.handler.consumed(bytes.readableBytes, of: stream)
+        exchange.contentArrived(bytes)
+    }
+
+    func readComplete() {
+        isTouched = false
+        exchange.contentReadComplete()
+    }
+
+    /// Hands on what has been held, as far as it is wanted.
+    private func passHeld() {
+        guard !isPassing else { return }
+        isPassing = true
+        var hasPassed = false
+        while exchange.isForwarding, let piece = content.next() {
+            switch piece {
+            case .bytes(let bytes):
+                hasPassed = true
+                pass(bytes)
+            case .end(let trailers):
+                exchange.contentEnded(trailers: trailers)
+            }
+        }
+        isPassing = false
+        if hasPassed { exchange.contentReadComplete() }
+    }
+
+    func streamEnded(_ stream: HTTP2Stream, trailers: HTTPFields?) {
+        if exchange.isForwarding {
+            content.end(trailers: trailers)
+            passHeld()
+        } else if stream.isClosed {
             exchange.clientGone()
             finish()
         } else if !exchange.isAnswered, !exchange.isRelayingRefusal {
@@ -120,43 +182,70 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
 
     func streamIsWritable(_ stream: HTTP2Stream) {
         exchange.writabilityChanged()
-        if exchange.isAnswered, !isOver { endIfSent() }
+        if hasEnded, !isOver { endIfSent() }
     }
+
+    func stream(_ stream: HTTP2Stream, informed response: HTTPResponse) {}
     func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {}
+}
 
-    // MARK: ClientResponder
-
+extension HTTP2RequestStream: ClientResponder {
     func answer(_ answer: GatewayAnswer) {
-        var fields = answer.fields
-        // HTTP/1.1's alone (RFC 9113 §8.2.2).
-        fields[.upgrade] = nil
-        let hasBody = !answer.isForHead && answer.body.readableBytes > 0
-        connection.respond(
-            HTTPResponse(status: .init(code: answer.status), headerFields: fields), on: stream, endsStream: !hasBody)
-        if hasBody { connection.write(answer.body, on: stream) }
-        endAnswer(isWhole: true)
+        head = HTTPResponse(status: .init(code: answer.status), headerFields: answer.fields)
+        if !answer.isForHead, answer.body.readableBytes > 0 { continueAnswer(answer.body) }
+        endAnswer(trailers: nil)
     }
 
-    func beginAnswer(_ response: HTTPResponse) {
-        // A server that never ends its response, or a client that never reads it, may not hold both streams.
-        startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout))
-        var response = response
-        response.headerFields[.upgrade] = nil
+    func inform(_ response: HTTPResponse) {
         connection.respond(response, on: stream)
         front.handler.scheduleFlush()
     }
 
+    func beginAnswer(_ response: HTTPResponse) {
+        // A server that never ends its refusal, or a client that never reads it, may not hold both streams.
+        if !isPlain { startTimer(TimeAmount(front.loop.generation.configuration.limits.handshakeTimeout)) }
+        head = response
+    }
+
+    private func sendHead() {
+        if let head = head.take() { connection.respond(head, on: stream) }
+    }
+
     func continueAnswer(_ bytes: ByteBuffer) {
+        sendHead()
         connection.write(bytes, on: stream)
+    }
+
+    func flushAnswer() {
+        sendHead()
         front.handler.scheduleFlush()
     }
 
-    func endAnswer(isWhole: Bool) {
-        guard isWhole else { return reset(.internalError) }
-        connection.end(stream)
+    func endAnswer(trailers: HTTPFields?) {
+        hasEnded = true
+        if trailers == nil, let head = head.take() {
+            connection.respond(head, on: stream, endsStream: true)
+        } else {
+            sendHead()
+            connection.end(stream, trailers: trailers)
+        }
         front.handler.scheduleFlush()
-        startTimer(HTTP1Handshake.lingerTime)
+        if isPlain { watchRest() } else { startTimer(HTTP1Front.lingerTime) }
         endIfSent()
+    }
+
+    func abortAnswer() { reset(.internalError) }
+
+    /// A client may take its time for what is left of its response, as long as it takes some of it.
+    private func watchRest() {
+        let left = stream.pendingBytes
+        guard left > 0 else { return }
+        timer?.cancel()
+        let this = NIOLoopBound(self, eventLoop: front.loop.eventLoop)
+        timer = front.loop.eventLoop.scheduleTask(in: HTTP2Front.idleTimeout) {
+            let this = this.value
+            if this.stream.pendingBytes < left { this.watchRest() } else { this.reset(.cancel) }
+        }
     }
 
     /// Once the answer is whole, nothing more is wanted from the client (RFC 9113 §8.1).
@@ -170,12 +259,17 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, ClientResponder {
 
     var isWritable: Bool { stream.isWritable }
 
+    func setMayRead(_ mayRead: Bool) {
+        content.mayRead = mayRead
+        if mayRead { passHeld() }
+    }
+
     var endpoints: ConnectionEndpoints { front.endpoints }
 
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
         connection.respond(HTTPResponse(status: .ok, headerFields: response), on: stream)
-        _ = HTTP2Leg(.client, on: stream, of: front.handler, driver: driver, early: early)
+        _ = HTTP2Leg(.client, on: stream, of: front.handler, driver: driver, early: content.takeAll())
         front.handler.scheduleFlush()
         finish()
     }

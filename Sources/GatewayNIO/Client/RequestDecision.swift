@@ -15,17 +15,19 @@ struct GatewayRequest {
     let peer: ClientAddress
     let isTLS: Bool
     let listener: ListenerConfiguration
+    let content: RequestContent
 }
 
-/// What becomes of a request: the way through routes, handshake rules, origins and caps, in that order.
+/// What becomes of a request: the way through routes, handshake rules and origins, in that order. Caps come behind it.
 enum RequestDecision {
     case refuse(Refusal, route: RouteConfiguration?)
     case redirect(status: Int, location: String)
     case respond(FixedResponse, body: ByteBuffer, edits: HeaderEdits)
-    case proxy(ProxyDecision)
+    case proxy(OutgoingRequest, UpgradeRequest)
+    case forward(ForwardDecision)
 
     static func make(
-        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState, now: NIODeadline
+        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState
     ) -> RequestDecision {
         let checked: CheckedRequest
         do throws(Refusal) {
@@ -62,87 +64,53 @@ enum RequestDecision {
                 return .refuse(.noWebSocket, route: route)
             }
             return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
-        case .upstream: break
+        case .upstream, .command: break
         }
 
-        let upgrade: UpgradeRequest
+        var upgrade: UpgradeRequest?
         switch legacy?.outcome(on: route) ?? outcome {
         case .upgrade(let request): upgrade = request
-        case .notWebSocket: return .refuse(.notWebSocket, route: route)
+        case .notWebSocket:
+            guard route.http, case .upstream = route.action else { return .refuse(.notWebSocket, route: route) }
+            // A tunnel is asked for, which nobody here gives (RFC 9110 §9.3.6).
+            guard http.method != .connect else { return .refuse(.tunnel, route: route) }
         case .refused(let refusal): return .refuse(Refusal(refusal), route: route)
         }
-        guard OriginCheck.allows(upgrade.origin, policy: route.origins) else { return .refuse(.origin, route: route) }
+        guard isOriginAllowed(upgrade, http, on: route) else { return .refuse(.origin, route: route) }
         let forwarded = ForwardedFields(
             peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
             trusted: request.listener.trustedProxies)
         if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
-        guard let upstream = match.upstream else { return .refuse(.noServer, route: route) }
-        let admission = process.admission.admit(
-            route: route, limits: generation.configuration.limits, clientAddress: forwarded.clientAddress, now: now)
-        switch admission {
-        case .failure(let refusal):
-            return .refuse(refusal, route: route)
-        case .success(let permit):
-            let negotiation = NegotiationPlan(
-                settings: route.session.compression, clientOffers: upgrade.extensionOffers,
-                allowance: CompressionAllowance(process.compressionMemory, settings: route.session.compression))
-            return .proxy(
-                ProxyDecision(
-                    upgrade: upgrade, target: checked.target, route: route, liveRoute: match.live, upstream: upstream,
-                    permit: permit, forwarded: forwarded, negotiation: negotiation, requestID: request.id,
-                    via: request.listener.via
-                        ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil))
+        guard let destination = match.destination else { return .refuse(.noServer, route: route) }
+        let outgoing = OutgoingRequest(
+            request: http, target: checked.target, route: route, liveRoute: match.live, destination: destination,
+            forwarded: forwarded, requestID: request.id,
+            trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
+            via: request.listener.via
+                ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
+        guard let upgrade else { return forward(outgoing, request.content) }
+        return .proxy(outgoing, upgrade)
+    }
+
+    /// A page of another origin may neither open WebSockets nor send other requests, where the route says which may. A
+    /// browser names the origin of a plain request only where it can do harm.
+    private static func isOriginAllowed(
+        _ upgrade: UpgradeRequest?, _ request: HTTPRequest, on route: RouteConfiguration
+    ) -> Bool {
+        if let upgrade { return OriginCheck.allows(upgrade.origin, policy: route.origins) }
+        let origins = request.headerFields[values: .origin]
+        return origins.allSatisfy { $0.isEmpty || OriginCheck.allows($0, policy: route.origins) }
+    }
+
+    private static func forward(_ outgoing: OutgoingRequest, _ content: RequestContent) -> RequestDecision {
+        let route = outgoing.route
+        guard case .upstream(let upstream) = outgoing.destination else { return .refuse(.notWebSocket, route: route) }
+        if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
+            return .refuse(.bodyTooLarge, route: route)
         }
-    }
-}
-
-/// A WebSocket that may be opened, if a server agrees.
-struct ProxyDecision {
-    let upgrade: UpgradeRequest
-    let target: RequestTarget
-    let route: RouteConfiguration
-    let liveRoute: LiveRoute
-    let upstream: Upstream
-    let permit: Permit
-    let forwarded: ForwardedFields
-    let negotiation: NegotiationPlan
-    let requestID: String
-    /// This gateway's element of `Via`; nil: it keeps silent.
-    let via: String?
-
-    /// The server that the client's cookie asks for.
-    var stickyServer: Address? { upstream.sticky?.server(in: upgrade.request.headerFields) }
-
-    /// What the upstream's `balance: hash` goes by; 0 where it has none.
-    var selectionKey: UInt64 {
-        guard case .hash(let source) = upstream.configuration.balance else { return 0 }
-        return SelectionKey.make(
-            source, target: target, authority: upgrade.request.authority ?? "", fields: upgrade.request.headerFields,
-            client: forwarded.clientAddress)
-    }
-
-    /// The request as the server is to see it. What belongs to the handshake of either HTTP version is added by whoever
-    /// sends it.
-    func upstreamRequest() -> UpstreamRequest {
-        var fields = HeaderFilter.request(upgrade.request.headerFields, edits: route.requestHeaders)
-        forwarded.apply(to: &fields)
-        fields.setFolding(.xRequestID, to: requestID)
-        if let via { fields.append(HTTPField(name: .via, value: via)) }
-        // The route may set Host; it is no field of the value, but the request's authority.
-        let host: String? =
-            switch (fields[.hostField], upstream.configuration.host) {
-            case (let host?, _): host
-            case (nil, .client): upgrade.request.authority ?? ""
-            case (nil, .upstream): nil
-            case (nil, .name(let name)): name
-            }
-        fields[.hostField] = nil
-        return UpstreamRequest(
-            path: PathRewriter.rewrite(target, by: route.rewrite), host: host ?? "", namesServer: host == nil,
-            fields: fields,
-            clientKey: upgrade.key, subprotocols: upgrade.subprotocols, extensions: negotiation.serverOffers)
+        return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, content: content))
     }
 }
 

@@ -50,6 +50,25 @@ enum HTTP1Head {
         }
     }
 
+    /// Whether content follows a request's head, which ``request(from:scheme:)`` has judged.
+    ///
+    /// - Throws: `Refusal.badRequest` for a length that is no number.
+    static func content(of head: HTTPRequestHead) throws(Refusal) -> RequestContent {
+        if head.headers.contains(name: "transfer-encoding") { return .open }
+        let lengths = head.headers["content-length"].map(FieldBytes.trimmed)
+        guard let first = lengths.first else { return .none(isTold: false) }
+        guard lengths.count == 1, let length = decimal(first) else {
+            throw .badRequest("Content-Length is not one number of bytes")
+        }
+        return length == 0 ? .none(isTold: true) : .length(length)
+    }
+
+    /// Digits alone, where `Int` takes a sign as well.
+    static func decimal(_ text: String) -> Int? {
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        return Int(text)
+    }
+
     /// Origin form, or absolute form for the same host (RFC 9112 §3.2).
     private static func target(_ uri: String, host: String) throws(Refusal) -> (authority: String, path: String) {
         guard uri.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "#") }) else {

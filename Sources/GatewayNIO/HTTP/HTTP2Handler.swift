@@ -18,6 +18,12 @@ protocol HTTP2HandlerOwner: AnyObject {
     func closed()
 }
 
+/// Who reads what comes on a stream.
+protocol HTTP2StreamReader: AnyObject {
+    /// All that was read from the connection has been handed on.
+    func readComplete()
+}
+
 /// Drives one `HTTP2Connection` over a channel: what is read goes in, events go to the streams' delegates, and what
 /// all streams have to send leaves in one write.
 final class HTTP2Handler: ChannelInboundHandler {
@@ -30,8 +36,8 @@ final class HTTP2Handler: ChannelInboundHandler {
     /// Until the channel is closed: the two need each other.
     private var owner: (any HTTP2HandlerOwner)?
     private var context: ChannelHandlerContext?
-    /// Legs that got something since the last time they were told that it was all.
-    private var touched: [HTTP2Leg] = []
+    /// Those that got something since the last time they were told that it was all.
+    private var touched: [any HTTP2StreamReader] = []
     private var isReading = false
     private var isProcessing = false
     private var isFlushing = false
@@ -91,9 +97,9 @@ final class HTTP2Handler: ChannelInboundHandler {
             count &+= 1
             handle(event)
         }
-        let legs = touched
+        let readers = touched
         touched.removeAll(keepingCapacity: true)
-        for leg in legs { leg.readComplete() }
+        for reader in readers { reader.readComplete() }
         isProcessing = false
         progress &+= count
     }
@@ -104,12 +110,14 @@ final class HTTP2Handler: ChannelInboundHandler {
             stream.delegate?.stream(stream, received: bytes)
         case .writable(let stream):
             stream.delegate?.streamIsWritable(stream)
-        case .ended(let stream):
-            stream.delegate?.streamEnded(stream)
+        case .ended(let stream, let trailers):
+            stream.delegate?.streamEnded(stream, trailers: trailers)
             if stream.isClosed { stream.delegate = nil }
         case .closed(let stream, let closure):
             let delegate = stream.delegate.take()
             delegate?.stream(stream, closed: closure)
+        case .informed(let stream, let response):
+            stream.delegate?.stream(stream, informed: response)
         case .response(let stream, let response):
             stream.delegate?.stream(stream, received: response)
         case .request(let stream, let request, let endsStream):
@@ -126,8 +134,8 @@ final class HTTP2Handler: ChannelInboundHandler {
         }
     }
 
-    /// Has a leg told when all that was read has been handed on.
-    func touch(_ leg: HTTP2Leg) { touched.append(leg) }
+    /// Has a reader told when all that was read has been handed on.
+    func touch(_ reader: any HTTP2StreamReader) { touched.append(reader) }
 
     // MARK: Writing
 
@@ -189,7 +197,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             this.value.flush()
             this.value.context?.close(mode: .output, promise: nil)
         }
-        context.eventLoop.scheduleTask(in: HTTP1Handshake.lingerTime) { this.value.context?.close(promise: nil) }
+        context.eventLoop.scheduleTask(in: HTTP1Front.lingerTime) { this.value.context?.close(promise: nil) }
     }
 
     func close() { context?.close(promise: nil) }

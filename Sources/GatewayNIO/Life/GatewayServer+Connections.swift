@@ -66,30 +66,32 @@ extension GatewayServer {
     /// No new WebSockets for a server, and an end for those it has: a Close between two messages, at that pace.
     ///
     /// - Parameters:
-    ///   - address: as it is in the configuration.
+    ///   - address: of a server, or a name in the configuration, which means all that it stands for.
     ///   - perSecond: nil: spread over `drain.spread`.
     public func drainServer(upstream: String, address: String, perSecond: Double?) async -> ServerChange {
         guard let upstream = generation.upstreams[upstream] else { return .noUpstream }
-        guard let server = upstream.allServers.first(where: { $0.address.description == address }) else {
-            return .noServer
+        let (servers, entry) = upstream.servers(called: address)
+        guard !servers.isEmpty else { return .noServer }
+        entry?.setDrained(true)
+        for server in servers { _ = server.record.setDrained(true) }
+        let targets = await sessions { session in servers.contains { $0 === session.server.live } }
+        await shed(targets, payload("server draining"), perSecond: perSecond) {
+            servers.contains { $0.record.isDrained }
         }
-        _ = server.record.setDrained(true)
-        let targets = await sessions { $0.server === server }
-        await shed(targets, payload("server draining"), perSecond: perSecond) { server.record.isDrained }
         return .begun(sockets: targets.count)
     }
 
     /// New WebSockets for a server again; what has not been closed yet stays open.
     public func undrainServer(upstream: String, address: String) -> ServerChange {
         guard let upstream = generation.upstreams[upstream] else { return .noUpstream }
-        guard let server = upstream.allServers.first(where: { $0.address.description == address }) else {
-            return .noServer
-        }
-        let state = upstream.configuration.servers.first { $0.address == server.address }?.state ?? .active
+        let (servers, entry) = upstream.servers(called: address)
+        guard let server = servers.first else { return .noServer }
+        let state = upstream.configuration.servers.first { $0.address == server.configured }?.state ?? .active
         guard state == .active else {
             return .refused("the configuration says state: \(state.rawValue); change it there and reload")
         }
-        _ = server.record.setDrained(false)
+        entry?.setDrained(false)
+        for server in servers { _ = server.record.setDrained(false) }
         return .begun(sockets: 0)
     }
 
@@ -119,23 +121,23 @@ extension GatewayServer {
 
     /// The oldest sessions of servers that have more than their share, as many as are too many.
     private func surplus(of upstream: Upstream) async -> [Shedding.Target] {
-        let servers = upstream.configuration.servers.compactMap { server in
-            upstream.server(server.address).map { (live: $0, configured: server) }
-        }
-        let taking = servers.filter { server in
+        let taking = upstream.servers.members.filter { server in
             let state = server.live.record.snapshot(now: .now())
-            return server.configured.state == .active && !state.isDrained && state.healthy
+            return server.configuration.state == .active && !state.isDrained && state.healthy
         }
         var byServer: [ObjectIdentifier: [Shedding.Target]] = [:]
-        for server in taking { byServer[ObjectIdentifier(server.live)] = await sessions { $0.server === server.live } }
+        for server in taking {
+            byServer[ObjectIdentifier(server.live)] = await sessions { $0.server.live === server.live }
+        }
         let total = byServer.values.reduce(0) { $0 + $1.count }
         // Servers of later groups have no share as long as the first one takes connections.
-        let group = taking.map(\.configured.priority).min()
-        let weights = taking.filter { $0.configured.priority == group }.reduce(0) { $0 + max(1, $1.configured.weight) }
+        let group = taking.map(\.configuration.priority).min()
+        let weights = taking.filter { $0.configuration.priority == group }
+            .reduce(0) { $0 + max(1, $1.configuration.weight) }
         guard weights > 0 else { return [] }
         return taking.flatMap { server in
             let targets = byServer[ObjectIdentifier(server.live)] ?? []
-            let weight = server.configured.priority == group ? max(1, server.configured.weight) : 0
+            let weight = server.configuration.priority == group ? max(1, server.configuration.weight) : 0
             let fair = Double(total) * Double(weight) / Double(weights) * upstream.configuration.balance.slack
             let share = Int(fair.rounded(.up))
             return targets.prefix(max(0, targets.count - share))
@@ -195,7 +197,11 @@ private struct SessionFilter: Sendable {
     }
 
     func matches(_ info: SessionInfo) -> Bool {
-        (route == nil || info.route.name == route) && (server == nil || info.server.address.description == server)
+        (route == nil || info.route.name == route) && (server == nil || isCalled(info.server))
             && (client == nil || info.client == client)
+    }
+
+    private func isCalled(_ server: SessionServer) -> Bool {
+        server.name == self.server || server.live?.configured.description == self.server
     }
 }

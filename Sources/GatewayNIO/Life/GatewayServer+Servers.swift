@@ -10,19 +10,20 @@ extension GatewayServer {
         guard !generation.upstreams.isEmpty else { return true }
         let now = NIODeadline.now()
         return generation.upstreams.values.contains { upstream in
-            upstream.configuration.servers.contains { server in
-                guard server.state == .active, let live = upstream.server(server.address) else { return false }
-                let state = live.record.snapshot(now: now)
-                return !state.isDrained && !state.isResting && !live.record.isUnreachable
-                    && live.record.health?.standing != .unhealthy
+            upstream.servers.members.contains { server in
+                guard server.configuration.state == .active else { return false }
+                let record = server.live.record
+                let state = record.snapshot(now: now)
+                return !state.isDrained && !state.isResting && !record.isUnreachable
+                    && record.health?.standing != .unhealthy
             }
         }
     }
 
-    /// `active`, `draining`, `down`, or `removed`: the configuration does not name it any more.
+    /// `active`, `draining`, `down`, or `removed`: the configuration does not name it any more, or its name does not stand
+    /// for it.
     public func state(of server: LiveServer, in upstream: String) -> String {
-        let configured = generation.upstreams[upstream]?.configuration.servers.first { $0.address == server.address }
-        guard let configured else { return "removed" }
+        guard let configured = generation.upstreams[upstream]?.configuration(of: server) else { return "removed" }
         if configured.state == .active, server.record.isDrained { return "draining" }
         return configured.state.rawValue
     }

@@ -64,9 +64,15 @@ public final class GatewayServer: Sendable {
         self.current = current
         self.state = Mutex(state)
         let eventLoop = loops[0].eventLoop
-        upkeep = Task { await Upkeep(eventLoop: eventLoop, logger: process.logger).run { current.value } }
-        healthChecks = HealthChecks(eventLoop: eventLoop, logger: process.logger)
-        healthChecks.follow(current.value)
+        let checks = HealthChecks(eventLoop: eventLoop, logger: process.logger)
+        healthChecks = checks
+        checks.follow { current.value }
+        upkeep = Task {
+            await Upkeep(eventLoop: eventLoop, logger: process.logger).run({ current.value }) {
+                checks.follow { current.value }
+                for loop in loops { loop.eventLoop.execute { loop.context.value.serversChanged() } }
+            }
+        }
     }
 
     private let current: CurrentGeneration
@@ -95,7 +101,7 @@ public final class GatewayServer: Sendable {
     }
 
     /// Stops accepting and ends every session: each peer gets a Close between two messages, spread over
-    /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over.
+    /// `drain.spread`. Returns when the last one has ended, or `drain.timeout` is over, and no command runs any more.
     ///
     /// - Parameter refusesHandshakes: whether those whose handshake is under way get 503. With a successor there is no
     ///   need: they get their WebSocket, and its Close.
@@ -111,6 +117,7 @@ public final class GatewayServer: Sendable {
                 group.addTask { await LoopDrain.run(on: loop, settings: settings, deadline: deadline) }
             }
         }
+        await process.commands.endAll()
     }
 
     // MARK: Another generation
@@ -151,7 +158,7 @@ public final class GatewayServer: Sendable {
             return state.listeners.apply(change, logger: process.logger)
         }
         current.value = next
-        healthChecks.follow(next)
+        healthChecks.follow { [current] in current.value }
         next.comeIntoForce(in: process)
         var fates = Fates()
         var toDrain: [Shedding.Target] = []
@@ -187,7 +194,8 @@ public final class GatewayServer: Sendable {
             var known: [[ObjectIdentifier]: ChangeAction] = [:]
             // Those that are ending have had their lot.
             return context.sessions.filter { !$0.value.isEnding }.map { id, driver in
-                let kind = [ObjectIdentifier(driver.info.route), ObjectIdentifier(driver.info.server)]
+                var kind = [ObjectIdentifier(driver.info.route)]
+                if let server = driver.info.server.live { kind.append(ObjectIdentifier(server)) }
                 let fate = known[kind] ?? driver.info.fate(in: difference)
                 known[kind] = fate
                 return (Shedding.Target(loop: loop, id: id), fate)

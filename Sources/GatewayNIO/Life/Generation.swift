@@ -21,8 +21,8 @@ public final class Generation: Sendable {
         let live: LiveRoute
         /// What a `respond:` route answers with: once, however many have not read it yet.
         let fixedBody: ByteBuffer?
-        /// Of a route that leads to one.
-        let upstream: Upstream?
+        /// Where its WebSockets go; nil: it has none.
+        let destination: Destination?
     }
 
     /// - Parameter previous: the generation in force. What has not changed since is taken over from it.
@@ -40,14 +40,15 @@ public final class Generation: Sendable {
         self.upstreams = upstreams
         routes = configuration.routes.map { route in
             var body: ByteBuffer?
-            var upstream: Upstream?
+            var destination: Destination?
             switch route.action {
             case .respond(let response): body = ByteBuffer(string: response.body)
-            case .upstream(let name): upstream = upstreams[name]
+            case .upstream(let name): destination = upstreams[name].map(Destination.upstream)
+            case .command(let command): destination = .command(Command(command))
             case .redirect: break
             }
             return Route(
-                configuration: route, live: process.route(route.name), fixedBody: body, upstream: upstream)
+                configuration: route, live: process.route(route.name), fixedBody: body, destination: destination)
         }
         var listeners: [String: CompiledListener] = [:]
         for listener in configuration.listeners {
@@ -73,9 +74,13 @@ public final class Generation: Sendable {
         process.compressionMemory.limit = configuration.limits.compressionMemory
         let now = NIODeadline.now()
         for upstream in upstreams.values {
-            for server in upstream.newServers { server.record.joined(now: now) }
+            for entry in upstream.newEntries { entry.joined(now: now) }
         }
-        for route in routes { route.live.counters.maxConnections.set(route.configuration.maxConnections) }
+        for route in routes {
+            route.live.counters.maxConnections.set(route.configuration.maxConnections)
+            route.live.counters.maxRequests.set(route.configuration.maxRequests)
+            if case .command = route.destination { route.live.counters.hasCommands.set(1) }
+        }
     }
 }
 

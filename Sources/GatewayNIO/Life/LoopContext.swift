@@ -27,6 +27,11 @@ final class LoopContext {
     /// Clients' HTTP/2 connections.
     private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
     private var pools: [HTTP2Pool.Key: HTTP2Pool] = [:]
+    private var http1Pools: [HTTP2Pool.Key: HTTP1Pool] = [:]
+    /// Clients' HTTP/1.1 connections that have carried a request and wait for the next, or carry it.
+    private(set) var keptFronts: [ObjectIdentifier: HTTP1Front] = [:]
+    /// Plain requests under way.
+    let forwardings: Forwardings
     private var lastID: UInt64 = 0
     private let deadlines: LoopDeadlines
     /// Sessions that have work left, and have had their turn.
@@ -42,6 +47,7 @@ final class LoopContext {
         zlib = ZlibPool(memory: process.compressionMemory)
         counters = process.telemetry.counters(loop: index)
         deadlines = LoopDeadlines(eventLoop: eventLoop)
+        forwardings = Forwardings(eventLoop: eventLoop)
         deadlines.fire = { [unowned self] id, now in self.sessions[id]?.deadlineReached(now: now) }
     }
 
@@ -54,7 +60,18 @@ final class LoopContext {
             pool.isWanted = isWanted(key)
             if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
         }
+        for (key, pool) in http1Pools {
+            pool.isWanted = isWanted(key)
+            if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
+        }
         for front in fronts.values { front.followListener() }
+        for front in keptFronts.values { front.followListener() }
+    }
+
+    /// Names have come to stand for other servers: connections to those that left end with their last stream.
+    func serversChanged() {
+        for (key, pool) in pools { pool.isWanted = isWanted(key) }
+        for (key, pool) in http1Pools { pool.isWanted = isWanted(key) }
     }
 
     /// Keeps a session until it has ended.
@@ -64,7 +81,7 @@ final class LoopContext {
         let id = makeID()
         let driver = make(id)
         sessions[id] = driver
-        let drains = driver.info.server.record.isDrained
+        let drains = driver.info.server.isDrained
         if origin !== generation || drains {
             eventLoop.assumeIsolated().execute { self.catchUp(driver, from: origin, drains: drains) }
         }
@@ -94,9 +111,50 @@ final class LoopContext {
         checkEmpty()
     }
 
-    /// Tells a drain that waits for it when no session is left.
+    /// Streams of clients' HTTP/2 connections that carry a plain request, or have not sent all of its answer.
+    private var plainStreams = 0
+
+    func plainStreamBegan() { plainStreams += 1 }
+
+    func plainStreamEnded() {
+        plainStreams -= 1
+        checkEmpty()
+    }
+
+    /// Tells a drain that waits for it when no session and no request is left.
     func checkEmpty() {
-        if sessions.isEmpty { whenEmpty?() }
+        if sessions.isEmpty, forwardings.isEmpty, plainStreams == 0 { whenEmpty?() }
+    }
+
+    // MARK: HTTP/1.1
+
+    /// A client's connection is kept for its next request.
+    ///
+    /// - Returns: false: there are as many as may be, or the process is on its way out.
+    func keep(_ front: HTTP1Front) -> Bool {
+        let id = ObjectIdentifier(front)
+        guard keptFronts[id] == nil else { return !isDraining }
+        let cap = generation.configuration.limits.maxConnections
+        guard !isDraining, cap == 0 || keptFronts.count * process.telemetry.loopCount < cap else { return false }
+        keptFronts[id] = front
+        return true
+    }
+
+    func remove(_ front: HTTP1Front) { keptFronts[ObjectIdentifier(front)] = nil }
+
+    /// The idle connections of this loop to one server.
+    func http1Pool(of upstream: Upstream, server: LiveServer) -> HTTP1Pool {
+        let key = HTTP2Pool.Key(server: server, transport: upstream.transport)
+        if let pool = http1Pools[key] { return pool }
+        let pool = HTTP1Pool(upstream: upstream, server: server, loop: self)
+        pool.isWanted = isWanted(key)
+        http1Pools[key] = pool
+        return pool
+    }
+
+    /// A pool that is not wanted keeps nothing.
+    func remove(_ pool: HTTP1Pool) {
+        http1Pools[HTTP2Pool.Key(server: pool.server, transport: pool.transport)] = nil
     }
 
     // MARK: HTTP/2
@@ -121,7 +179,7 @@ final class LoopContext {
     /// Whether the generation in force has connections of that kind.
     private func isWanted(_ key: HTTP2Pool.Key) -> Bool {
         generation.upstreams[key.server.upstream.name].map { upstream in
-            upstream.transport === key.transport && upstream.server(key.server.address) === key.server
+            upstream.transport === key.transport && upstream.configuration(of: key.server) != nil
         } ?? false
     }
 
@@ -161,6 +219,15 @@ final class LoopContext {
 
     func wake(_ id: SessionID, at deadline: NIODeadline) {
         deadlines.add(id, at: deadline)
+    }
+
+    /// The process is on its way out.
+    private(set) var isDraining = false
+
+    /// Connections that carry no request end; those that do end with it.
+    func drainKeptFronts() {
+        isDraining = true
+        for front in keptFronts.values { front.drain() }
     }
 
     /// Set by a drain: called when the last session has ended, and with each one that still comes.

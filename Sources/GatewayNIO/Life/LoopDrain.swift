@@ -15,6 +15,7 @@ enum LoopDrain {
             context.sessionAdded = { close($0, settings: settings, deadline: deadline) }
             for front in context.fronts.values { front.drain() }
             context.frontAdded = { $0.drain() }
+            context.drainKeptFronts()
             context.whenEmpty = {
                 if context.counters.handshaking.value == 0 { done.succeed() }
             }

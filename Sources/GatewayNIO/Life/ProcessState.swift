@@ -11,6 +11,8 @@ public final class ProcessState: Sendable {
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
     public let logger: Logger
+    /// The commands that run now.
+    public let commands = RunningCommands()
     /// What this instance calls itself in `Via`, unlike any other.
     let pseudonym = "sluice-\(RequestID.make())"
     private let routes = LiveRegistry<String, LiveRoute>()

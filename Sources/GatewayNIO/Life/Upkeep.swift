@@ -17,18 +17,28 @@ struct Upkeep: Sendable {
 
     /// Returns when the task is cancelled.
     ///
-    /// - Parameter generation: the one in force.
-    func run(_ generation: @Sendable () -> Generation) async {
+    /// - Parameters:
+    ///   - generation: the one in force.
+    ///   - serversChanged: called when names have come to stand for other servers.
+    func run(
+        _ generation: @Sendable () -> Generation, serversChanged: @Sendable () -> Void = {}
+    ) async {
         var due = Due(renewal: .now() + TimeAmount(RenewedTLS.interval))
         repeat {
             // Not kept meanwhile: what another generation does not name goes with its last session.
-            await lookAfter(generation(), &due)
+            let generation = generation()
+            let versions = generation.upstreams.mapValues(\.live.membershipVersion)
+            if versions != due.versions { serversChanged() }
+            due.versions = versions
+            await lookAfter(generation, &due)
         } while (try? await Task.sleep(for: Self.tick)) != nil
     }
 
     /// When what is to be done next.
     private struct Due {
-        /// By server.
+        /// Of the servers of each upstream.
+        var versions: [String: Int] = [:]
+        /// By entry.
         var lookups: [ObjectIdentifier: NIODeadline] = [:]
         /// When each look at a server that is under way began.
         var looks: [ObjectIdentifier: NIODeadline] = [:]
@@ -52,14 +62,14 @@ struct Upkeep: Sendable {
     ) -> [ObjectIdentifier: NIODeadline] {
         var next: [ObjectIdentifier: NIODeadline] = [:]
         for upstream in generation.upstreams.values {
-            for server in upstream.allServers where server.addresses.isName {
-                let id = ObjectIdentifier(server)
+            for entry in upstream.entries where entry.isName {
+                let id = ObjectIdentifier(entry)
                 let time = due[id] ?? .distantPast
                 guard time <= now else {
                     next[id] = time
                     continue
                 }
-                _ = server.addresses.lookUp(on: eventLoop, now: now)
+                _ = entry.lookUp(on: eventLoop, now: now)
                 next[id] = now + TimeAmount(upstream.configuration.dnsRefresh)
             }
         }
@@ -77,16 +87,16 @@ struct Upkeep: Sendable {
         // Those with checks are looked at by them.
         for upstream in generation.upstreams.values where upstream.configuration.healthCheck == nil {
             let limit = TimeAmount(upstream.configuration.connectTimeout)
-            for server in upstream.allServers {
+            for member in upstream.servers.members {
+                let server = member.live
                 let id = ObjectIdentifier(server)
                 if let began = underWay[id], now < began + limit {
                     looks[id] = began
                     continue
                 }
-                let state = upstream.configuration.servers.first { $0.address == server.address }?.state
                 let isDue = server.record.isLookDue(
                     interval: Self.lookInterval, whileUnreachable: Self.unreachableInterval, now: now)
-                guard state != .down, isDue else { continue }
+                guard member.configuration.state != .down, isDue else { continue }
                 looks[id] = now
                 look(at: server, from: upstream.transport.sources, timeout: limit)
             }
@@ -117,7 +127,7 @@ struct Upkeep: Sendable {
             }
         case .failure(let error):
             // That says nothing about the server.
-            if (error as? IOError)?.isLackOfResources == true { return }
+            if (error as? IOError)?.isLackOfResources == true || error is ServerConnector.ServersChanged { return }
             if server.record.looked(isReachable: false, now: .now(), jitter: .random(in: 0..<1)) {
                 metadata["reason"] = "\(ConnectFailure.text(for: error))"
                 logger.warning("server is down", metadata: metadata)

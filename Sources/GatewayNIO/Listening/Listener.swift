@@ -97,7 +97,7 @@ final class Listener: Sendable {
         _ pipeline: ChannelPipeline.SynchronousOperations, for listener: CompiledListener, on loop: LoopContext
     ) throws {
         try pipeline.addHandler(TransportCounter(loop.counters))
-        let http1 = HTTP1Handshake(listener: listener, loop: loop)
+        let http1 = HTTP1Front(listener: listener, loop: loop)
         if listener.configuration.proxyProtocol {
             try pipeline.addHandler(ProxyHeaderGate(http1: http1, listener: listener.configuration, loop: loop))
         }

@@ -11,13 +11,13 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
 
     private static let preface = ByteBuffer(string: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
-    private let http1: HTTP1Handshake
+    private let http1: HTTP1Front
     private let listener: CompiledListener
     private let loop: LoopContext
     private var buffer: ByteBuffer?
 
     /// - Parameter http1: in the pipeline behind this one, without its codec: what the connection is until it is known.
-    init(http1: HTTP1Handshake, listener: CompiledListener, loop: LoopContext) {
+    init(http1: HTTP1Front, listener: CompiledListener, loop: LoopContext) {
         self.http1 = http1
         self.listener = listener
         self.loop = loop

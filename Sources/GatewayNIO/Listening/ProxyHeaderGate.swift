@@ -14,13 +14,13 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
 
     private let listener: ListenerConfiguration
     private let loop: LoopContext
-    private let http1: HTTP1Handshake
+    private let http1: HTTP1Front
     /// At most a header, and what one read brought with it.
     private var buffer: ByteBuffer?
     private var isRefused = false
 
     /// - Parameter http1: learns who the client is.
-    init(http1: HTTP1Handshake, listener: ListenerConfiguration, loop: LoopContext) {
+    init(http1: HTTP1Front, listener: ListenerConfiguration, loop: LoopContext) {
         self.http1 = http1
         self.listener = listener
         self.loop = loop

@@ -6,17 +6,14 @@ import NIOCore
 
 /// A session's leg on one stream of an HTTP/2 connection (RFC 8441 §5): END_STREAM is the orderly end of TCP,
 /// RST_STREAM its reset.
-final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
-    /// What waits is given to the session in pieces of this size, as a read from a socket would be.
-    private static let pieceSize = 64 * 1024
-
+final class HTTP2Leg: LegTransport, HTTP2StreamDelegate, HTTP2StreamReader {
     private let stream: HTTP2Stream
     private let handler: HTTP2Handler
     private let leg: Leg
     /// nil: the session has nothing to do with the stream any more.
     private var driver: SessionDriver?
     /// What came and the session does not want yet; its sender's window is held back meanwhile.
-    private var held: ByteBuffer?
+    private var held: HeldBytes
     private var hasUnreadEnd = false
     private var isTouched = false
     private var isBlocked = false
@@ -28,7 +25,7 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
         self.stream = stream
         self.handler = handler
         self.driver = driver
-        held = early
+        held = HeldBytes(early)
         stream.delegate = self
         driver.attach(self, as: leg)
         if early != nil { driver.oweRead(leg) }
@@ -38,13 +35,10 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
 
     func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
         guard let driver else { return }
-        if held == nil, driver.mayRead(leg) {
+        if held.isEmpty, driver.mayRead(leg) {
             handOn(bytes, to: driver)
-        } else if held == nil {
-            // A copy, as the chunk holds what came for others.
-            held = ByteBuffer(bytes: bytes.readableBytesView)
         } else {
-            held?.writeImmutableBuffer(bytes)
+            held.add(bytes)
         }
     }
 
@@ -56,20 +50,19 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
         handler.touch(self)
     }
 
-    /// All that was read from the connection has been handed on.
     func readComplete() {
         isTouched = false
         driver?.readComplete()
     }
 
-    func streamEnded(_ stream: HTTP2Stream) {
+    func streamEnded(_ stream: HTTP2Stream, trailers: HTTPFields?) {
         hasUnreadEnd = true
         passEnd()
     }
 
     /// The end comes behind all that was held.
     private func passEnd() {
-        guard held == nil, let driver else { return }
+        guard held.isEmpty, let driver else { return }
         if hasUnreadEnd {
             hasUnreadEnd = false
             driver.ended(leg)
@@ -78,7 +71,7 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     }
 
     func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
-        guard stream.remoteEnded, held != nil else {
+        guard stream.remoteEnded, !held.isEmpty else {
             detach()?.closed(leg, inOrder: stream.remoteEnded && reason != .connectionLost)
             return
         }
@@ -93,10 +86,11 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
         driver?.writabilityChanged(leg, isWritable: true)
     }
 
+    func stream(_ stream: HTTP2Stream, informed response: HTTPResponse) {}
     func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {}
 
     private func detach() -> SessionDriver? {
-        held = nil
+        held = HeldBytes()
         stream.delegate = nil
         return driver.take()
     }
@@ -126,15 +120,11 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate {
     }
 
     func read() {
-        while let driver, var bytes = held.take() {
-            let piece = bytes.readSlice(length: min(bytes.readableBytes, Self.pieceSize))
-            if bytes.readableBytes > 0 { held = bytes }
-            if let piece {
-                handler.consumed(piece.readableBytes, of: stream)
-                driver.read(piece, from: leg)
-            }
+        while let driver, let piece = held.next() {
+            handler.consumed(piece.readableBytes, of: stream)
+            driver.read(piece, from: leg)
             driver.readComplete()
-            guard held != nil, driver.mayRead(leg) else { break }
+            guard !held.isEmpty, driver.mayRead(leg) else { break }
         }
         passEnd()
     }

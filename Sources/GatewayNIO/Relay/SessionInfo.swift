@@ -9,9 +9,10 @@ import WebSocketCore
 /// What is known of a session beside its frames: for counting, for the log, and what is returned when it ends.
 final class SessionInfo {
     let route: LiveRoute
-    let server: LiveServer
+    let server: SessionServer
     let isCompressed: Bool
     private let requestID: String
+    private let traceID: String
     let client: ClientAddress
     private let listener: String
     let clientVersion: LegVersion
@@ -21,7 +22,6 @@ final class SessionInfo {
     private let startedAt: NIODeadline
     private let extensions: SessionExtensions
     private let permit: Permit
-    private let serverPermit: ServerPermit
     private let loop: LoopContext
 
     /// Counts the connection as accepted.
@@ -29,10 +29,11 @@ final class SessionInfo {
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
         clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
     ) {
-        route = decision.liveRoute
+        route = decision.outgoing.liveRoute
         server = upgraded.server
-        requestID = decision.requestID
-        client = decision.forwarded.clientAddress
+        requestID = decision.outgoing.requestID
+        traceID = decision.outgoing.trace.traceID
+        client = decision.outgoing.forwarded.clientAddress
         self.listener = listener
         self.clientVersion = clientVersion
         draft = decision.upgrade.draft
@@ -41,7 +42,6 @@ final class SessionInfo {
         self.extensions = extensions
         isCompressed = extensions.client != nil || extensions.server != nil
         permit = decision.permit
-        serverPermit = upgraded.permit
         self.loop = loop
 
         let counters = loop.counters(of: route)
@@ -49,12 +49,16 @@ final class SessionInfo {
         counters.active.add(1)
         if clientVersion == .http2 { counters.activeHTTP2Client.add() }
         if serverVersion == .http2 { counters.activeHTTP2Server.add() }
+        if server.isCommand { counters.activeCommands.add(1) }
         if extensions.client != nil { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        counters.recordHandshake(
+        counters.handshakes.record(
             microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
     }
+
+    /// What the server's leg speaks: a command has no HTTP.
+    private var serverProtocol: String { server.isCommand ? "command" : serverVersion.rawValue }
 
     /// The session as it is listed while it is open.
     func snapshot(
@@ -64,8 +68,8 @@ final class SessionInfo {
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
             id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name,
-            server: server.address.description,
-            protocol: .init(client: clientVersion.rawValue, server: serverVersion.rawValue),
+            server: server.name,
+            protocol: .init(client: clientVersion.rawValue, server: serverProtocol),
             legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
             ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
@@ -75,25 +79,25 @@ final class SessionInfo {
 
     /// What becomes of the session when its configuration is replaced.
     func fate(in difference: ConfigurationDifference) -> ChangeAction {
-        difference.fate(route: route.name, upstream: server.upstream.name, server: server.address)
+        server.fate(route: route.name, in: difference)
     }
 
     func ended(
         _ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals, counters: RouteCounters
     ) {
-        permit.release()
-        serverPermit.release()
+        server.release(permit)
         counters.closed.add()
         counters.active.add(-1)
         if clientVersion == .http2 { counters.activeHTTP2Client.subtract() }
         if serverVersion == .http2 { counters.activeHTTP2Server.subtract() }
+        if server.isCommand { counters.activeCommands.add(-1) }
         if extensions.client != nil { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard loop.generation.configuration.log.access else { return }
         var metadata: Logger.Metadata = [
-            "request_id": "\(requestID)", "client": "\(client)", "listener": "\(listener)",
-            "route": "\(route.name)", "server": "\(server.address)",
-            "client_protocol": "\(clientVersion)", "server_protocol": "\(serverVersion)",
+            "request_id": "\(requestID)", "trace_id": "\(traceID)", "client": "\(client)",
+            "listener": "\(listener)", "route": "\(route.name)", "server": "\(server.name)",
+            "client_protocol": "\(clientVersion)", "server_protocol": "\(serverProtocol)",
             "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
             "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
             "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",

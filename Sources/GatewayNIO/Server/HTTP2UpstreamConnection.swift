@@ -6,7 +6,7 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-/// One HTTP/2 connection to a server, shared by the WebSockets of one event loop.
+/// One HTTP/2 connection to a server, shared by the WebSockets and plain requests of one event loop.
 final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     private enum State {
         /// Transport, TLS, and the server's SETTINGS are waited for.
@@ -87,7 +87,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         settingsTimer = eventLoop.scheduleTask(in: pool.connectTimeout) {
             guard case .connecting = this.value.state else { return }
-            this.value.lacksWebSockets("the server's SETTINGS have not come in time")
+            this.value.lacksHTTP2("the server's SETTINGS have not come in time")
         }
     }
 
@@ -103,7 +103,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
 
     /// ALPN has chosen something else, or nothing.
     func chose(_ name: String?) {
-        lacksWebSockets("the server chose \(name ?? "nothing") by ALPN, expected h2")
+        lacksHTTP2("the server chose \(name ?? "nothing") by ALPN, expected h2")
     }
 
     func choseHTTP2(_ context: ChannelHandlerContext) {
@@ -116,8 +116,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         try pipeline.addHandler(handler)
     }
 
-    /// The server has no WebSockets over HTTP/2 (RFC 8441 §3).
-    private func lacksWebSockets(_ reason: String) {
+    private func lacksHTTP2(_ reason: String) {
         pool.server.lacksHTTP2(now: .now())
         close { $0.lacksHTTP2(reason) }
     }
@@ -147,7 +146,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
             waiting.append(stream)
             return
         }
-        send(stream)
+        send(stream, isReused: true)
     }
 
     /// Nobody waits for this request any more.
@@ -155,8 +154,13 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         waiting.removeAll { $0 === stream }
     }
 
-    private func send(_ request: HTTP2UpstreamStream) {
-        guard let stream = connection.open(request.head) else {
+    private func send(_ request: HTTP2UpstreamStream, isReused: Bool) {
+        if request.isForWebSocket, !connection.peerSettings.enableConnectProtocol {
+            // Plain requests have their use for the connection (RFC 8441 §3).
+            pool.server.lacksWebSocketsOverHTTP2(now: .now())
+            return request.lacksHTTP2("the server's SETTINGS lack ENABLE_CONNECT_PROTOCOL (RFC 8441)")
+        }
+        guard let stream = connection.open(request.head, endsStream: request.endsStream) else {
             // Its room was taken meanwhile, or the server grants less than was expected.
             request.moveOn()
             return
@@ -164,9 +168,10 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         idleTimer?.cancel()
         idleTimer = nil
         pool.loop.counters.http2Server.streamsOpened.add()
-        request.opened(stream, on: handler)
         handler.scheduleFlush()
         countStreams()
+        request.opened(stream, on: handler, isReused: isReused)
+        if connection.isExhausted { retire() }
     }
 
     private func countStreams() {
@@ -183,9 +188,6 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
     func settingsArrived() {
         guard case .connecting = state else { return }
         settingsTimer?.cancel()
-        guard connection.peerSettings.enableConnectProtocol else {
-            return lacksWebSockets("the server's SETTINGS lack ENABLE_CONNECT_PROTOCOL (RFC 8441)")
-        }
         state = .ready
         pool.loop.counters.http2Server.connectionsOpened.add()
         pings.watch(handler) { [unowned self] in
@@ -196,7 +198,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         }
         let streams = waiting
         waiting = []
-        for stream in streams { send(stream) }
+        for stream in streams { send(stream, isReused: false) }
         if !pool.isWanted { retire() }
     }
 
@@ -220,7 +222,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
                 "upstream": "\(pool.upstreamName)", "server": "\(address)", "error": "\(failure.code.name)",
                 "reason": "\(failure.message)",
             ])
-        if case .connecting = state { return lacksWebSockets("\(failure)") }
+        if case .connecting = state { return lacksHTTP2("\(failure)") }
         retire()
     }
 
@@ -239,7 +241,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         switch state {
         case .connecting:
             let how = handler.lastError.map { " (\(ConnectFailure.text(for: $0)))" } ?? ""
-            lacksWebSockets("the server closed the connection before its SETTINGS\(how)")
+            lacksHTTP2("the server closed the connection before its SETTINGS\(how)")
             return
         case .ready, .retired:
             pool.loop.counters.http2Server.connectionsClosed.add()

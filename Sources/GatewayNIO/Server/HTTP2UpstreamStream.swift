@@ -1,85 +1,91 @@
-import GatewayConfig
 import GatewayPolicy
-import GatewaySession
 import HTTP2Core
 import HTTPTypes
 import NIOCore
-import WebSocketCore
 
-/// Client role over HTTP/2 (RFC 8441 §5): one WebSocket asked for on a stream of a shared connection, until a session
-/// takes the stream over.
-final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
+/// One request on a stream of a connection to a server that others share, from its wait for a place until its response has
+/// ended.
+class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
     private enum State {
         /// For a connection, or the answer.
         case waiting
-        /// Another response is being passed on.
-        case refusing
+        /// The head of the response was passed on.
+        case responding
         case over
     }
 
-    let version = LegVersion.http2
-    private let request: UpstreamRequest
-    private let isTLS: Bool
+    final let version = LegVersion.http2
+    /// The request as it is sent.
+    final let head: HTTPRequest
+    /// Nothing follows the head.
+    final let endsStream: Bool
+    /// It takes a server with WebSockets over HTTP/2 (RFC 8441 §3).
+    final let isForWebSocket: Bool
+    private let timeout: TimeAmount?
     private let pool: HTTP2Pool
     /// Kept until the end: it has nobody else when its client is gone.
-    private var delegate: (any UpstreamHandshakeDelegate)?
+    private(set) final var delegate: (any UpstreamLegDelegate)?
     private var state = State.waiting
-    private var stream: HTTP2Stream?
-    private var handler: HTTP2Handler?
+    private(set) final var stream: HTTP2Stream?
+    private(set) final var handler: HTTP2Handler?
+    /// The connection was ready before the request came to it.
+    private(set) final var isReused = false
+    /// Something of an answer has come.
+    private(set) final var hasAnswerBegun = false
     private var timer: Scheduled<Void>?
-    /// What came of a refusal's body while the client could not take it.
-    private var held: ByteBuffer?
-    private var mayRead = true
-    private var hasUnreadEnd = false
+    private var content = HTTP2Content()
+    private var isPassing = false
+    private var isTouched = false
 
-    init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamHandshakeDelegate) {
-        self.request = request
+    /// - Parameter timeout: from the request to its answer; nil: somebody else keeps the time.
+    init(
+        head: HTTPRequest, endsStream: Bool, isForWebSocket: Bool, timeout: TimeAmount?, pool: HTTP2Pool,
+        delegate: any UpstreamLegDelegate
+    ) {
+        self.head = head
+        self.endsStream = endsStream
+        self.isForWebSocket = isForWebSocket
+        self.timeout = timeout
         self.pool = pool
-        isTLS = pool.transport.tls != nil
         self.delegate = delegate
-    }
-
-    /// The request as it is sent.
-    var head: HTTPRequest {
-        var head = HTTPRequest(
-            method: .connect, scheme: isTLS ? "https" : "http", authority: request.host, path: request.path,
-            headerFields: request.fields)
-        head.extendedConnectProtocol = "websocket"
-        head.headerFields.append(
-            contentsOf: ClientHandshake.requestFields(
-                key: nil, subprotocols: request.subprotocols, extensions: request.extensions))
-        return head
     }
 
     // MARK: What the connection tells
 
-    func opened(_ stream: HTTP2Stream, on handler: HTTP2Handler) {
+    final func opened(_ stream: HTTP2Stream, on handler: HTTP2Handler, isReused: Bool) {
         self.stream = stream
         self.handler = handler
+        self.isReused = isReused
         stream.delegate = self
-        let this = NIOLoopBound(self, eventLoop: pool.loop.eventLoop)
-        timer = pool.loop.eventLoop.scheduleTask(in: pool.responseTimeout) {
-            guard case .waiting = this.value.state else { return }
-            this.value.finish { $0.handshakeTimedOut(this.value) }
-            this.value.reset()
+        if let timeout {
+            let this = NIOLoopBound(self, eventLoop: pool.loop.eventLoop)
+            timer = pool.loop.eventLoop.scheduleTask(in: timeout) {
+                guard case .waiting = this.value.state else { return }
+                this.value.finish { $0.legTimedOut(this.value) }
+                this.value.reset()
+            }
         }
+        began()
     }
+
+    /// The head is on its way.
+    func began() {}
 
     /// The connection can't take it after all.
-    func moveOn() {
-        finish { $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
+    final func moveOn() {
+        finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
     }
 
-    func failed(_ error: any Error) {
-        finish { $0.handshake(self, failedWith: error) }
+    final func failed(_ error: any Error) {
+        finish { $0.leg(self, failedWith: error) }
     }
 
-    func lacksHTTP2(_ reason: String) {
-        finish { $0.handshakeLacksHTTP2(self, reason: reason) }
+    final func lacksHTTP2(_ reason: String) {
+        finish { $0.legLacksHTTP2(self, reason: reason) }
     }
 
     /// Tells the delegate what became of it, and forgets it.
-    private func finish(_ tell: (any UpstreamHandshakeDelegate) -> Void) {
+    private func finish(_ tell: (any UpstreamLegDelegate) -> Void) {
         timer?.cancel()
         state = .over
         if let delegate = delegate.take() { tell(delegate) }
@@ -95,104 +101,145 @@ final class HTTP2UpstreamStream: HTTP2StreamDelegate, UpstreamLeg {
 
     // MARK: HTTP2StreamDelegate
 
-    func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {
+    final func stream(_ stream: HTTP2Stream, informed response: HTTPResponse) {
         guard case .waiting = state else { return }
-        timer?.cancel()
-        state = .refusing
-        delegate?.handshake(self, answered: response)
+        hasAnswerBegun = true
+        touch()
+        delegate?.leg(self, informed: response)
     }
 
-    func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
-        if mayRead, held == nil {
-            pass(bytes)
-        } else if held == nil {
-            held = ByteBuffer(bytes: bytes.readableBytesView)
-        } else {
-            held?.writeImmutableBuffer(bytes)
+    final func stream(_ stream: HTTP2Stream, received response: HTTPResponse) {
+        guard case .waiting = state else { return }
+        timer?.cancel()
+        guard response.status.code < 600 else {
+            finish { $0.leg(self, answeredBadly: "status is \(response.status.code), expected 100 to 599") }
+            return reset()
         }
+        state = .responding
+        touch()
+        delegate?.leg(self, answered: response)
+    }
+
+    final func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer) {
+        guard let bytes = content.add(bytes) else { return }
+        touch()
+        pass(bytes)
     }
 
     private func pass(_ bytes: ByteBuffer) {
-        guard case .refusing = state, let stream else { return }
+        guard case .responding = state, let stream else { return }
         handler?.consumed(bytes.readableBytes, of: stream)
-        delegate?.handshake(self, body: bytes)
+        delegate?.leg(self, content: bytes)
     }
 
-    func streamEnded(_ stream: HTTP2Stream) {
-        hasUnreadEnd = true
-        passEnd()
+    private func touch() {
+        guard !isTouched else { return }
+        isTouched = true
+        handler?.touch(self)
     }
 
-    private func passEnd() {
-        guard hasUnreadEnd, held == nil else { return }
+    final func readComplete() {
+        isTouched = false
+        delegate?.legReadComplete(self)
+    }
+
+    final func streamEnded(_ stream: HTTP2Stream, trailers: HTTPFields?) {
+        content.end(trailers: trailers)
+        passHeld()
+    }
+
+    /// Hands on what has been held, as far as it is wanted.
+    private func passHeld() {
+        guard !isPassing else { return }
+        isPassing = true
+        var hasPassed = false
+        while let piece = content.next() {
+            switch piece {
+            case .bytes(let bytes):
+                hasPassed = true
+                pass(bytes)
+            case .end(let trailers):
+                ended(trailers)
+            }
+        }
+        isPassing = false
+        if hasPassed { delegate?.legReadComplete(self) }
+    }
+
+    /// Of a request that is not whole yet the server wants nothing more.
+    private func ended(_ trailers: HTTPFields?) {
         switch state {
         case .waiting: brokeOff("ended")
-        case .refusing: finish { $0.handshakeEndedResponse(self, isWhole: true) }
+        case .responding: finish { $0.legEndedResponse(self, isWhole: true, trailers: trailers) }
         case .over: break
         }
         reset()
     }
 
-    func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
+    final func stream(_ stream: HTTP2Stream, closed reason: HTTP2StreamClosure) {
         switch state {
         case .waiting:
-            switch reason {
-            case .notProcessed:
-                finish { $0.handshakeNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
-            case .reset(.refusedStream):
-                finish {
-                    $0.handshakeNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream")
-                }
-            case .reset(.http11Required):
-                pool.server.lacksHTTP2(now: .now())
-                lacksHTTP2("the server reset the stream with HTTP_1_1_REQUIRED")
-            case .reset(let code), .violation(let code):
-                brokeOff("was reset with \(code.name)")
-            case .connectionLost:
-                brokeOff("was lost with its connection")
-            }
-        case .refusing:
+            notAnswered(reason)
+        case .responding:
             // A server may cut what is left of a request once its answer is whole (RFC 9113 §8.1): that is handed on first.
-            if stream.remoteEnded, held != nil { break }
-            finish { $0.handshakeEndedResponse(self, isWhole: stream.remoteEnded) }
+            // What is meant for the stream goes nowhere meanwhile, and stops nobody.
+            if stream.remoteEnded, !content.isEmpty { return streamIsWritable(stream) }
+            finish { $0.legEndedResponse(self, isWhole: stream.remoteEnded, trailers: nil) }
         case .over:
             break
         }
     }
 
+    private func notAnswered(_ reason: HTTP2StreamClosure) {
+        switch reason {
+        case .notProcessed:
+            finish { $0.legNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
+        case .reset(.refusedStream):
+            finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream") }
+        case .reset(.http11Required):
+            if isForWebSocket {
+                pool.server.lacksWebSocketsOverHTTP2(now: .now())
+            } else {
+                pool.server.lacksHTTP2(now: .now())
+            }
+            lacksHTTP2("the server reset the stream with HTTP_1_1_REQUIRED")
+        case .reset(let code), .violation(let code):
+            brokeOff("was reset with \(code.name)")
+        case .connectionLost:
+            brokeOff("was lost with its connection")
+        }
+    }
+
     private func brokeOff(_ how: String) {
-        finish { $0.handshakeBrokeOff(self, reason: "the stream \(how) before the server's answer") }
+        finish { $0.legBrokeOff(self, reason: "the stream \(how) before the server's answer") }
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {}
 
     // MARK: UpstreamLeg
 
-    func agreement(in response: HTTPResponse) throws(AnswerViolation) -> UpstreamAgreement? {
-        guard response.status.kind == .successful else { return nil }
-        let (subprotocol, extensions) = try ClientHandshake.verifyExtendedConnect(
-            status: response.status.code, fields: response.headerFields, offeredSubprotocols: request.subprotocols)
-        return UpstreamAgreement(subprotocol: subprotocol, extensions: extensions)
+    final func setMayRead(_ mayRead: Bool) {
+        content.mayRead = mayRead
+        if mayRead { passHeld() }
     }
 
-    func setMayRead(_ mayRead: Bool) {
-        self.mayRead = mayRead
-        guard mayRead, let bytes = held.take() else { return }
-        pass(bytes)
-        passEnd()
-    }
-
-    func giveUp() {
+    final func giveUp() {
         state = .over
         delegate = nil
         if stream == nil { pool.forget(self) }
         reset()
     }
 
-    func relay(with driver: SessionDriver) throws {
+    /// Whether somebody waits for the response, or reads it.
+    final var isUnderWay: Bool { if case .over = state { false } else { true } }
+
+    /// Leaves the stream to somebody else.
+    ///
+    /// - Throws: when it closed this very moment.
+    final func handOver() throws -> (HTTP2Stream, HTTP2Handler) {
         guard let stream, let handler, !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
         state = .over
         delegate = nil
-        _ = HTTP2Leg(.server, on: stream, of: handler, driver: driver)
+        return (stream, handler)
     }
 }

@@ -1,21 +1,24 @@
-public import GatewayConfig
-public import GatewayPolicy
-public import GatewayTelemetry
+import GatewayConfig
+import GatewayPolicy
+import GatewayTelemetry
 import Logging
-import NIOCore
 import Synchronization
 
-/// An upstream as it lives through configurations: its servers, found again by address.
+/// An upstream as it lives through configurations: its entries, found again by address, and the servers that these lead
+/// to.
 public final class LiveUpstream: Sendable {
     public let name: String
-    private let servers = LiveRegistry<Address, LiveServer>()
-    private let logger: Logger
+    private let entries = LiveRegistry<Address, ServerEntry>()
+    private let servers = Mutex<[WeakServer]>([])
+    private let membership = Atomic(0)
+    /// Where those wait who find its servers full.
+    let lines = ServerSelector.Lines()
+    let logger: Logger
     /// How often there was no local port for a connection to one of its servers, counted for each address to connect from.
     public let portsExhausted = SharedGauge()
 
-    /// An address to connect from can't be had.
-    func warn(_ failure: ForeignSource) {
-        logger.warning("source address can't be used", metadata: ["upstream": "\(name)", "reason": "\(failure)"])
+    private struct WeakServer: Sendable {
+        weak var server: LiveServer?
     }
 
     init(name: String, logger: Logger) {
@@ -23,42 +26,29 @@ public final class LiveUpstream: Sendable {
         self.logger = logger
     }
 
-    func server(_ address: Address) -> LiveServer {
-        servers.find(address) { LiveServer(address, of: self, logger: logger) }
+    /// An address to connect from can't be had.
+    func warn(_ failure: ForeignSource) {
+        logger.warning("source address can't be used", metadata: ["upstream": "\(name)", "reason": "\(failure)"])
     }
+
+    func entry(_ address: Address) -> ServerEntry {
+        entries.find(address) { ServerEntry(address, of: self) }
+    }
+
+    /// Another number whenever names have come to stand for other servers.
+    var membershipVersion: Int { membership.load(ordering: .acquiring) }
+
+    func membershipChanged() { membership.wrappingAdd(1, ordering: .releasing) }
 
     /// Those that a configuration names, or a session or shared connection still uses.
-    public var liveServers: [LiveServer] { servers.all }
-}
+    public var liveServers: [LiveServer] { servers.withLock { $0.compactMap(\.server) } }
 
-/// One server of an upstream as it lives through configurations: what is known of it, where it is found, what is open
-/// to it.
-public final class LiveServer: Sendable {
-    public let address: Address
-    /// Kept as long as one of its servers.
-    let upstream: LiveUpstream
-    public let record: ServerRecord
-    /// Transport connections.
-    public let connections = SharedGauge()
-    /// Streams on those that are HTTP/2.
-    public let streams = SharedGauge()
-    let addresses: ServerAddresses
-    /// Until when it is taken for one without WebSockets over HTTP/2, where `protocol` is `auto`.
-    private let http1Until = Mutex(NIODeadline.distantPast)
-
-    init(_ address: Address, of upstream: LiveUpstream, logger: Logger) {
-        self.address = address
-        self.upstream = upstream
-        record = ServerRecord(address: address)
-        addresses = ServerAddresses(address, upstream: upstream.name, logger: logger)
+    func makeServer(_ configured: Address) -> LiveServer {
+        let server = LiveServer(configured, of: self)
+        servers.withLock { servers in
+            servers.removeAll { $0.server == nil }
+            servers.append(WeakServer(server: server))
+        }
+        return server
     }
-
-    /// How long a server that had no WebSockets over HTTP/2 is not asked again.
-    static let http1Memory = TimeAmount.minutes(10)
-
-    /// Whether the server may have WebSockets over HTTP/2, as far as it is known.
-    func mayHaveHTTP2(now: NIODeadline) -> Bool { http1Until.withLock { $0 <= now } }
-
-    /// It turned out to have none.
-    func lacksHTTP2(now: NIODeadline) { http1Until.withLock { $0 = now + Self.http1Memory } }
 }

@@ -14,11 +14,19 @@ import NIOSSL
 /// Opens one transport connection to a server of an upstream, on its event loop: its addresses race (RFC 8305), and TLS
 /// begins on the connection that wins. A name that is not known, or leads nowhere any more, is looked up meanwhile.
 ///
+/// Where its name stands for several servers, a server has one address. As long as none of them is known to be reachable,
+/// others race against it: not for this connection, but to find out which family to use.
+///
 /// `connect_timeout` bounds all of it.
 final class ServerConnector {
     /// No address of the server is known.
     struct Unresolved: Error, CustomStringConvertible {
         var description: String { "the server's name has no address; name lookup failed in the log says why" }
+    }
+
+    /// The name stands for other servers than it did when this one was chosen: another one should be.
+    struct ServersChanged: Error, CustomStringConvertible {
+        var description: String { "the server's name stands for other servers now" }
     }
 
     private let server: LiveServer
@@ -36,6 +44,11 @@ final class ServerConnector {
     private var timeout: Scheduled<Void>?
     private var race = ConnectionRace(count: 0)
     private var contestants: [SocketAddress] = []
+    /// How many of these are the server's own; those behind are there to find out which family to use.
+    private var ownCount = 0
+    private var probes = FamilyProbes()
+    /// Attempts at the server's own addresses that are under way.
+    private var ownAttempts: Set<Int> = []
     private var tried: Set<SocketAddress> = []
     /// Attempts under way.
     private var channels: [Int: any Channel] = [:]
@@ -78,9 +91,8 @@ final class ServerConnector {
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         timeout = eventLoop.scheduleTask(deadline: deadline) {
             let this = this.value
-            for attempt in this.channels.keys { this.addresses.failed(this.contestants[attempt], now: .now()) }
-            this.end(
-                this.failure ?? ChannelError.connectTimeout(this.timeLimit))
+            for attempt in this.ownAttempts { this.addresses.failed(this.contestants[attempt], now: .now()) }
+            this.giveUp(because: ChannelError.connectTimeout(this.timeLimit))
         }
         begin()
         return promise.futureResult
@@ -93,6 +105,9 @@ final class ServerConnector {
         contestants = addresses.order(now: .now()).filter { !tried.contains($0) }
         guard !contestants.isEmpty else { return lookUp() }
         tried.formUnion(contestants)
+        ownCount = contestants.count
+        probes = server.entry?.probes(for: server) ?? FamilyProbes()
+        contestants += probes.addresses
         sourcesLeft = [:]
         race = ConnectionRace(count: contestants.count)
         step()
@@ -100,15 +115,23 @@ final class ServerConnector {
 
     /// Nothing is left to try: the name may stand for something else by now.
     private func lookUp() {
-        let giveUp = { (this: ServerConnector) in this.end(this.failure ?? Unresolved()) }
-        guard let lookup = addresses.lookUp(on: eventLoop, now: .now()) else { return giveUp(self) }
-        let this = NIOLoopBound((self, giveUp), eventLoop: eventLoop)
-        lookup.whenComplete { _ in
-            let (this, giveUp) = this.value
-            let hasNew = this.addresses.order(now: .now()).contains { !this.tried.contains($0) }
-            if hasNew, !this.isOver { this.begin() } else { giveUp(this) }
+        // One may have ended this very moment.
+        guard let entry = server.entry, let lookup = entry.lookUp(on: eventLoop, now: .now()) else {
+            return beginAgain()
         }
+        // Whoever has another server to go to need not wait for a name server.
+        if failure != nil, entry.hasReachable(besides: server) { return giveUp(because: Unresolved()) }
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        lookup.whenComplete { _ in this.value.beginAgain() }
     }
+
+    private func beginAgain() {
+        let hasNew = addresses.order(now: .now()).contains { !tried.contains($0) }
+        if hasNew, !server.hasLeft, !isOver { begin() } else { giveUp(because: Unresolved()) }
+    }
+
+    /// - Parameter error: what to say when no attempt has failed.
+    private func giveUp(because error: any Error) { end(server.hasLeft ? ServersChanged() : failure ?? error) }
 
     private func step() {
         nextStep?.cancel()
@@ -129,6 +152,7 @@ final class ServerConnector {
     }
 
     private func begin(_ attempt: Int) {
+        if attempt < ownCount { ownAttempts.insert(attempt) }
         guard let sources else { return begin(attempt, from: nil) }
         var left = sourcesLeft[attempt] ?? sources.order(towards: contestants[attempt])[...]
         let source = left.popFirst()
@@ -170,6 +194,7 @@ final class ServerConnector {
     private func connected(_ attempt: Int, _ channel: any Channel) {
         guard !isOver else { return channel.close(promise: nil) }
         channels[attempt] = nil
+        guard attempt < ownCount else { return probed(attempt, channel) }
         addresses.worked(contestants[attempt])
         if transport != nil, isCounted {
             let server = server
@@ -196,12 +221,39 @@ final class ServerConnector {
         }
     }
 
+    /// It is known which family leads to servers.
+    private func probed(_ attempt: Int, _ channel: any Channel) {
+        channel.close(promise: nil)
+        switch probes.found(attempt - ownCount) {
+        case .nothing:
+            break
+        case .otherFamily(let address):
+            server.entry?.use(familyOf: address)
+            end(ServersChanged())
+        case .sameFamily(let other):
+            _ = other.record.looked(isReachable: true, now: .now(), jitter: 0)
+            // This server is left by itself.
+            for (attempt, channel) in channels where attempt >= ownCount { channel.close(promise: nil) }
+            race = ConnectionRace(count: 0)
+            nextStep?.cancel()
+            if ownAttempts.isEmpty { lookUp() }
+        }
+    }
+
     private func failed(_ attempt: Int, _ error: any Error, from source: SocketAddress?) {
         channels[attempt] = nil
         guard !isOver else { return }
+        guard attempt < ownCount else {
+            if !probes.isSettled {
+                race.failed(attempt)
+                step()
+            }
+            return
+        }
         let error = noted(error, from: source)
         let lacksSource = (error as? IOError)?.errnoCode == EADDRNOTAVAIL || error is ForeignSource
         if lacksSource, sourcesLeft[attempt]?.isEmpty == false { return begin(attempt) }
+        ownAttempts.remove(attempt)
         let isLackOfResources = (error as? IOError)?.isLackOfResources == true
         // Towards another address there may be a port; of the rest there is none for that either.
         if isLackOfResources, (error as? IOError)?.errnoCode != EADDRNOTAVAIL { return end(error) }

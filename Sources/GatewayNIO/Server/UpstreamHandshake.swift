@@ -7,7 +7,7 @@ import WebSocketCore
 
 /// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
 /// the `RelayHandler`.
-final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, UpstreamLeg {
+final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, WebSocketLeg {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
     typealias OutboundOut = HTTPClientRequestPart
@@ -27,12 +27,12 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     private let key: String
     private let isTLS: Bool
     private let timeout: TimeAmount
-    private weak var delegate: (any UpstreamHandshakeDelegate)?
-    private var keepsAttempt: (any UpstreamHandshakeDelegate)?
+    private weak var delegate: (any UpstreamLegDelegate)?
+    private var keepsAttempt: (any UpstreamLegDelegate)?
     private var state = State.connecting
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
-    private let gate: HTTP1HeadGate
+    private let gate: HTTP1Gate
     private let encoder = HTTPRequestEncoder()
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private var lastError: (any Error)?
@@ -41,7 +41,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     private var owesRead = false
 
     init(
-        request: UpstreamRequest, isTLS: Bool, timeout: TimeAmount, delegate: any UpstreamHandshakeDelegate
+        request: UpstreamRequest, isTLS: Bool, timeout: TimeAmount, delegate: any UpstreamLegDelegate
     ) {
         self.request = request
         // A client's own key over HTTP/1.1 is as good; over HTTP/2 it has none.
@@ -50,7 +50,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         self.timeout = timeout
         self.delegate = delegate
         keepsAttempt = delegate
-        gate = HTTP1HeadGate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
+        gate = HTTP1Gate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
         decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
     }
 
@@ -100,7 +100,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     private func timedOut() {
         guard case .waiting = state else { return }
         state = .over
-        delegate?.handshakeTimedOut(self)
+        delegate?.legTimedOut(self)
         context?.close(promise: nil)
     }
 
@@ -116,13 +116,13 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
                 answered(head)
             }
         case (.body(let bytes), .refusing):
-            delegate?.handshake(self, body: bytes)
+            delegate?.leg(self, content: bytes)
         case (.end, .switching(let head)):
             state = .over
             answered(head)
         case (.end, .refusing):
             state = .over
-            delegate?.handshakeEndedResponse(self, isWhole: true)
+            delegate?.legEndedResponse(self, isWhole: true, trailers: nil)
             context.close(promise: nil)
         default:
             break
@@ -131,9 +131,9 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
 
     private func answered(_ head: HTTPResponseHead) {
         if let response = HTTP1Head.response(from: head) {
-            delegate?.handshake(self, answered: response)
+            delegate?.leg(self, answered: response)
         } else {
-            delegate?.handshake(self, answeredBadly: "status is \(head.status.code), expected 100 to 599")
+            delegate?.leg(self, answeredBadly: "status is \(head.status.code), expected 100 to 599")
         }
     }
 
@@ -142,6 +142,10 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         let (subprotocol, extensions) = try ClientHandshake.verify(
             status: 101, fields: response.headerFields, key: key, offeredSubprotocols: request.subprotocols)
         return UpstreamAgreement(subprotocol: subprotocol, extensions: extensions)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if case .refusing = state { delegate?.legReadComplete(self) }
     }
 
     func read(context: ChannelHandlerContext) {
@@ -163,7 +167,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
             return
         case (is HTTPParserError, .waiting), (is NIOHTTPDecoderError, .waiting):
             timer?.cancel()
-            delegate?.handshake(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
+            delegate?.leg(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
         default:
             lastError = UntrustedServer.explaining(error, in: context)
             context.close(promise: nil)
@@ -171,13 +175,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
     }
 
     /// How the answer begins, for the log.
-    private var whatCame: String {
-        let shown = gate.beginning.map { byte in
-            (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\\")
-                ? String(UnicodeScalar(byte)) : "\\x" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
-        }
-        return "it begins with \"\(shown.joined())\", expected \"HTTP/1.1 \""
-    }
+    private var whatCame: String { HTTP1Head.shown(gate.beginning) }
 
     func channelInactive(context: ChannelHandlerContext) {
         ended(context, lastError)
@@ -194,15 +192,15 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, Up
         self.state = .over
         switch state {
         case .connecting:
-            delegate?.handshake(self, failedWith: error ?? ServerClosed())
+            delegate?.leg(self, failedWith: error ?? ServerClosed())
         case .waiting, .switching:
             let how =
                 error.map { "the connection broke (\(ConnectFailure.text(for: $0)))" }
                 ?? "the server ended the connection"
             let place = gate.beginning.isEmpty ? "before its answer" : "inside its answer; \(whatCame)"
-            delegate?.handshakeBrokeOff(self, reason: "\(how) \(place)")
+            delegate?.legBrokeOff(self, reason: "\(how) \(place)")
         case .refusing:
-            delegate?.handshakeEndedResponse(self, isWhole: false)
+            delegate?.legEndedResponse(self, isWhole: false, trailers: nil)
         case .over:
             return
         }

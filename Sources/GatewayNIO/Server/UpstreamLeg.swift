@@ -1,5 +1,4 @@
 import GatewayPolicy
-import GatewaySession
 import HTTPTypes
 import NIOCore
 import WebSocketCore
@@ -24,37 +23,87 @@ struct UpstreamAgreement {
     var extensions: [ExtensionOffer]
 }
 
-/// One request to a server under way: an HTTP/1.1 connection of its own, or a stream of an HTTP/2 connection that others
-/// share.
+/// A request that is no WebSocket's, as a server is to get it, over either HTTP version.
+struct PlainRequest {
+    var method: HTTPRequest.Method
+    var path: String
+    var host: String
+    /// Whether the server's own name is to become the host.
+    var namesServer = false
+    /// Without `Host`, and without those that say where the content ends.
+    var fields: HTTPFields
+    var content: RequestContent
+}
+
+/// Whether a request has content, as its client has framed it (RFC 9112 §6, RFC 9113 §8.1).
+enum RequestContent: Equatable {
+    /// None follows. `isTold`: the client said so with `Content-Length: 0`.
+    case none(isTold: Bool)
+    /// That many bytes, at least one, follow.
+    case length(Int)
+    /// It goes on until its end.
+    case open
+}
+
+/// One request to a server under way: an HTTP/1.1 connection, or a stream of an HTTP/2 connection that others share.
 protocol UpstreamLeg: AnyObject {
     var version: LegVersion { get }
+    /// Holds back or goes on reading a response's content, at the pace of the client.
+    func setMayRead(_ mayRead: Bool)
+    /// Nobody waits for it any more.
+    func giveUp()
+}
+
+/// A WebSocket under way.
+protocol WebSocketLeg: UpstreamLeg {
     /// What the server agreed to; nil when it refused.
     ///
     /// - Throws: `AnswerViolation` for an agreement that is none.
     func agreement(in response: HTTPResponse) throws(AnswerViolation) -> UpstreamAgreement?
-    /// Holds back or goes on reading a refusal's body, at the pace of the client.
-    func setMayRead(_ mayRead: Bool)
-    /// Nobody waits for it any more.
-    func giveUp()
     /// Makes the session's leg of it; bytes that came behind the answer are its first.
     ///
     /// - Throws: when the connection closed this very moment.
     func relay(with driver: SessionDriver) throws
 }
 
-protocol UpstreamHandshakeDelegate: AnyObject {
-    func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse)
+/// A plain request under way. Its head goes out by itself as soon as there is a connection.
+protocol RequestLeg: UpstreamLeg {
+    /// The connection carried other requests before: one that breaks at once may have been broken already.
+    var isReused: Bool { get }
+    /// Whether anything of an answer has come.
+    var hasAnswerBegun: Bool { get }
+    /// Whether some of the content has been given: it can't be given again.
+    var hasSentContent: Bool { get }
+    /// Whether content may be given now: false before the head has gone. Its delegate is told when it becomes true.
+    var isWritable: Bool { get }
+    func send(_ bytes: ByteBuffer)
+    /// The content is whole. Not called for a request without content.
+    func endContent(trailers: HTTPFields?)
+    /// Nothing more has come for now: what was given is sent.
+    func flush()
+}
+
+protocol UpstreamLegDelegate: AnyObject {
+    /// An interim response (1xx other than 101); a request's alone.
+    func leg(_ leg: any UpstreamLeg, informed response: HTTPResponse)
+    func leg(_ leg: any UpstreamLeg, answered response: HTTPResponse)
     /// The answer is none that could be passed on.
-    func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String)
-    func handshake(_ leg: any UpstreamLeg, body: ByteBuffer)
-    func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool)
+    func leg(_ leg: any UpstreamLeg, answeredBadly reason: String)
+    func leg(_ leg: any UpstreamLeg, content: ByteBuffer)
+    /// `isWhole`: false when the server broke off inside its response.
+    func legEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool, trailers: HTTPFields?)
+    /// Nothing more has come for now.
+    func legReadComplete(_ leg: any UpstreamLeg)
+    /// `RequestLeg.isWritable` has become true.
+    func legIsWritable(_ leg: any UpstreamLeg)
     /// No connection came about.
-    func handshake(_ leg: any UpstreamLeg, failedWith error: any Error)
+    func leg(_ leg: any UpstreamLeg, failedWith error: any Error)
     /// There was a connection, or a stream, and it ended before the answer did.
-    func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String)
-    /// The server has no WebSockets over HTTP/2.
-    func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String)
+    func legBrokeOff(_ leg: any UpstreamLeg, reason: String)
+    /// The server has no HTTP/2, or no WebSockets over it where one was asked for.
+    func legLacksHTTP2(_ leg: any UpstreamLeg, reason: String)
     /// The server never looked at it, and is not to blame; `refusal` is for the client if nobody else does.
-    func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String)
-    func handshakeTimedOut(_ leg: any UpstreamLeg)
+    func legNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String)
+    /// A WebSocket's alone: for plain requests whoever sends the content keeps the time.
+    func legTimedOut(_ leg: any UpstreamLeg)
 }

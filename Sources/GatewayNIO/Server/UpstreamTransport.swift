@@ -71,13 +71,16 @@ final class UpstreamTransport: Sendable {
         }
     }
 
+    /// Whether one connection may carry requests of several clients: not where it begins with a header that names one.
+    var sharesConnections: Bool { proxyProtocol == .off }
+
     /// nil: cleartext.
     func tls(offering protocols: [ApplicationProtocol]) -> NIOSSLContext? { contexts[protocols] }
 
     /// The name a server's certificate must carry; nil for an address, which is no name (RFC 6066 §3).
     func tlsServerName(of server: LiveServer) -> String? {
         if let name = tls?.serverName { return name }
-        guard case .tcp(let host, _) = server.address, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
+        guard case .tcp(let host, _) = server.configured, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
             return nil
         }
         return host

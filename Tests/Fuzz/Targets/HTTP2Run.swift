@@ -136,6 +136,12 @@ final class HTTP2Run {
             lives[stream.id] = Life(stream: stream, isOurs: false, hasHead: true, hasEnded: ends)
             respond(to: stream, request)
             if choices.leaves, lives.count == 2 { connection.sendGoAway(.noError, "leaving") }
+        case .informed(let stream, let response):
+            tell("informed \(stream.id) \(response.status.code)")
+            try require(response.status.kind == .informational, "a final response is told as an interim one")
+            try change(stream, "an interim response") { life in
+                try require(life.isOurs && !life.hasHead, "an interim response is told behind the final one")
+            }
         case .response(let stream, let response):
             tell("response \(stream.id) \(response.status.code)")
             try change(stream, "a response") { life in
@@ -144,8 +150,9 @@ final class HTTP2Run {
             }
         case .data(let stream, let bytes):
             try tellContent(bytes, of: stream)
-        case .ended(let stream):
-            tell("ended \(stream.id)")
+        case .ended(let stream, let trailers):
+            tell("ended \(stream.id) \(trailers?.count ?? 0)")
+            try require(trailers?.isEmpty != true, "trailers are told that are none")
             try change(stream, "an end") { life in
                 try require(life.hasHead && !life.hasEnded, "an end is told too early or again")
                 life.hasEnded = true

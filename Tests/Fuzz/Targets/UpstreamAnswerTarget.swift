@@ -17,23 +17,26 @@ enum UpstreamAnswerTarget {
     private static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     private static let subprotocols = ["chat", "superchat"]
 
-    private final class Recorder: UpstreamHandshakeDelegate {
+    private final class Recorder: UpstreamLegDelegate {
         var responses: [HTTPResponse] = []
         var failures = 0
         var ends = 0
 
-        func handshake(_ leg: any UpstreamLeg, answered response: HTTPResponse) { responses.append(response) }
-        func handshake(_ leg: any UpstreamLeg, answeredBadly reason: String) {
+        func leg(_ leg: any UpstreamLeg, informed response: HTTPResponse) {}
+        func leg(_ leg: any UpstreamLeg, answered response: HTTPResponse) { responses.append(response) }
+        func leg(_ leg: any UpstreamLeg, answeredBadly reason: String) {
             failures += 1
             leg.giveUp()
         }
-        func handshake(_ leg: any UpstreamLeg, body: ByteBuffer) {}
-        func handshakeEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool) { ends += 1 }
-        func handshake(_ leg: any UpstreamLeg, failedWith error: any Error) { failures += 1 }
-        func handshakeBrokeOff(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
-        func handshakeLacksHTTP2(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
-        func handshakeNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) { failures += 1 }
-        func handshakeTimedOut(_ leg: any UpstreamLeg) { failures += 1 }
+        func leg(_ leg: any UpstreamLeg, content: ByteBuffer) {}
+        func legEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool, trailers: HTTPFields?) { ends += 1 }
+        func legReadComplete(_ leg: any UpstreamLeg) {}
+        func legIsWritable(_ leg: any UpstreamLeg) {}
+        func leg(_ leg: any UpstreamLeg, failedWith error: any Error) { failures += 1 }
+        func legBrokeOff(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
+        func legLacksHTTP2(_ leg: any UpstreamLeg, reason: String) { failures += 1 }
+        func legNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) { failures += 1 }
+        func legTimedOut(_ leg: any UpstreamLeg) { failures += 1 }
     }
 
     static func check(_ stream: [UInt8], seed: Int) throws {

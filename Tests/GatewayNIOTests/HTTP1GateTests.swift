@@ -6,7 +6,7 @@ import Testing
 @testable import GatewayNIO
 
 @Suite("What is let through to the HTTP/1.1 parser")
-struct HTTP1HeadGateTests {
+struct HTTP1GateTests {
     private static let switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
     /// Takes what comes, as a session would.
@@ -42,10 +42,10 @@ struct HTTP1HeadGateTests {
         typealias InboundIn = ByteBuffer
         typealias InboundOut = ByteBuffer
         let head: String
-        let gate: HTTP1HeadGate
+        let gate: HTTP1Gate
         private var seen = ""
 
-        init(head: String, gate: HTTP1HeadGate) {
+        init(head: String, gate: HTTP1Gate) {
             self.head = head
             self.gate = gate
         }
@@ -64,7 +64,7 @@ struct HTTP1HeadGateTests {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + Self.switching,
         ], [1, 5, 10_000])
     func holds(head: String, size: Int) throws {
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
         try feed(head + "frames", by: size, to: channel)
         #expect(try passed(channel) == head)
@@ -86,7 +86,7 @@ struct HTTP1HeadGateTests {
             "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         ], [1, 7, 10_000])
     func passesContent(response: String, size: Int) throws {
-        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        let channel = EmbeddedChannel(handler: HTTP1Gate(maxLength: 1000))
         try feed(response, by: size, to: channel)
         #expect(try passed(channel) == response)
         _ = try channel.finish(acceptAlreadyClosed: true)
@@ -95,7 +95,7 @@ struct HTTP1HeadGateTests {
     @Test("what is not wanted any more is thrown away")
     func discards() throws {
         let head = "GET / HTTP/1.1\r\n\r\n"
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handlers: [gate, Owner(head: head, gate: gate)])
         try feed(head + "held", by: 10_000, to: channel)
         gate.discard()
@@ -107,7 +107,7 @@ struct HTTP1HeadGateTests {
 
     @Test("a head that does not end is refused at the limit", arguments: [1, 100, 2000])
     func limit(size: Int) throws {
-        let channel = EmbeddedChannel(handler: HTTP1HeadGate(maxLength: 1000))
+        let channel = EmbeddedChannel(handler: HTTP1Gate(maxLength: 1000))
         #expect(throws: HTTPParserError.headerOverflow) {
             try feed("GET / HTTP/1.1\r\nX: " + String(repeating: " ", count: 2000), by: size, to: channel)
         }
@@ -116,7 +116,7 @@ struct HTTP1HeadGateTests {
 
     @Test("the head that is written next gets its bytes back, and nothing behind it")
     func narrows() throws {
-        let gate = HTTP1HeadGate(maxLength: 1000)
+        let gate = HTTP1Gate(maxLength: 1000)
         let channel = EmbeddedChannel(handler: gate)
         gate.narrowNextWrite()
         try channel.writeOutbound(ByteBuffer(string: "X: caf\u{E9}\r\n\r\n"))
@@ -126,5 +126,98 @@ struct HTTP1HeadGateTests {
                 == ByteBuffer(bytes: [UInt8]("X: caf".utf8) + [0xE9, 13, 10, 13, 10]))
         #expect(try channel.readOutbound(as: ByteBuffer.self) == ByteBuffer(string: "caf\u{E9}"))
         _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    // MARK: One message after the other
+
+    /// Reads messages as a connection does: says how each is framed, and asks for the next when told to.
+    private final class Reader: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        let gate: HTTP1Gate
+        let framing: (HTTPRequestHead) -> HTTP1Framing
+        let asksAtOnce: Bool
+        var seen: [String] = []
+        var problem: (any Error)?
+
+        init(_ gate: HTTP1Gate, asksAtOnce: Bool, framing: @escaping (HTTPRequestHead) -> HTTP1Framing) {
+            self.gate = gate
+            self.asksAtOnce = asksAtOnce
+            self.framing = framing
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                seen.append(head.uri)
+                gate.expect(framing(head))
+            case .body(let bytes):
+                seen.append(String(buffer: bytes))
+            case .end:
+                seen.append("end")
+                gate.messageEnded()
+                if asksAtOnce { gate.next() }
+            }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { problem = error }
+    }
+
+    private static func framing(of head: HTTPRequestHead) -> HTTP1Framing {
+        if head.headers.contains(name: "transfer-encoding") { return .chunked }
+        return head.headers.first(name: "content-length").flatMap(Int.init).map { .length($0) } ?? .none
+    }
+
+    private func reader(
+        asksAtOnce: Bool, framing: @escaping (HTTPRequestHead) -> HTTP1Framing = Self.framing
+    ) -> (EmbeddedChannel, HTTP1Gate, Reader) {
+        let gate = HTTP1Gate(maxLength: 1000)
+        let reader = Reader(gate, asksAtOnce: asksAtOnce, framing: framing)
+        let channel = EmbeddedChannel(handlers: [gate, ByteToMessageHandler(HTTPRequestDecoder()), reader])
+        return (channel, gate, reader)
+    }
+
+    private static let messages = [
+        "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: 1\r\n\r\n",
+        "GET /4 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]
+
+    @Test("each message waits until the one before it is answered", arguments: [1, 7, 10_000])
+    func oneAtATime(size: Int) throws {
+        let (channel, gate, reader) = reader(asksAtOnce: false)
+        try feed(Self.messages.joined(), by: size, to: channel)
+        for number in 1...4 {
+            #expect(reader.seen.first == "/\(number)")
+            #expect(reader.seen.last == "end")
+            #expect(reader.seen.filter { $0.hasPrefix("/") }.count == 1)
+            #expect(gate.isQuiet == (number == 4))
+            reader.seen = []
+            gate.next()
+        }
+        #expect(reader.seen == [])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("thousands of messages in one read pass in order, however soon they are answered")
+    func many() throws {
+        let (channel, _, reader) = reader(asksAtOnce: true)
+        try feed(String(repeating: Self.messages.joined(), count: 5000), by: 1_000_000, to: channel)
+        #expect(reader.seen.filter { $0 == "end" }.count == 20_000)
+        #expect(reader.seen.prefix(8) == ["/1", "end", "/2", "hello", "end", "/3", "hi", "end"])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test(
+        "a message that the parser and the gate end at different places goes no further",
+        arguments: [HTTP1Framing.none, .length(4), .chunked])
+    func disagreement(framing: HTTP1Framing) throws {
+        let (channel, gate, reader) = reader(asksAtOnce: true) { _ in framing }
+        try? feed(Self.messages[1] + Self.messages[0], by: 10_000, to: channel)
+        #expect(reader.problem is HTTP1Gate.BadContent)
+        #expect(!reader.seen.contains("/1"))
+        #expect(!gate.isQuiet)
+        _ = try? channel.finish(acceptAlreadyClosed: true)
     }
 }

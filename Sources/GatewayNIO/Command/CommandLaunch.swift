@@ -1,0 +1,104 @@
+import GatewayConfig
+import NIOCore
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// How a command came to its end.
+enum CommandExit: Equatable, Sendable, CustomStringConvertible {
+    case status(CInt)
+    case signal(CInt)
+    /// Nobody knows: the system would not say.
+    case unknown
+
+    /// As a Close says it to the client.
+    var description: String {
+        switch self {
+        case .status(let status): "the command ended with status \(status)"
+        case .signal(let signal): "the command was ended by signal \(signal)"
+        case .unknown: "the command was lost sight of"
+        }
+    }
+}
+
+/// Why a command could not be started.
+struct CommandStartFailure: Error, Sendable {
+    /// One line, for the log.
+    let reason: String
+    /// Whether this machine is short of something.
+    let isLackOfResources: Bool
+}
+
+/// One start of a command, by swift-subprocess. It is the leader of a session and of a process group of its own, so that
+/// what it starts can be ended with it, and gets no descriptor but the three pipes.
+struct CommandLaunch: Sendable {
+    let configuration: CommandConfiguration
+    /// Each `NAME=value`.
+    let environment: [[UInt8]]
+
+    /// Starts it, and returns when it has ended and nothing of it is left in the process table.
+    ///
+    /// The ends of the pipes that are the command's are closed here.
+    ///
+    /// - Parameter started: called with its number once it runs.
+    /// - Throws: `CommandStartFailure`.
+    func run(
+        _ pipes: CommandPipes, started: @escaping @Sendable (pid_t) -> Void
+    ) async throws(CommandStartFailure) -> CommandExit {
+        let command = Configuration(
+            executable: .path(FilePath(configuration.program)),
+            arguments: Arguments(
+                executablePathOverride: configuration.run.first, remainingValues: Array(configuration.run.dropFirst())),
+            // Where the bytes end, an entry of bytes has to say itself.
+            environment: .custom(environment.map { $0 + [0] }),
+            workingDirectory: FilePath(configuration.directory), platformOptions: options)
+        do {
+            let result = try await Subprocess.run(
+                command,
+                input: .fileDescriptor(FileDescriptor(rawValue: pipes.input.read), closeAfterSpawningProcess: true),
+                output: .fileDescriptor(FileDescriptor(rawValue: pipes.output.write), closeAfterSpawningProcess: true),
+                error: .fileDescriptor(FileDescriptor(rawValue: pipes.errors.write), closeAfterSpawningProcess: true)
+            ) { execution in started(execution.processIdentifier.value) }
+            switch result.terminationStatus {
+            case .exited(let status): return .status(status)
+            case .signaled(let signal): return .signal(signal)
+            }
+        } catch let error as SubprocessError {
+            throw Self.failure(error)
+        } catch {
+            throw CommandStartFailure(reason: "\(error)", isLackOfResources: false)
+        }
+    }
+
+    private var options: PlatformOptions {
+        var options = PlatformOptions()
+        options.createSession = true
+        let account = configuration.account
+        // Only root may change them, be it to what they are.
+        guard geteuid() == 0 || account.user ?? geteuid() != geteuid() || account.group ?? getegid() != getegid() else {
+            return options
+        }
+        options.userID = account.user
+        options.groupID = account.group
+        options.supplementaryGroups = account.groups
+        return options
+    }
+
+    private static func failure(_ error: SubprocessError) -> CommandStartFailure {
+        let code = error.underlyingError?.rawValue
+        let words = code.map(SystemErrorText.words)
+        let reason =
+            switch error.code {
+            case .executableNotFound: "the program can't be found, or not be executed"
+            case .failedToChangeWorkingDirectory: "its directory can't be entered: \(words ?? "")"
+            default: words.map { "the system refused to start it: \($0)" } ?? "\(error)"
+            }
+        let shortages = [EMFILE, ENFILE, ENOMEM, EAGAIN]
+        return CommandStartFailure(reason: reason, isLackOfResources: code.map(shortages.contains) ?? false)
+    }
+}
