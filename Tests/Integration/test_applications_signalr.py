@@ -36,19 +36,27 @@ def stop(client):
     client.stop()
 
 
+def open_hub(deployed, transport, headers=None):
+    """An open connection to the hub."""
+    context = deployed.context() or ssl.create_default_context()
+    client = HubConnectionBuilder().with_url(deployed.url("/hub"), options={
+        "ssl_context": context, "transport": TRANSPORTS[transport], "headers": headers or {}}).build()
+    opened = threading.Event()
+    client.on_open(opened.set)
+    client.start()
+    if not opened.wait(10):
+        stop(client)
+        raise AssertionError(f"expected {transport} to open within 10 s")
+    return client
+
+
 @pytest.fixture
 def talk():
     """`talk(deployed, transport, …)` is an open connection. All are stopped at the end."""
     with contextlib.ExitStack() as stack:
-        def start(deployed, transport, headers=None):
-            context = deployed.context() or ssl.create_default_context()
-            client = HubConnectionBuilder().with_url(deployed.url("/hub"), options={
-                "ssl_context": context, "transport": TRANSPORTS[transport], "headers": headers or {}}).build()
-            opened = threading.Event()
-            client.on_open(opened.set)
-            client.start()
+        def start(*arguments):
+            client = open_hub(*arguments)
             stack.callback(stop, client)
-            assert opened.wait(10), f"expected {transport} to open within 10 s"
             return client
 
         yield start
