@@ -1,6 +1,7 @@
 """The files of conf/examples, with the servers that they are for; those of MQTT and commands have tests of their own."""
 
 import asyncio
+import functools
 import socket
 import ssl
 
@@ -23,10 +24,11 @@ from waiting import eventually
 MIB = 1 << 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two(application):
-    """`two("site")` starts two servers of a program."""
-    return lambda program, *arguments: [application(program, name, *arguments) for name in ("one", "two")]
+    """`two("site")` is two servers of a program."""
+    return functools.cache(
+        lambda program, *arguments: [application(program, name, *arguments) for name in ("one", "two")])
 
 
 def addresses(servers):
