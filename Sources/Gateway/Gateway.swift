@@ -103,8 +103,14 @@ public final class Gateway: Sendable {
             try await gateway.awaitSuccessor(at: configuration.admin?.takeoverSocket)
         } catch {
             gateway.memoryReturn.cancel()
-            await server.leaveToSuccessor()
-            await admin.leaveToSuccessor()
+            if settings.takeover == nil {
+                // The sockets are nobody else's, and their files go with them.
+                await server.drain()
+                await admin.stop()
+            } else {
+                await server.leaveToSuccessor()
+                await admin.leaveToSuccessor()
+            }
             throw error
         }
         admin.tellAddress()

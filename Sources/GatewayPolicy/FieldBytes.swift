@@ -35,6 +35,12 @@ public enum FieldBytes {
 
     /// The value of a field as the serialiser is to see it.
     public static func widened(_ field: HTTPField) -> String {
+        let value = field.value
+        if value.utf8.allSatisfy({ $0 < 0x80 }) { return value }
+        return widenedBytes(field)
+    }
+
+    private static func widenedBytes(_ field: HTTPField) -> String {
         field.withUnsafeBytesOfValue { bytes in
             guard bytes.contains(where: { $0 >= 0x80 }) else { return String(decoding: bytes, as: UTF8.self) }
             return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
@@ -44,6 +50,20 @@ public enum FieldBytes {
     /// A field whose value the parser gave, without the optional whitespace around it, which is no part of the value
     /// (RFC 9112 §5.1); nil: it has a byte that no value may have (RFC 9110 §5.5).
     public static func field(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
+        var value = value
+        // Most values are ASCII without white space around them, and stay the string that they are.
+        let isPlain = value.withUTF8 { bytes in
+            var bits: UInt8 = 0
+            for byte in bytes {
+                guard byte >= 0x20 || byte == 0x09, byte != 0x7F else { return false }
+                bits |= byte
+            }
+            return bits < 0x80 && !bytes.isEmpty && bytes[0] > 0x20 && bytes[bytes.count - 1] > 0x20
+        }
+        return isPlain ? HTTPField(name: name, value: value) : trimmedField(name, widened: value)
+    }
+
+    private static func trimmedField(_ name: HTTPField.Name, widened value: String) -> HTTPField? {
         let bytes = narrowed(trimmed(value))
         guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else { return nil }
         return HTTPField(name: name, value: bytes)

@@ -263,6 +263,15 @@ def test_without_a_takeover_socket_in_the_file_the_remedy_is_said(config, tmp_pa
     assert done.returncode in (1, 3) and "takeover_socket" in done.stderr, done
 
 
+def test_a_start_that_fails_at_the_takeover_socket_leaves_no_socket_behind(config, tmp_path):
+    config["admin"]["takeover_socket"] = str(tmp_path / "missing" / "takeover")
+    file = tmp_path / "sluice.yaml"
+    file.write_text(yaml.safe_dump(config))
+    done = command("run", "--config", file)
+    assert done.returncode == 3 and "takeover" in done.stderr, done
+    assert not (tmp_path / "s").exists(), "expected that the file of the unix socket goes with it"
+
+
 # Service managers
 
 @pytest.fixture

@@ -32,7 +32,7 @@ final class ClientExchange {
     /// When the connection was accepted that this is the first request of; of others, when the head came.
     private var startedAt = NIODeadline.now()
     /// The gateway's own, until a trusted proxy turns out to have sent one.
-    private var requestID = RequestID.make()
+    private var requestID: String
     private let peer: () -> ClientAddress
     private weak var responder: (any ClientResponder)?
     private var state = State.reading
@@ -53,6 +53,7 @@ final class ClientExchange {
         responder: any ClientResponder, peer: @escaping () -> ClientAddress
     ) {
         self.isFirst = isFirst
+        requestID = RequestID.text(loop.randomIdentifier())
         self.listener = listener
         self.version = version
         self.loop = loop
@@ -91,7 +92,7 @@ final class ClientExchange {
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener, content: content)
-        switch RequestDecision.make(request, generation, loop.process) {
+        switch RequestDecision.make(request, generation, loop) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
         case .redirect(let status, let location):

@@ -55,7 +55,8 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     /// What a client of hixie-76 gets behind the head of its answer, and what its session will be.
     private(set) var hixie: (proof: [UInt8], settings: SessionSettings)?
     /// What a header of the PROXY protocol said; nil: the connection speaks for itself.
-    var namedEndpoints: ConnectionEndpoints?
+    var namedEndpoints: ConnectionEndpoints? { didSet { knownPeer = nil } }
+    private var knownPeer: ClientAddress?
     var message = Message()
     /// The next answer is the last: the listener is another, or the process on its way out.
     private var isLeaving = false
@@ -94,7 +95,13 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// The client, or the next hop on the way to it.
-    var peer: ClientAddress { namedEndpoints?.source ?? ClientAddress(of: context?.channel) }
+    var peer: ClientAddress {
+        if let knownPeer { return knownPeer }
+        let peer = namedEndpoints?.source ?? ClientAddress(of: context?.channel)
+        // Without a channel it is not known yet.
+        if context != nil { knownPeer = peer }
+        return peer
+    }
 
     /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
     func addCodec() throws {

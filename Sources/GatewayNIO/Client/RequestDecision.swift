@@ -27,7 +27,7 @@ enum RequestDecision {
     case forward(ForwardDecision)
 
     static func make(
-        _ request: GatewayRequest, _ generation: Generation, _ process: ProcessState
+        _ request: GatewayRequest, _ generation: Generation, _ loop: LoopContext
     ) -> RequestDecision {
         let checked: CheckedRequest
         do throws(Refusal) {
@@ -80,16 +80,16 @@ enum RequestDecision {
         let forwarded = ForwardedFields(
             peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
             trusted: request.listener.trustedProxies)
-        if request.listener.via, ViaField.names(process.pseudonym, in: http.headerFields) {
+        if request.listener.via, ViaField.names(loop.process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
         guard let destination = match.destination else { return .refuse(.noServer, route: route) }
         let outgoing = OutgoingRequest(
             request: http, target: checked.target, route: route, liveRoute: match.live, destination: destination,
             forwarded: forwarded, requestID: request.id,
-            trace: TraceContext.take(from: http.headerFields) { .random(in: .min ... .max) },
+            trace: TraceContext.take(from: http.headerFields, random: loop.randomIdentifier),
             via: request.listener.via
-                ? ViaField.element(version: request.version.number, pseudonym: process.pseudonym) : nil)
+                ? ViaField.element(version: request.version.number, pseudonym: loop.process.pseudonym) : nil)
         guard let upgrade else { return forward(outgoing, request.content) }
         return .proxy(outgoing, upgrade)
     }

@@ -11,6 +11,8 @@ import WebSocketCore
 /// command writes becomes the frames of a server. Pings end here and are answered at once; the end of the command is a
 /// Close.
 final class CommandLeg: WebSocketLeg, LegTransport {
+    var asWebSocket: (any WebSocketLeg)? { self }
+
     /// What waits is given to the session in pieces of this size, as a read from a socket would be.
     private static let pieceSize = 64 * 1024
     /// As on the way to any server.

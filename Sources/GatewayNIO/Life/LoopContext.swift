@@ -37,6 +37,7 @@ final class LoopContext {
     /// Sessions that have work left, and have had their turn.
     private var awaitingTurn = CircularBuffer<SessionID>()
     private var turnIsScheduled = false
+    private var identifiers = SplitMix64(seed: .random(in: .min ... .max))
     private var latestDate = (second: 0, text: "")
 
     init(process: ProcessState, generation: Generation, eventLoop: any EventLoop, index: Int) {
@@ -105,6 +106,10 @@ final class LoopContext {
         lastID &+= 1
         return lastID &* UInt64(process.telemetry.loopCount) &+ UInt64(index)
     }
+
+    /// For what has to differ and need not be secret: a system call for each would cost as much as the rest of a small
+    /// request's bookkeeping.
+    func randomIdentifier() -> UInt64 { identifiers.next() }
 
     func remove(_ id: SessionID) {
         sessions[id] = nil

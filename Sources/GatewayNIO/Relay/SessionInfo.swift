@@ -111,8 +111,9 @@ final class SessionInfo {
 
 /// Numbers requests, so that what a client saw can be found in the logs.
 enum RequestID {
-    static func make() -> String {
-        let bits = UInt64.random(in: .min ... .max)
+    static func make() -> String { text(.random(in: .min ... .max)) }
+
+    static func text(_ bits: UInt64) -> String {
         let hex = String(bits, radix: 16)
         return String(repeating: "0", count: 16 - hex.count) + hex
     }

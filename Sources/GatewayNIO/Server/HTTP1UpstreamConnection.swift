@@ -23,6 +23,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private let pool: HTTP1Pool
     private var state = State.connecting
     private var context: ChannelHandlerContext?
+    /// nil: it has none that say anything.
+    private var socketOptions: (any SocketOptionProvider)?
     private let gate = HTTP1Gate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
     private let encoder: HTTPRequestEncoder
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
@@ -77,6 +79,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        socketOptions = context.channel as? any SocketOptionProvider
         if context.channel.isActive, !isTLS { connected(context) }
     }
 
@@ -101,15 +104,15 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         guard case .idle = state, let context, context.channel.isActive, expiresAt > .now(), gate.isQuiet else {
             return false
         }
-        return !Self.peerHasEnded(context.channel)
+        return !peerHasEnded
     }
 
     /// The peer's end may be here before the event loop has been told of it.
-    private static func peerHasEnded(_ channel: any Channel) -> Bool {
+    private var peerHasEnded: Bool {
         #if os(Linux)
-            guard let provider = channel as? any SocketOptionProvider else { return false }
+            guard let socketOptions else { return false }
             var hasEnded = false
-            provider.getTCPInfo().assumeIsolated().whenSuccess { info in
+            socketOptions.getTCPInfo().assumeIsolated().whenSuccess { info in
                 // TCP_ESTABLISHED
                 hasEnded = info.tcpi_state != 1
             }

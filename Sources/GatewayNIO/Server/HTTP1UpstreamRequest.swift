@@ -5,6 +5,7 @@ import NIOCore
 /// holds it longer can do no harm to the next request.
 final class HTTP1UpstreamRequest: RequestLeg {
     let version = LegVersion.http1
+    var asRequest: (any RequestLeg)? { self }
     let request: PlainRequest
     private(set) var isReused = false
     private(set) var hasSentContent = false

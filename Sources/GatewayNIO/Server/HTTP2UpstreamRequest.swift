@@ -5,6 +5,7 @@ import NIOCore
 /// One plain request on a stream of a shared HTTP/2 connection (RFC 9113 §8.1).
 final class HTTP2UpstreamRequest: HTTP2UpstreamStream, RequestLeg {
     private(set) var hasSentContent = false
+    override var asRequest: (any RequestLeg)? { self }
 
     init(request: PlainRequest, pool: HTTP2Pool, delegate: any UpstreamLegDelegate) {
         var fields = request.fields

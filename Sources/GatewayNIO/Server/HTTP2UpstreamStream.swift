@@ -15,6 +15,8 @@ class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
     }
 
     final let version = LegVersion.http2
+    var asWebSocket: (any WebSocketLeg)? { nil }
+    var asRequest: (any RequestLeg)? { nil }
     /// The request as it is sent.
     final let head: HTTPRequest
     /// Nothing follows the head.

@@ -6,6 +6,7 @@ import WebSocketCore
 /// Client role over HTTP/2 (RFC 8441 §5): one WebSocket asked for on a stream of a shared connection, until a session
 /// takes the stream over.
 final class HTTP2UpstreamWebSocket: HTTP2UpstreamStream, WebSocketLeg {
+    override var asWebSocket: (any WebSocketLeg)? { self }
     private let subprotocols: [String]
 
     init(request: UpstreamRequest, pool: HTTP2Pool, delegate: any UpstreamLegDelegate) {

@@ -316,7 +316,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         guard !isOver, let current else { return leg.giveUp() }
         let server = current.server
         do throws(AnswerViolation) {
-            let webSocket = leg as? any WebSocketLeg
+            let webSocket = leg.asWebSocket
             let agreement = try webSocket?.agreement(in: response)
             server.record.succeeded(now: .now())
             guard let webSocket, let agreement else {
@@ -368,7 +368,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     }
 
     func legIsWritable(_ leg: any UpstreamLeg) {
-        guard !isOver, let leg = leg as? any RequestLeg else { return }
+        guard !isOver, let leg = leg.asRequest else { return }
         delegate?.mayGiveContent(to: leg)
     }
 
@@ -383,7 +383,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         guard case .plain(let request) = ask else {
             return serverFailed(current.server, .badAnswer(reason), reason)
         }
-        let leg = leg as? any RequestLeg
+        let leg = leg.asRequest
         guard request.mayBeRepeated, leg?.hasAnswerBegun == false else {
             // It may have been carried out (RFC 9110 §9.2.2).
             triesLeft = 0
@@ -411,7 +411,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
 
     /// Whether some of the content is gone, and could not be given to another server.
     private func hasSentContent(_ leg: any UpstreamLeg) -> Bool {
-        (leg as? any RequestLeg)?.hasSentContent == true
+        leg.asRequest?.hasSentContent == true
     }
 
     /// The server is not to blame: it is asked again where there is no other.

@@ -23,6 +23,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
     }
 
     let version = LegVersion.http1
+    var asWebSocket: (any WebSocketLeg)? { self }
     private let request: UpstreamRequest
     private let key: String
     private let isTLS: Bool

@@ -52,6 +52,14 @@ protocol UpstreamLeg: AnyObject {
     func setMayRead(_ mayRead: Bool)
     /// Nobody waits for it any more.
     func giveUp()
+    /// What it is: a cast at run time would cost a small request a tenth of its instructions.
+    var asWebSocket: (any WebSocketLeg)? { get }
+    var asRequest: (any RequestLeg)? { get }
+}
+
+extension UpstreamLeg {
+    var asWebSocket: (any WebSocketLeg)? { nil }
+    var asRequest: (any RequestLeg)? { nil }
 }
 
 /// A WebSocket under way.
