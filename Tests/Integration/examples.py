@@ -18,7 +18,7 @@ class Loader(yaml.SafeLoader):
 Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
 
 
-def example(name, site, **servers):
+def example(name, site, /, **servers):
     """`conf/examples/NAME.yaml` as a dictionary, with free ports, the tests' certificate, and for each upstream the
     addresses in `servers`, as many as it names. Everything else is as it stands in the file."""
     config = yaml.load((REPOSITORY / "conf" / "examples" / f"{name}.yaml").read_text(), Loader)
