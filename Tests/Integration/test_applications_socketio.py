@@ -177,8 +177,8 @@ def test_heartbeats_keep_a_quiet_poll_alive(run, deployed):
 
 
 def test_the_blocking_client(deployed):
-    """Its polls are those of requests, another implementation again. Its WebSocket is used by two threads at once, which
-    Python's TLS breaks off now and then, behind whatever proxy."""
+    """Its polls are those of requests, another implementation again. Two threads use its WebSocket at once, which Python's
+    TLS breaks off now and then, behind whatever proxy."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(deployed.authority) if deployed.gateway else True

@@ -1,5 +1,5 @@
-"""SockJS with each of its transports: a server in Python, whose protocol the test speaks itself, and Debian's server and
-client on Node.js."""
+"""SockJS with each of its transports: a server in Python, whose protocol the test speaks itself, and Debian's server
+and client on Node.js."""
 
 import json
 import os

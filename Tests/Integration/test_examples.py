@@ -1,4 +1,4 @@
-"""The files of conf/examples, with the servers that they are for; those of MQTT and commands have tests of their own."""
+"""The files of conf/examples, with the servers that they are for. Those of MQTT and commands have their own tests."""
 
 import asyncio
 import functools

@@ -1,5 +1,5 @@
-"""Two protocols that have a POST and a WebSocket on one path: Bayeux as Faye has it, with long polls and an event stream
-besides, and JSON-RPC 2.0. Subscriptions are in this process alone."""
+"""Two protocols that have a POST and a WebSocket on one path: Bayeux as Faye has it, with long polls and an event
+stream besides, and JSON-RPC 2.0. Subscriptions are in this process alone."""
 
 import asyncio
 import json

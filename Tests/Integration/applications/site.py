@@ -1,4 +1,4 @@
-"""A web site of aiohttp: pages, a login, files, uploads, events and long polls, and a WebSocket where a page is, too."""
+"""A web site of aiohttp: pages, a login, files, uploads, events and long polls, and a WebSocket where a page is."""
 
 import gzip
 import hashlib

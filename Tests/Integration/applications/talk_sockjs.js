@@ -4,7 +4,8 @@
 const SockJS = require("sockjs-client");
 
 const [url, transport] = process.argv.slice(2);
-const messages = ["Good day", "ü € 𝄞", "x".repeat(20000), ...Array.from({ length: 20 }, (_, number) => `${number}`), "who?"];
+const numbers = Array.from({ length: 20 }, (_, number) => `${number}`);
+const messages = ["Good day", "ü € 𝄞", "x".repeat(20000), ...numbers, "who?"];
 const socket = new SockJS(url, null, { transports: [transport] });
 let at = 0;
 socket.onopen = () => socket.send(messages[at]);
