@@ -32,6 +32,20 @@ def curl(authority):
     return call
 
 
+@pytest.mark.parametrize("option", ["--http1.1", "--http2"])
+def test_curl_reads_an_answer_that_comes_before_its_request_is_through(  # noqa: F811
+        gateway, origin, both_listeners, curl, tmp_path, option):
+    server = origin("h1", digest)
+    file = tmp_path / "content"
+    file.write_bytes(bytes(SIZE))
+    running = gateway(proxied(server.address, max_body_size="100KiB", sections={"listeners": both_listeners}))
+    for _ in range(5):
+        status = curl(option, "--header", "Expect:", "--request", "POST", "--header", "Transfer-Encoding: chunked",
+                      "--data-binary", f"@{file}", "--output", tmp_path / "answer", "--write-out", "%{http_code}",
+                      url(running, "tls", "/up"))
+        assert status.strip() == "413"
+
+
 @pytest.mark.parametrize("listener", ["plain", "tls"])
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("back", ["h1", "h2"])

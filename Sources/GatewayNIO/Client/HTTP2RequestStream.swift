@@ -8,6 +8,9 @@ import NIOCore
 
 /// One stream of a client's connection until it is answered or carries frames.
 final class HTTP2RequestStream: HTTP2StreamDelegate, HTTP2StreamReader {
+    /// How long a client whose answer is whole may go on with its request before it is told to stop.
+    private static let restTime = TimeAmount.seconds(1)
+
     private let stream: HTTP2Stream
     private let front: HTTP2Front
     private let peer: ClientAddress
@@ -253,7 +256,11 @@ extension HTTP2RequestStream: ClientResponder {
         if stream.isClosed {
             finish()
         } else if stream.localEnded, stream.pendingBytes == 0 {
-            reset(.noError)
+            guard isPlain else { return reset(.noError) }
+            // Not at once: some clients (curl 7.88) take a reset that comes with the end of the answer for a failure.
+            timer?.cancel()
+            let this = NIOLoopBound(self, eventLoop: front.loop.eventLoop)
+            timer = front.loop.eventLoop.scheduleTask(in: Self.restTime) { this.value.reset(.noError) }
         }
     }
 
