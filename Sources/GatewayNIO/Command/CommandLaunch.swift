@@ -51,9 +51,7 @@ struct CommandLaunch: Sendable {
         _ pipes: CommandPipes, started: @escaping @Sendable (pid_t) -> Void
     ) async throws(CommandStartFailure) -> CommandExit {
         let command = Configuration(
-            executable: .path(FilePath(configuration.program)),
-            arguments: Arguments(
-                executablePathOverride: configuration.run.first, remainingValues: Array(configuration.run.dropFirst())),
+            executable: .path(FilePath(program)), arguments: arguments,
             // Where the bytes end, an entry of bytes has to say itself.
             environment: .custom(environment.map { $0 + [0] }),
             workingDirectory: FilePath(configuration.directory), platformOptions: options)
@@ -69,7 +67,7 @@ struct CommandLaunch: Sendable {
             case .signaled(let signal): return .signal(signal)
             }
         } catch let error as SubprocessError {
-            throw Self.failure(error)
+            throw failure(error)
         } catch {
             throw CommandStartFailure(reason: "\(error)", isLackOfResources: false)
         }
@@ -78,22 +76,51 @@ struct CommandLaunch: Sendable {
     private var options: PlatformOptions {
         var options = PlatformOptions()
         options.createSession = true
-        let account = configuration.account
-        // Only root may change them, be it to what they are.
-        guard geteuid() == 0 || account.user ?? geteuid() != geteuid() || account.group ?? getegid() != getegid() else {
-            return options
-        }
-        options.userID = account.user
-        options.groupID = account.group
-        options.supplementaryGroups = account.groups
         return options
     }
 
-    private static func failure(_ error: SubprocessError) -> CommandStartFailure {
+    // MARK: Another account
+
+    /// What takes another user and group before it becomes the program.
+    ///
+    /// Between fork and exec a process with threads can't do that safely: glibc's `setgroups` waits there for threads that
+    /// the child does not have, and where one was just being created it waits for ever. swift-subprocess does so, and so is
+    /// given no account. `setpriv` is a process of one thread.
+    private static let setpriv = "/usr/bin/setpriv"
+
+    private var changesAccount: Bool {
+        let account = configuration.account
+        guard account.user != nil || account.group != nil else { return false }
+        // Only root may change them, be it to what they are.
+        return geteuid() == 0 || account.user ?? geteuid() != geteuid() || account.group ?? getegid() != getegid()
+    }
+
+    private var program: String { changesAccount ? Self.setpriv : configuration.program }
+
+    private var arguments: Arguments {
+        guard changesAccount else {
+            return Arguments(
+                executablePathOverride: configuration.run.first, remainingValues: Array(configuration.run.dropFirst()))
+        }
+        let account = configuration.account
+        var values: [String] = []
+        if let user = account.user { values += ["--reuid", "\(user)"] }
+        if let group = account.group { values += ["--regid", "\(group)"] }
+        switch account.groups {
+        case nil: values.append("--keep-groups")
+        case []?: values.append("--clear-groups")
+        case let groups?: values += ["--groups", groups.map { "\($0)" }.joined(separator: ",")]
+        }
+        return Arguments(values + ["--", configuration.program] + configuration.run.dropFirst())
+    }
+
+    private func failure(_ error: SubprocessError) -> CommandStartFailure {
         let code = error.underlyingError?.rawValue
         let words = code.map(SystemErrorText.words)
         let reason =
             switch error.code {
+            case .executableNotFound where changesAccount:
+                "user and group need \(Self.setpriv) of util-linux, which can't be found, or not be executed"
             case .executableNotFound: "the program can't be found, or not be executed"
             case .failedToChangeWorkingDirectory: "its directory can't be entered: \(words ?? "")"
             default: words.map { "the system refused to start it: \($0)" } ?? "\(error)"
