@@ -414,17 +414,22 @@ def test_a_command_that_cannot_be_started_is_refused(gateway, wire, tmp_path):
     running = gateway(commands([str(tool)]))
     before = warmed_up(running)
     assert read_text(wire.open(running)) == "fine"
-    for break_it, reason in (
+
+    def failures():
+        return [line for line in running.log() if line["message"] == "command could not be started"]
+
+    for number, (break_it, reason) in enumerate((
         (lambda: tool.write_text("#!/no/such/interpreter\n"), "the program can't be found, or not be executed"),
         (lambda: tool.chmod(0o644), "the program can't be found, or not be executed"),
         (tool.unlink, "the program can't be found, or not be executed"),
-    ):
+    ), 1):
         break_it()
         response = wire.request(running)
         check_refusal(response, 502)
         assert response.body == b"the program behind this address could not be started\n"
-        assert [line for line in running.log() if line["message"] == "command could not be started"][-1][
-            "reason"] == reason
+        # The log has a thread of its own.
+        eventually(lambda: len(failures()) == number, "the failure in the log")
+        assert failures()[-1]["reason"] == reason
     assert counts(running)["failed_total"] == 3
     assert running.stats()["connections"]["rejected_total"] == {"command_failed": 3}
     eventually(lambda: descriptors(running) <= before, "its descriptors to be closed")
