@@ -113,7 +113,6 @@ final class Forwarding {
     private func admitted(_ permit: Permit) {
         self.permit = permit
         counters.requestBegan()
-        if hasContentEnded { waitForResponse() }
         let upstream = decision.upstream
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
@@ -158,7 +157,7 @@ final class Forwarding {
     func contentReadComplete() { leg?.flush() }
 
     private func endContentIfSent() {
-        guard hasContentEnded, pending == nil, let leg, decision.content.isSome else { return }
+        guard hasContentEnded, pending == nil, let leg else { return }
         leg.endContent(trailers: trailers)
         if status == nil { waitForResponse() }
     }
@@ -206,6 +205,7 @@ final class Forwarding {
 
     /// Ends both sides.
     private func giveUp(_ outcome: Outcome, _ refusal: Refusal) {
+        guard !isOver else { return }
         guard status != nil else { return fail(refusal) }
         let responder = responder
         finish(outcome)?.cancel()
@@ -275,7 +275,7 @@ extension Forwarding: UpstreamAttemptDelegate {
         self.leg = leg
         lastActivity = .now()
         if let content = pending.take() { leg.send(content) }
-        endContentIfSent()
+        if decision.content.isSome { endContentIfSent() } else { waitForResponse() }
         leg.flush()
         responder?.setMayRead(leg.isWritable)
     }

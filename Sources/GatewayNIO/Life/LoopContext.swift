@@ -26,8 +26,8 @@ final class LoopContext {
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     /// Clients' HTTP/2 connections.
     private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
-    private var pools: [HTTP2Pool.Key: HTTP2Pool] = [:]
-    private var http1Pools: [HTTP2Pool.Key: HTTP1Pool] = [:]
+    private var http2Pools: [ServerPoolKey: HTTP2Pool] = [:]
+    private var http1Pools: [ServerPoolKey: HTTP1Pool] = [:]
     /// Clients' HTTP/1.1 connections that have carried a request and wait for the next, or carry it.
     private(set) var keptFronts: [ObjectIdentifier: HTTP1Front] = [:]
     /// Plain requests under way.
@@ -57,7 +57,7 @@ final class LoopContext {
     /// From now on requests are decided on by this generation.
     func follow(_ next: Generation) {
         generation = next
-        for (key, pool) in pools {
+        for (key, pool) in http2Pools {
             pool.isWanted = isWanted(key)
             if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
         }
@@ -71,7 +71,7 @@ final class LoopContext {
 
     /// Names have come to stand for other servers: connections to those that left end with their last stream.
     func serversChanged() {
-        for (key, pool) in pools { pool.isWanted = isWanted(key) }
+        for (key, pool) in http2Pools { pool.isWanted = isWanted(key) }
         for (key, pool) in http1Pools { pool.isWanted = isWanted(key) }
     }
 
@@ -149,7 +149,7 @@ final class LoopContext {
 
     /// The idle connections of this loop to one server.
     func http1Pool(of upstream: Upstream, server: LiveServer) -> HTTP1Pool {
-        let key = HTTP2Pool.Key(server: server, transport: upstream.transport)
+        let key = ServerPoolKey(server: server, transport: upstream.transport)
         if let pool = http1Pools[key] { return pool }
         let pool = HTTP1Pool(upstream: upstream, server: server, loop: self)
         pool.isWanted = isWanted(key)
@@ -159,7 +159,7 @@ final class LoopContext {
 
     /// A pool that is not wanted keeps nothing.
     func remove(_ pool: HTTP1Pool) {
-        http1Pools[HTTP2Pool.Key(server: pool.server, transport: pool.transport)] = nil
+        http1Pools[ServerPoolKey(server: pool.server, transport: pool.transport)] = nil
     }
 
     // MARK: HTTP/2
@@ -172,17 +172,17 @@ final class LoopContext {
     func remove(_ front: HTTP2Front) { fronts[ObjectIdentifier(front)] = nil }
 
     /// The connections of this loop to one server.
-    func pool(of upstream: Upstream, server: LiveServer) -> HTTP2Pool {
-        let key = HTTP2Pool.Key(server: server, transport: upstream.transport)
-        if let pool = pools[key] { return pool }
+    func http2Pool(of upstream: Upstream, server: LiveServer) -> HTTP2Pool {
+        let key = ServerPoolKey(server: server, transport: upstream.transport)
+        if let pool = http2Pools[key] { return pool }
         let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
         pool.isWanted = isWanted(key)
-        pools[key] = pool
+        http2Pools[key] = pool
         return pool
     }
 
     /// Whether the generation in force has connections of that kind.
-    private func isWanted(_ key: HTTP2Pool.Key) -> Bool {
+    private func isWanted(_ key: ServerPoolKey) -> Bool {
         generation.upstreams[key.server.upstream.name].map { upstream in
             upstream.transport === key.transport && upstream.configuration(of: key.server) != nil
         } ?? false
@@ -190,7 +190,7 @@ final class LoopContext {
 
     /// A pool that is not wanted has lost its last connection.
     func remove(_ pool: HTTP2Pool) {
-        if !pool.isWanted { pools[HTTP2Pool.Key(server: pool.server, transport: pool.transport)] = nil }
+        if !pool.isWanted { http2Pools[ServerPoolKey(server: pool.server, transport: pool.transport)] = nil }
     }
 
     /// What `Date` says now (RFC 9110 §6.6.1).

@@ -144,11 +144,10 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if case .none = plain.content {
             hasSentAll = true
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        } else {
-            context.flush()
-            request.delegate?.legIsWritable(request)
+            context.write(wrapOutboundOut(.end(nil)), promise: nil)
         }
+        context.flush()
+        request.delegate?.legIsWritable(request)
     }
 
     var isWritable: Bool {

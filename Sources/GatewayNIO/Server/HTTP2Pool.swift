@@ -8,21 +8,6 @@ import NIOCore
 /// A connection more is opened when those that are there have as many streams as they may, up to `h2.max_connections`.
 /// When fewer would do, the last ones get no new streams, and are closed once they have had none for `h2.idle_timeout`.
 final class HTTP2Pool {
-    /// Another transport, with other TLS settings for instance, is another pool.
-    struct Key: Hashable {
-        let server: LiveServer
-        let transport: UpstreamTransport
-
-        static func == (left: Key, right: Key) -> Bool {
-            left.server === right.server && left.transport === right.transport
-        }
-
-        func hash(into hasher: inout Hasher) {
-            hasher.combine(ObjectIdentifier(server))
-            hasher.combine(ObjectIdentifier(transport))
-        }
-    }
-
     let server: LiveServer
     let transport: UpstreamTransport
     /// As the generation in force has them: those that have the transport in common differ in times alone.

@@ -24,9 +24,7 @@ final class HTTP2UpstreamRequest: HTTP2UpstreamStream, RequestLeg {
             endsStream: endsStream, isForWebSocket: false, timeout: nil, pool: pool, delegate: delegate)
     }
 
-    override func began() {
-        if !endsStream { delegate?.legIsWritable(self) }
-    }
+    override func began() { delegate?.legIsWritable(self) }
 
     override func streamIsWritable(_ stream: HTTP2Stream) {
         if !stream.localEnded { delegate?.legIsWritable(self) }

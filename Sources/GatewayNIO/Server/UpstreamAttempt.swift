@@ -32,7 +32,7 @@ protocol UpstreamAttemptDelegate: AnyObject {
     func responseEnded(isWhole: Bool, trailers: HTTPFields?)
     /// Nothing more has come for now.
     func responseReadComplete()
-    /// A plain request's content may be given to the leg.
+    /// The head of a plain request has gone: its content, if it has any, may be given to the leg.
     func mayGiveContent(to leg: any RequestLeg)
     func failed(_ refusal: Refusal)
 }
@@ -73,7 +73,6 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     /// Under way, where no leg has come of it yet.
     private var connector: ServerConnector?
     private var isOver = false
-    private var isAnswered = false
 
     /// - Parameter client: what a header of the PROXY protocol is to say; nil: nothing.
     init(
@@ -112,8 +111,8 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         }
     }
 
-    /// Whether it waits for a place on a server, and no server has been asked.
-    var isWaiting: Bool { ticket != nil }
+    /// Whether it waits for a place on a server, or for a connection: the time for an answer does not run.
+    var isWaiting: Bool { ticket != nil || connector != nil }
 
     private func placeIsFree(_ result: Result<ServerPermit, Refusal>) {
         // Who has gone meanwhile only drops what it was given.
@@ -132,9 +131,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
             triesLeft += 1
             return tryNext()
         }
-        tried.insert(server.address)
-        current = (permit, server, nil)
-        ask(server)
+        ask(server, permit)
     }
 
     /// The client is gone: whatever is under way is given up.
@@ -159,9 +156,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         case .failure(.noneLeft):
             fail(lastRefusal)
         case .success(let choice):
-            tried.insert(choice.server.address)
-            current = (choice.permit, choice.server, nil)
-            ask(choice.server)
+            ask(choice.server, choice.permit)
         }
     }
 
@@ -170,7 +165,9 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
         delegate?.failed(refusal)
     }
 
-    private func ask(_ server: LiveServer) {
+    private func ask(_ server: LiveServer, _ permit: ServerPermit) {
+        tried.insert(server.address)
+        current = (permit, server, nil)
         if upstream.usesHTTP2(server, forWebSocket: !isPlain, now: .now()) {
             askOverHTTP2(server)
         } else {
@@ -195,7 +192,7 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
     }
 
     private func askOverHTTP2(_ server: LiveServer) {
-        let pool = loop.pool(of: upstream, server: server)
+        let pool = loop.http2Pool(of: upstream, server: server)
         let stream: HTTP2UpstreamStream =
             switch ask {
             case .webSocket(let request):
@@ -320,7 +317,6 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
             let agreement = try webSocket?.agreement(in: response)
             server.record.succeeded(now: .now())
             guard let webSocket, let agreement else {
-                isAnswered = true
                 delegate?.answered(response, by: leg, server: server)
                 return
             }
@@ -452,10 +448,9 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
                 "server": "\(current.server.address)",
             ])
         current.server.record.failed(now: .now(), jitter: .random(in: 0..<1))
-        current.leg?.giveUp()
-        current.permit.release()
-        self.current = nil
-        fail(.responseTimeout)
+        // A connection that still comes about is not to carry the request.
+        cancel()
+        delegate?.failed(.responseTimeout)
     }
 
     private var isPlain: Bool { if case .plain = ask { true } else { false } }

@@ -102,7 +102,7 @@ protocol UpstreamLegDelegate: AnyObject {
     func legEndedResponse(_ leg: any UpstreamLeg, isWhole: Bool, trailers: HTTPFields?)
     /// Nothing more has come for now.
     func legReadComplete(_ leg: any UpstreamLeg)
-    /// `RequestLeg.isWritable` has become true.
+    /// The head of a plain request has gone, or `RequestLeg.isWritable` has become true again.
     func legIsWritable(_ leg: any UpstreamLeg)
     /// No connection came about.
     func leg(_ leg: any UpstreamLeg, failedWith error: any Error)
