@@ -23,6 +23,7 @@ extension Target.Dependency {
     static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let heap = product(name: "HeapModule", package: "swift-collections")
     static let nioHPACK = product(name: "NIOHPACK", package: "swift-nio-http2")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
@@ -61,6 +62,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -102,25 +104,29 @@ let package = Package(
             swiftSettings: strict),
 
         // The edge: sockets, TLS, HTTP, time.
+        .systemLibrary(name: "CLinux"),
+        .target(
+            name: "SocketTransport", dependencies: ["CLinux", .nioCore, .heap],
+            swiftSettings: strict),
         .target(
             name: "GatewayNIO",
             dependencies: [
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
-                "HTTP2Core", "WebSocketCore", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes, .logging,
-                .x509,
+                "HTTP2Core", "WebSocketCore", "SocketTransport", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes,
+                .logging, .x509,
                 .asn1, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),
         .target(
             name: "GatewayAdmin",
             dependencies: [
-                "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1,
+                "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "SocketTransport", .nioCore, .nioHTTP1,
             ],
             swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
-                "GatewayNIO", "GatewayAdmin", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", .nioCore,
+                "GatewayNIO", "GatewayAdmin", "SocketTransport", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", .nioCore,
                 .nioPosix, .logging,
             ],
             swiftSettings: strict),

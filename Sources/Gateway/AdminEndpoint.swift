@@ -4,6 +4,7 @@ import GatewayNIO
 import Logging
 import NIOCore
 import NIOPosix
+import SocketTransport
 import Synchronization
 
 /// The admin endpoint of the configuration in force, whatever address that gives it.
@@ -14,12 +15,12 @@ final class AdminEndpoint: Sendable {
         var sockets: AcceptingSockets?
     }
 
-    private let group: any EventLoopGroup
+    private let group: SocketEventLoopGroup
     private let source: AdminSource
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(source: AdminSource, group: any EventLoopGroup, logger: Logger) {
+    init(source: AdminSource, group: SocketEventLoopGroup, logger: Logger) {
         self.source = source
         self.group = group
         self.logger = logger
@@ -123,14 +124,11 @@ final class AdminEndpoint: Sendable {
                 }
             }
             var accepting: AcceptingSockets?
-            let server = try await AdminServer.start(settings, source: source, group: group) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: "admin", logger: logger))
-                }
-            } accept: { bootstrap in
+            let server = try await AdminServer.start(settings, source: source) { initializer in
                 let sockets = try await AcceptingSockets.accept(
-                    on: descriptors, waits: waits && inherited != nil, group: group
-                ) { _ in bootstrap }
+                    on: descriptors, waits: waits && inherited != nil, loops: group.loops,
+                    shortage: { AcceptingSockets.tellShortage(of: "admin", because: $0, to: logger) },
+                    initializer: initializer)
                 accepting = sockets
                 return (sockets.boundAddress, { await sockets.stop() })
             }

@@ -5,7 +5,7 @@ import GatewayPolicy
 import GatewayTelemetry
 import Logging
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Synchronization
 
 /// A running gateway: what a configuration has become, and becomes when another one follows it.
@@ -13,7 +13,7 @@ public final class Gateway: Sendable {
     /// Of the program, as `sluice version` and `/stats` tell it.
     public static let version = "0.1.0"
 
-    private let group: MultiThreadedEventLoopGroup
+    private let group: SocketEventLoopGroup
     let server: GatewayServer
     let admin: AdminEndpoint
     let takeovers: TakeoverEndpoint
@@ -50,7 +50,7 @@ public final class Gateway: Sendable {
     /// - Throws: `StartError` for an address that can't be opened or TLS material that can't be used, or a predecessor
     ///   that goes on; nothing stays open.
     public static func start(_ configuration: GatewayConfiguration, settings: Settings) async throws -> Gateway {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let group = try SocketEventLoopGroup(loops: System.coreCount)
         do {
             return try await start(configuration, settings: settings, group: group)
         } catch {
@@ -61,7 +61,7 @@ public final class Gateway: Sendable {
     }
 
     private static func start(
-        _ configuration: GatewayConfiguration, settings: Settings, group: MultiThreadedEventLoopGroup
+        _ configuration: GatewayConfiguration, settings: Settings, group: SocketEventLoopGroup
     ) async throws -> Gateway {
         let logger = StandardErrorLog.logger(settings.log)
         let telemetry = Telemetry(loops: System.coreCount, version: version)
@@ -118,7 +118,7 @@ public final class Gateway: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, stage: Stage,
+        group: SocketEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, stage: Stage,
         running: RunningGateway, settings: Settings, logger: Logger
     ) {
         self.group = group

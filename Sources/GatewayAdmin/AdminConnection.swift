@@ -1,7 +1,6 @@
 import GatewayPolicy
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 #if canImport(Glibc)
     import Glibc

@@ -1,8 +1,8 @@
 public import GatewayConfig
 import GatewayPolicy
-public import NIOCore
+import NIOCore
 import NIOHTTP1
-public import NIOPosix
+public import SocketTransport
 
 /// The admin endpoint: an HTTP/1.1 server of its own, away from the listeners.
 public final class AdminServer: Sendable {
@@ -23,29 +23,21 @@ public final class AdminServer: Sendable {
     public static let backlog: Int32 = 128
 
     /// - Parameters:
-    ///   - listening: sets up the listening socket's own pipeline.
-    ///   - accept: accepts with that bootstrap, as the listeners do.
+    ///   - accept: accepts as the listeners do, and sets each connection up with what it gets.
     /// - Throws: what `accept` does.
     public static func start(
-        _ configuration: AdminConfiguration, source: AdminSource, group: any EventLoopGroup,
-        listening: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
-        accept: (ServerBootstrap) async throws -> Socket
+        _ configuration: AdminConfiguration, source: AdminSource,
+        accept: (@escaping AcceptingSocket.Initializer) async throws -> Socket
     ) async throws -> AdminServer {
         let access = CurrentAccess(AdminAccess(configuration))
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: backlog)
-            .serverChannelInitializer(listening)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(30)))
-                    // It holds a pipelined request back until the one before is answered, so answers keep their order.
-                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
-                    try pipeline.addHandler(AdminConnection(source: source, access: access))
-                }
-            }
-        return AdminServer(socket: try await accept(bootstrap), access: access)
+        let socket = try await accept { channel in
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(30)))
+            // It holds a pipelined request back until the one before is answered, so answers keep their order.
+            try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
+            try pipeline.addHandler(AdminConnection(source: source, access: access))
+        }
+        return AdminServer(socket: socket, access: access)
     }
 
     /// From now on requests are allowed as this configuration says; the address stays.

@@ -3,6 +3,7 @@ import GatewaySession
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
+import SocketTransport
 import WebSocketCore
 
 // How answers go out over HTTP/1.1: their framing (RFC 9112 §6), whether the connection goes on behind them (§9.3), and
@@ -93,17 +94,30 @@ extension HTTP1Front: ClientResponder {
         gate.narrowNextWrite()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        let pipeline = context.pipeline.syncOperations
         let draft = driver.info.draft
+        if draft == nil, listener.tls == nil, let channel = context.channel as? SocketChannel {
+            let rest = gate.leave()
+            leavePipeline(context)
+            guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }
+            _ = SocketLeg(.client, on: socket, driver: driver)
+            if let rest { driver.read(rest, from: .client) }
+            return
+        }
+        let pipeline = context.pipeline.syncOperations
         let relay = RelayHandler(
             leg: .client, driver: driver, hasLegacyCodes: draft == .version7 || draft == .version8)
         let rest = try gate.makeWay(for: relay)
         let receive = try translate(draft, before: relay, driver, pipeline)
+        leavePipeline(context)
+        if owesRead { driver.oweRead(.client) }
+        if let rest { receive(rest) }
+    }
+
+    private func leavePipeline(_ context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
         pipeline.removeHandler(encoder, promise: nil)
         pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
-        if owesRead { driver.oweRead(.client) }
-        if let rest { receive(rest) }
     }
 
     /// Puts what the frames of a draft need before the handler of those of RFC 6455.

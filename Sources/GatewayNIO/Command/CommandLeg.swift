@@ -4,7 +4,7 @@ import GatewayTelemetry
 import HTTPTypes
 import Logging
 import NIOCore
-import NIOPosix
+import SocketTransport
 import WebSocketCore
 
 /// A session's leg to a command: what the session writes becomes messages on the command's standard input, and what the
@@ -15,8 +15,6 @@ final class CommandLeg: WebSocketLeg, LegTransport {
 
     /// What waits is given to the session in pieces of this size, as a read from a socket would be.
     private static let pieceSize = 64 * 1024
-    /// As on the way to any server.
-    private static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
 
     /// How long after the end of a command its pipes may stay open.
     private static let timeToReadRest = TimeAmount.seconds(1)
@@ -59,23 +57,22 @@ final class CommandLeg: WebSocketLeg, LegTransport {
     }
 
     /// Makes channels of the gateway's ends of the pipes. Those ends are closed with them, or when this fails.
-    func open(_ pipes: CommandPipes) -> EventLoopFuture<Void> {
-        let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        let logger = logger
-        let input = bootstrap { CommandInputHandler(leg: this.value) }
-            .channelOption(.writeBufferWaterMark, value: Self.watermarks)
-            .takingOwnershipOfDescriptor(output: pipes.input.write)
-        let output = bootstrap { CommandOutputHandler(leg: this.value) }
-            .takingOwnershipOfDescriptor(input: pipes.output.read)
-        let errors = bootstrap { CommandErrorHandler(logger: logger) }
-            .channelOption(.autoRead, value: true)
-            .takingOwnershipOfDescriptor(input: pipes.errors.read)
-        return EventLoopFuture.whenAllComplete([input, output, errors], on: loop.eventLoop).flatMapThrowing { results in
-            let channels = results.map { try? $0.get() }
-            (this.value.input, this.value.output, this.value.errors) = (channels[0], channels[1], channels[2])
-            // Of a channel that came to nothing NIO has closed the pipe.
-            for result in results { _ = try result.get() }
+    ///
+    /// - Throws: `IOError`.
+    func open(_ pipes: CommandPipes) throws {
+        var left = [pipes.input.write, pipes.output.read, pipes.errors.read]
+        defer { SocketCall.close(left) }
+        func channel(_ handler: some ChannelHandler, reads: Bool) throws -> SocketChannel {
+            guard let eventLoop = loop.eventLoop as? SocketEventLoop else { throw ChannelError.operationUnsupported }
+            let channel = SocketChannel(try StreamSocket(pipe: left.removeFirst(), on: eventLoop))
+            try channel.syncOptions?.setOption(.autoRead, value: reads)
+            try channel.pipeline.syncOperations.addHandler(handler)
+            try channel.activate()
+            return channel
         }
+        input = try channel(CommandInputHandler(leg: self), reads: false)
+        output = try channel(CommandOutputHandler(leg: self), reads: false)
+        errors = try channel(CommandErrorHandler(logger: logger), reads: true)
     }
 
     /// Gives the pipes back, for a command that never runs.
@@ -83,16 +80,6 @@ final class CommandLeg: WebSocketLeg, LegTransport {
         input?.close(promise: nil)
         output?.close(promise: nil)
         errors?.close(promise: nil)
-    }
-
-    private func bootstrap(
-        _ handler: @escaping @Sendable () -> some ChannelHandler
-    ) -> NIOPipeBootstrap {
-        NIOPipeBootstrap(group: loop.eventLoop)
-            .channelOption(.autoRead, value: false)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }
-            }
     }
 
     // MARK: WebSocketLeg

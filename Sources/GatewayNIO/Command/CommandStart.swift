@@ -38,8 +38,13 @@ final class CommandStart: ServerAttempt {
             let pipes = try CommandPipes.open()
             let leg = CommandLeg(process: process, loop: loop, logger: logger)
             self.leg = leg
-            let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
-            leg.open(pipes).whenComplete { result in this.value.opened(pipes, result) }
+            do {
+                try leg.open(pipes)
+            } catch {
+                pipes.closeCommandEnds()
+                throw error
+            }
+            process.start(environment: environment, pipes: pipes) { [self] result in started(result) }
         } catch {
             lacksResources(error)
         }
@@ -48,18 +53,6 @@ final class CommandStart: ServerAttempt {
     func cancel() {
         isOver = true
         leg?.giveUp()
-    }
-
-    private func opened(_ pipes: CommandPipes, _ result: Result<Void, any Error>) {
-        if case .failure(let error) = result {
-            pipes.closeCommandEnds()
-            return lacksResources(error)
-        }
-        guard !isOver else {
-            leg?.closeChannels()
-            return pipes.closeCommandEnds()
-        }
-        process.start(environment: environment, pipes: pipes) { [self] result in started(result) }
     }
 
     private func started(_ result: Result<Void, CommandStartFailure>) {

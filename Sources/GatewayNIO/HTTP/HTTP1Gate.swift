@@ -217,6 +217,14 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         held = nil
     }
 
+    /// Says that somebody takes the connection over without its pipeline.
+    ///
+    /// - Returns: what has come behind the head.
+    func leave() -> ByteBuffer? {
+        state = .holding
+        return held.take().flatMap { $0.readableBytes > 0 ? $0 : nil }
+    }
+
     /// Puts the handler that takes the connection over before this one, and so before the parser: nothing that comes, nor
     /// the end, reaches them any more.
     ///
@@ -225,8 +233,7 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
         try pipeline.addHandler(handler, position: .before(self))
         pipeline.removeHandler(self, promise: nil)
-        state = .holding
-        return held.take().flatMap { $0.readableBytes > 0 ? $0 : nil }
+        return leave()
     }
 
     // MARK: Writing

@@ -3,6 +3,7 @@ import GatewayPolicy
 import GatewaySession
 public import GatewayTelemetry
 import NIOCore
+import SocketTransport
 import WebSocketCore
 
 /// The open WebSockets, one by one or many: to list them, and to close them.

@@ -3,8 +3,8 @@ import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
 import Logging
-public import NIOCore
-import NIOPosix
+import NIOCore
+public import SocketTransport
 import Synchronization
 import WebSocketCore
 
@@ -37,16 +37,16 @@ public final class GatewayServer: Sendable {
     /// - Throws: `ListenerError` for the first one that can't be opened; those before it are closed again.
     public static func start(
         _ generation: Generation, process: ProcessState, inherited: [String: ListeningDescriptors] = [:],
-        waits: Bool = false, group: any EventLoopGroup
+        waits: Bool = false, group: SocketEventLoopGroup
     ) async throws -> GatewayServer {
         var loops: [LoopHandle] = []
-        for (index, eventLoop) in group.makeIterator().enumerated() {
+        for (index, eventLoop) in group.loops.enumerated() {
             let context = try await eventLoop.submit {
                 NIOLoopBound(
                     LoopContext(process: process, generation: generation, eventLoop: eventLoop, index: index),
                     eventLoop: eventLoop)
             }.get()
-            loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
+            loops.append(LoopHandle(eventLoop: eventLoop, context: context))
         }
         var listeners = Listeners()
         let change = try await listeners.prepare(

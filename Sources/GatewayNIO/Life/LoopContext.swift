@@ -23,6 +23,7 @@ final class LoopContext {
     let zlib: ZlibPool
     let maskKeys = RandomMaskKeys()
     let counters: LoopCounters
+    let transports: TransportCounter
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     /// Clients' HTTP/2 connections.
     private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
@@ -47,6 +48,7 @@ final class LoopContext {
         self.index = index
         zlib = ZlibPool(memory: process.compressionMemory)
         counters = process.telemetry.counters(loop: index)
+        transports = TransportCounter(counters)
         deadlines = LoopDeadlines(eventLoop: eventLoop)
         forwardings = Forwardings(eventLoop: eventLoop)
         deadlines.fire = { [unowned self] id, now in self.sessions[id]?.deadlineReached(now: now) }

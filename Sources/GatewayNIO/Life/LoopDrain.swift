@@ -2,6 +2,7 @@ import GatewayConfig
 import GatewaySession
 import GatewayTelemetry
 import NIOCore
+import SocketTransport
 import WebSocketCore
 
 /// The drain of one event loop's sessions.

@@ -1,5 +1,6 @@
 import GatewaySession
 import NIOCore
+import SocketTransport
 import WebSocketCore
 
 /// Ends many sessions one after the other at a steady pace, so that not all clients come back at once.

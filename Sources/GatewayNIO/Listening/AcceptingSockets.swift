@@ -1,57 +1,70 @@
 public import GatewayConfig
-public import NIOCore
-public import NIOPosix
+public import Logging
+import NIOCore
+public import SocketTransport
 
-/// Listening sockets, and the channels that accept on them.
+/// Listening sockets, and what accepts on them.
 public final class AcceptingSockets: Sendable {
     public let descriptors: ListeningDescriptors
-    private let channels: [any Channel]
-    /// Those that connections are handed to.
-    private let loops: [any EventLoop]
+    private let sockets: [AcceptingSocket]
+    private let loops: [SocketEventLoop]
 
-    private init(descriptors: ListeningDescriptors, channels: [any Channel], loops: [any EventLoop]) {
+    private init(descriptors: ListeningDescriptors, sockets: [AcceptingSocket], loops: [SocketEventLoop]) {
         self.descriptors = descriptors
-        self.channels = channels
+        self.sockets = sockets
         self.loops = loops
     }
 
     public var boundAddress: Address { descriptors.boundAddress }
 
-    /// Accepts on every socket. The descriptors are this object's, and closed should it throw.
+    /// Accepts on every socket, each on an event loop of its own. Where there are fewer sockets than loops, they hand their
+    /// connections round. The descriptors are this object's, and closed should it throw.
     ///
     /// - Parameters:
     ///   - waits: whether nothing is accepted before `begin()`: another process still does.
-    ///   - group: the event loops that connections may be handed to.
-    ///   - bootstrap: sets up the channel of one socket, by its number, and those of its connections.
-    /// - Throws: what NIO says.
+    ///   - loops: at least one.
+    ///   - shortage: called when there is no file descriptor or memory for another connection, once until there is again.
+    ///   - initializer: sets up each connection.
+    /// - Throws: `IOError`.
     public static func accept(
-        on descriptors: ListeningDescriptors, waits: Bool = false, group: any EventLoopGroup,
-        bootstrap: (Int) -> ServerBootstrap
+        on descriptors: ListeningDescriptors, waits: Bool = false, loops: [SocketEventLoop],
+        shortage: @escaping @Sendable (any Error) -> Void, initializer: @escaping AcceptingSocket.Initializer
     ) async throws -> AcceptingSockets {
-        var channels: [any Channel] = []
-        var left: ArraySlice<CInt> = []
+        let handsRound = descriptors.count < loops.count
         do {
-            left = try descriptors.duplicates()[...]
-            // NIO closes one that it has been given, whatever comes of it.
-            while let descriptor = left.popFirst() {
-                channels.append(
-                    try await bootstrap(channels.count).serverChannelOption(.autoRead, value: !waits)
-                        .withBoundSocket(descriptor).get())
+            let sockets = try descriptors.duplicates().enumerated().map { number, descriptor in
+                let loop = loops[number % loops.count]
+                return AcceptingSocket(
+                    descriptor, on: loop, targets: handsRound ? loops : [loop], shortage: shortage,
+                    initializer: initializer)
             }
-            return AcceptingSockets(
-                descriptors: descriptors, channels: channels, loops: Array(group.makeIterator()))
+            let accepting = AcceptingSockets(descriptors: descriptors, sockets: sockets, loops: loops)
+            if !waits { try await accepting.accept() }
+            return accepting
         } catch {
-            SocketCall.close(Array(left))
-            for channel in channels { try? await channel.close() }
             descriptors.close()
             throw error
         }
     }
 
-    /// Accepts from now on what has waited.
-    public func begin() async {
-        for channel in channels { try? await channel.setOption(.autoRead, value: true).get() }
+    private func accept() async throws {
+        do {
+            for socket in sockets { try await socket.begin().get() }
+        } catch {
+            for socket in sockets { try? await socket.close().get() }
+            throw error
+        }
     }
+
+    /// Logs that a listener is short of what a connection takes.
+    public static func tellShortage(of listener: String, because error: any Error, to logger: Logger) {
+        logger.warning(
+            "accepting pauses",
+            metadata: ["listener": "\(listener)", "reason": "\(ListenFailure.text(forAccept: error))"])
+    }
+
+    /// Accepts from now on what has waited.
+    public func begin() async { try? await accept() }
 
     /// Stops accepting. The address is free unless another process has duplicates; the file of a unix socket is gone
     /// before it refuses anyone.
@@ -59,10 +72,10 @@ public final class AcceptingSockets: Sendable {
     /// - Parameter leavesFile: a successor listens on it.
     public func stop(leavesFile: Bool = false) async {
         if leavesFile { descriptors.giveFileAway() }
-        // NIO drops a connection that is on its way to another loop when its listening socket closes.
-        for channel in channels { try? await channel.setOption(.autoRead, value: false).get() }
-        for loop in loops + channels.map(\.eventLoop) { try? await loop.submit {}.get() }
+        for socket in sockets { try? await socket.stop().get() }
+        // Connections that are on their way to another loop are there when it has had a turn.
+        for loop in loops { try? await loop.submit {}.get() }
         descriptors.close()
-        for channel in channels { try? await channel.close() }
+        for socket in sockets { try? await socket.close().get() }
     }
 }

@@ -1,7 +1,8 @@
 import GatewayConfig
+import GatewayTelemetry
 import Logging
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Synchronization
 
 /// One address the gateway accepts connections on. Its sockets outlive the configuration: what a connection meets is
@@ -10,9 +11,6 @@ import Synchronization
 /// On TCP every event loop has an accept socket of its own (SO_REUSEPORT), so that the kernel spreads connections and
 /// none changes threads. A unix socket has one, and hands its connections round.
 final class Listener: Sendable {
-    /// Bytes waiting to be sent on a leg: above the high one its other side is no longer read, until below the low one.
-    static let watermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
-
     /// The listener of the generation in force.
     private final class InForce: Sendable {
         private let compiled: Mutex<CompiledListener>
@@ -55,48 +53,30 @@ final class Listener: Sendable {
 
     /// Accepts connections on sockets that listen. A single one that can't be shared hands its connections round.
     ///
-    /// - Parameter waits: see ``AcceptingSockets/accept(on:waits:bootstrap:)``.
+    /// - Parameter waits: see ``AcceptingSockets/accept(on:waits:loops:shortage:initializer:)``.
     static func accept(
         on descriptors: ListeningDescriptors, _ compiled: CompiledListener, waits: Bool, loops: [LoopHandle],
         logger: Logger
     ) async throws -> Listener {
         let inForce = InForce(compiled)
-        let initializer: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
-                    throw ChannelError.operationUnsupported
-                }
-                try setUp(channel.pipeline.syncOperations, for: inForce.value, on: loop.context.value)
-            }
-        }
         let name = compiled.configuration.name
-        let handsRound = descriptors.count < loops.count
-        let group = loops[0].group
-        let sockets = try await AcceptingSockets.accept(on: descriptors, waits: waits, group: group) { number in
-            let loop = loops[number % loops.count]
-            let bootstrap =
-                handsRound
-                ? ServerBootstrap(group: loop.eventLoop, childGroup: loop.group)
-                : ServerBootstrap(group: loop.eventLoop)
-            return
-                bootstrap
-                .serverChannelOption(.backlog, value: GatewayServer.backlog)
-                .serverChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(AcceptPause(listener: name, logger: logger))
-                    }
-                }
-                .childChannelOption(.allowRemoteHalfClosure, value: true)
-                .childChannelOption(.writeBufferWaterMark, value: watermarks)
-                .childChannelInitializer(initializer)
+        let sockets = try await AcceptingSockets.accept(
+            on: descriptors, waits: waits, loops: loops.map(\.eventLoop)
+        ) { error in
+            AcceptingSockets.tellShortage(of: name, because: error, to: logger)
+        } initializer: { channel in
+            guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                throw ChannelError.operationUnsupported
+            }
+            try setUp(channel, for: inForce.value, on: loop.context.value)
         }
         return Listener(inForce, sockets: sockets)
     }
 
-    private static func setUp(
-        _ pipeline: ChannelPipeline.SynchronousOperations, for listener: CompiledListener, on loop: LoopContext
-    ) throws {
-        try pipeline.addHandler(TransportCounter(loop.counters))
+    private static func setUp(_ channel: SocketChannel, for listener: CompiledListener, on loop: LoopContext) throws {
+        loop.counters.transportAccepted()
+        channel.observe(by: loop.transports)
+        let pipeline = channel.pipeline.syncOperations
         let http1 = HTTP1Front(listener: listener, loop: loop)
         if listener.configuration.proxyProtocol {
             try pipeline.addHandler(ProxyHeaderGate(http1: http1, listener: listener.configuration, loop: loop))
@@ -111,7 +91,6 @@ final class Listener: Sendable {
 
 /// An event loop of the gateway, and what belongs to it.
 struct LoopHandle: Sendable {
-    let eventLoop: any EventLoop
-    let group: any EventLoopGroup
+    let eventLoop: SocketEventLoop
     let context: NIOLoopBound<LoopContext>
 }

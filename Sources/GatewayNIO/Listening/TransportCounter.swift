@@ -1,17 +1,11 @@
 import GatewayTelemetry
-import NIOCore
+import SocketTransport
 
-/// Counts a client's transport connection while it is open.
-final class TransportCounter: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
+/// Counts the ends of clients' transport connections of one event loop.
+final class TransportCounter: StreamSocketObserver {
     private let counters: LoopCounters
 
     init(_ counters: LoopCounters) { self.counters = counters }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        counters.transportAccepted()
-        let counters = counters
-        context.channel.closeFuture.whenComplete { _ in counters.transportsClosed.add() }
-        context.pipeline.syncOperations.removeHandler(self, promise: nil)
-    }
+    func socketHasClosed() { counters.transportsClosed.add() }
 }

@@ -2,9 +2,9 @@ import GatewayPolicy
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import NIOSSL
 import NIOTLS
+import SocketTransport
 
 /// One HTTP/1.1 connection to a server that carries plain requests, one after the other (RFC 9112 §9.3).
 final class HTTP1UpstreamConnection: ChannelDuplexHandler {
@@ -23,8 +23,6 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private let pool: HTTP1Pool
     private var state = State.connecting
     private var context: ChannelHandlerContext?
-    /// nil: it has none that say anything.
-    private var socketOptions: (any SocketOptionProvider)?
     private let gate = HTTP1Gate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
     private let encoder: HTTPRequestEncoder
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
@@ -79,7 +77,6 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        socketOptions = context.channel as? any SocketOptionProvider
         if context.channel.isActive, !isTLS { connected(context) }
     }
 
@@ -104,22 +101,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         guard case .idle = state, let context, context.channel.isActive, expiresAt > .now(), gate.isQuiet else {
             return false
         }
-        return !peerHasEnded
-    }
-
-    /// The peer's end may be here before the event loop has been told of it.
-    private var peerHasEnded: Bool {
-        #if os(Linux)
-            guard let socketOptions else { return false }
-            var hasEnded = false
-            socketOptions.getTCPInfo().assumeIsolated().whenSuccess { info in
-                // TCP_ESTABLISHED
-                hasEnded = info.tcpi_state != 1
-            }
-            return hasEnded
-        #else
-            return false
-        #endif
+        // The peer's end may be here before the event loop has been told of it.
+        return (context.channel as? SocketChannel)?.isEstablished ?? true
     }
 
     /// Sends another request.

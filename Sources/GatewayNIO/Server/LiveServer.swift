@@ -2,6 +2,7 @@ public import GatewayConfig
 public import GatewayPolicy
 public import GatewayTelemetry
 import NIOCore
+public import SocketTransport
 import Synchronization
 
 /// One server of an upstream as it lives through configurations and lookups: what is known of it, where it is found, what
@@ -65,4 +66,9 @@ public final class LiveServer: Sendable {
     func lacksWebSocketsOverHTTP2(now: NIODeadline) {
         state.withLock { $0.http1Until.webSockets = now + Self.http1Memory }
     }
+}
+
+extension LiveServer: StreamSocketObserver {
+    /// One of its connections has closed.
+    public func socketHasClosed() { connections.add(-1) }
 }

@@ -2,8 +2,8 @@ import GatewayConfig
 import GatewayPolicy
 import GatewayTelemetry
 import NIOCore
-import NIOPosix
 import NIOSSL
+import SocketTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -51,7 +51,7 @@ final class ServerConnector {
     private var ownAttempts: Set<Int> = []
     private var tried: Set<SocketAddress> = []
     /// Attempts under way.
-    private var channels: [Int: any Channel] = [:]
+    private var connections: [Int: ConnectionAttempt] = [:]
     /// By attempt: where else to connect from.
     private var sourcesLeft: [Int: ArraySlice<SocketAddress>] = [:]
     private var nextStep: Scheduled<Void>?
@@ -162,51 +162,40 @@ final class ServerConnector {
 
     /// - Parameter source: nil: the system chooses.
     private func begin(_ attempt: Int, from source: SocketAddress?) {
+        guard let loop = eventLoop as? SocketEventLoop else { return end(ChannelError.operationUnsupported) }
         let this = NIOLoopBound(self, eventLoop: eventLoop)
-        var bootstrap = ClientBootstrap(group: eventLoop)
-        if let source {
-            bootstrap = bootstrap.bind(to: source)
-            if SourceAddresses.hasSocketOption {
-                bootstrap = bootstrap.channelOption(SourceAddresses.socketOption, value: 1)
+        let connection = ConnectionAttempt.begin(
+            to: contestants[attempt], from: source, timeout: deadline - .now(), on: loop)
+        connections[attempt] = connection
+        connection.result.assumeIsolated().whenComplete { result in
+            let this = this.value
+            switch result {
+            case .success(let socket):
+                if let source { this.sources?.worked(source) }
+                this.connected(attempt, socket)
+            case .failure(let error):
+                this.failed(attempt, error, from: source)
             }
         }
-        bootstrap
-            .connectTimeout(deadline - .now())
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.writeBufferWaterMark, value: Listener.watermarks)
-            .channelInitializer { channel in
-                this.value.channels[attempt] = channel
-                return channel.eventLoop.makeSucceededVoidFuture()
-            }
-            .connect(to: contestants[attempt])
-            .whenComplete { result in
-                switch result {
-                case .success(let channel):
-                    if let source { this.value.sources?.worked(source) }
-                    this.value.connected(attempt, channel)
-                case .failure(let error):
-                    this.value.failed(attempt, error, from: source)
-                }
-            }
     }
 
-    private func connected(_ attempt: Int, _ channel: any Channel) {
-        guard !isOver else { return channel.close(promise: nil) }
-        channels[attempt] = nil
-        guard attempt < ownCount else { return probed(attempt, channel) }
+    private func connected(_ attempt: Int, _ socket: StreamSocket) {
+        guard !isOver else { return socket.close() }
+        connections[attempt] = nil
+        guard attempt < ownCount else { return probed(attempt, socket) }
         addresses.worked(contestants[attempt])
+        let channel = SocketChannel(socket)
         if transport != nil, isCounted {
-            let server = server
             server.connections.add(1)
-            channel.closeFuture.whenComplete { _ in server.connections.add(-1) }
-        }
-        if let beginning = transport?.beginning(naming: client), !beginning.isEmpty {
-            // Before there is anything else in the pipeline.
-            channel.write(ByteBuffer(bytes: beginning), promise: nil)
-            channel.flush()
+            channel.observe(by: server)
         }
         do {
+            try channel.activate()
+            if let beginning = transport?.beginning(naming: client), !beginning.isEmpty {
+                // Before there is anything else in the pipeline.
+                channel.write(ByteBuffer(bytes: beginning), promise: nil)
+                channel.flush()
+            }
             let pipeline = channel.pipeline.syncOperations
             if let transport, let tls = transport.tls(offering: protocols) {
                 try pipeline.addHandler(
@@ -222,8 +211,8 @@ final class ServerConnector {
     }
 
     /// It is known which family leads to servers.
-    private func probed(_ attempt: Int, _ channel: any Channel) {
-        channel.close(promise: nil)
+    private func probed(_ attempt: Int, _ socket: StreamSocket) {
+        socket.close()
         switch probes.found(attempt - ownCount) {
         case .nothing:
             break
@@ -233,7 +222,7 @@ final class ServerConnector {
         case .sameFamily(let other):
             _ = other.record.looked(isReachable: true, now: .now(), jitter: 0)
             // This server is left by itself.
-            for (attempt, channel) in channels where attempt >= ownCount { channel.close(promise: nil) }
+            for (attempt, connection) in connections where attempt >= ownCount { connection.cancel() }
             race = ConnectionRace(count: 0)
             nextStep?.cancel()
             if ownAttempts.isEmpty { lookUp() }
@@ -241,7 +230,7 @@ final class ServerConnector {
     }
 
     private func failed(_ attempt: Int, _ error: any Error, from source: SocketAddress?) {
-        channels[attempt] = nil
+        connections[attempt] = nil
         guard !isOver else { return }
         guard attempt < ownCount else {
             if !probes.isSettled {
@@ -288,7 +277,8 @@ final class ServerConnector {
         isOver = true
         timeout?.cancel()
         nextStep?.cancel()
-        for channel in channels.values { channel.close(promise: nil) }
-        channels = [:]
+        let left = connections.values
+        connections = [:]
+        for connection in left { connection.cancel() }
     }
 }

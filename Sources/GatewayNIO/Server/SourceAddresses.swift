@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import Synchronization
 
 #if canImport(Glibc)
@@ -11,18 +10,6 @@ import Synchronization
 /// The addresses of this machine that connections to an upstream come from, in turn: each has ports of its own towards a
 /// server. Shared by all event loops.
 final class SourceAddresses: Sendable {
-    /// So that the port is chosen with `connect`: before it is known where to, no other connection could have it.
-    /// IP_BIND_ADDRESS_NO_PORT of Linux, which its C library may not name.
-    private static let bindsWithoutPort = CInt(24)
-    static let socketOption = ChannelOptions.Types.SocketOption(level: .ip, name: .init(rawValue: bindsWithoutPort))
-    /// Whether the system has that option.
-    static let hasSocketOption: Bool = {
-        guard let probe = try? SocketCall.make(family: AF_INET) else { return false }
-        defer { SocketCall.close([probe]) }
-        var on: CInt = 1
-        return setsockopt(probe, CInt(IPPROTO_IP), bindsWithoutPort, &on, socklen_t(MemoryLayout<CInt>.size)) == 0
-    }()
-
     private let ipv4: [SocketAddress]
     private let ipv6: [SocketAddress]
     private let turns = Atomic<UInt>(0)

@@ -3,6 +3,7 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 import NIOTLS
+import SocketTransport
 import WebSocketCore
 
 /// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
@@ -215,10 +216,15 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
 
     func relay(with driver: SessionDriver) throws {
         guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
-        let rest = try gate.makeWay(for: RelayHandler(leg: .server, driver: driver))
+        let channel = isTLS ? nil : context?.channel as? SocketChannel
+        let rest: ByteBuffer? = channel == nil ? try gate.makeWay(for: RelayHandler(leg: .server, driver: driver)) : gate.leave()
         pipeline.removeHandler(encoder, promise: nil)
         pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
+        if let channel {
+            guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }
+            _ = SocketLeg(.server, on: socket, driver: driver)
+        }
         if let rest { driver.read(rest, from: .server) }
     }
 }

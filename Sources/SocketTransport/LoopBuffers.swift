@@ -1,0 +1,54 @@
+import NIOCore
+
+/// The buffers that all sockets of one event loop share. A socket has none of its own while nothing waits.
+final class LoopBuffers {
+    /// The most that one read takes. A peer that sends more has the rest read in the next turn, after the other sockets.
+    static let readSize = 64 * 1024
+
+    /// Where the bytes of a read are put.
+    private var input = ByteBuffer()
+
+    /// Has a read put its bytes into the shared buffer.
+    ///
+    /// Whoever keeps what comes of it beyond the turn keeps all of the buffer, and the event loop makes itself another one.
+    ///
+    /// - Parameter read: gets at least `readSize` bytes of memory; its result is how many it has filled, nil for none.
+    /// - Returns: what was read; nil where `read` has given nil.
+    func fill(
+        _ read: (UnsafeMutableRawBufferPointer) throws(IOError) -> Int?
+    ) throws(IOError) -> ByteBuffer? {
+        input.clear(minimumCapacity: Self.readSize)
+        var result = Result<Int?, IOError>.success(nil)
+        input.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.readSize) { memory in
+            result = Result { () throws(IOError) in try read(memory) }
+            return (try? result.get()) ?? 0
+        }
+        return try result.get() == nil ? nil : input
+    }
+
+    /// Puts small pieces together, so that few calls carry them. Large ones go as they are.
+    func gather(_ first: ByteBuffer, _ more: [ByteBuffer], send: (UnsafeRawBufferPointer) -> Void) {
+        output.clear(minimumCapacity: Self.blockSize)
+        func add(_ piece: ByteBuffer) {
+            if output.readableBytes + piece.readableBytes > Self.blockSize {
+                output.withUnsafeReadableBytes { if !$0.isEmpty { send($0) } }
+                output.clear()
+            }
+            if piece.readableBytes > Self.blockSize / 2 {
+                output.withUnsafeReadableBytes { if !$0.isEmpty { send($0) } }
+                output.clear()
+                piece.withUnsafeReadableBytes { send($0) }
+            } else {
+                output.writeImmutableBuffer(piece)
+            }
+        }
+        add(first)
+        for piece in more { add(piece) }
+        output.withUnsafeReadableBytes { if !$0.isEmpty { send($0) } }
+        output.clear()
+    }
+
+    /// Where pieces are put together. The largest record of TLS holds as much (RFC 8446 §5.1).
+    private var output = ByteBuffer()
+    private static let blockSize = 16 * 1024
+}

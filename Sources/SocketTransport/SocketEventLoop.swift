@@ -1,0 +1,260 @@
+import CLinux
+import Dispatch
+import NIOCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An event loop on epoll, with a thread of its own.
+///
+/// In one turn it runs what is due, waits until sockets are ready, and serves each of them once. All sockets of a loop
+/// share one buffer for reading.
+public final class SocketEventLoop: EventLoop, @unchecked Sendable {
+    /// What other threads want done, and whether the loop still takes anything.
+    private struct Inbox {
+        var tasks: [() -> Void] = []
+        var isOpen = true
+        /// The loop has been woken for these tasks.
+        var isWoken = false
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let thread = Atomic<UInt>(0)
+
+    // Touched by the thread of the loop alone.
+    let poller: Poller
+    let buffers = LoopBuffers()
+    private let waker: Waker
+    private var tasks: [() -> Void] = []
+    private var timers = LoopTimers()
+    private var mustEnd = false
+    /// When the turn under way began to serve sockets.
+    private(set) var turnTime = NIODeadline.now()
+
+    /// - Throws: `IOError`, when the process has no file descriptor left.
+    init() throws {
+        poller = try Poller()
+        let flags = CInt(EFD_CLOEXEC | EFD_NONBLOCK)
+        waker = Waker(descriptor: try SystemCall.check(eventfd(0, flags), "eventfd"))
+        try poller.add(waker, waker.descriptor, for: .readable)
+    }
+
+    /// Starts the thread, which runs until `end` is called.
+    func start(named name: String) throws {
+        let box = Unmanaged.passRetained(Thread(loop: self, name: name))
+        var started = pthread_t()
+        let status = pthread_create(
+            &started, nil,
+            { argument in
+                guard let argument else { return nil }
+                let thread = Unmanaged<Thread>.fromOpaque(argument).takeRetainedValue()
+                name_this_thread(thread.name)
+                thread.loop.run()
+                return nil
+            }, box.toOpaque())
+        guard status == 0 else {
+            box.release()
+            throw IOError(errnoCode: status, reason: "pthread_create")
+        }
+        pthread_detach(started)
+    }
+
+    private final class Thread {
+        let loop: SocketEventLoop
+        let name: String
+
+        init(loop: SocketEventLoop, name: String) {
+            self.loop = loop
+            self.name = name
+        }
+    }
+
+    // MARK: Turns
+
+    private func run() {
+        thread.store(UInt(pthread_self()), ordering: .releasing)
+        while true {
+            runDue()
+            if mustEnd { break }
+            let count = poller.wait(timeout: timeout)
+            turnTime = .now()
+            for number in 0..<count { poller.tell(number) }
+        }
+        windUp()
+    }
+
+    /// Runs the timers that are due and the tasks that are there; those that come meanwhile wait for the next turn.
+    private func runDue() {
+        let now = NIODeadline.now()
+        while let work = timers.takeDue(now: now) { work() }
+        takeInbox()
+        guard !tasks.isEmpty else { return }
+        var due: [() -> Void] = []
+        swap(&due, &tasks)
+        for task in due { task() }
+        // The memory is used again, unless a crowd of tasks has made it large.
+        if tasks.isEmpty, due.capacity <= 1024 {
+            due.removeAll(keepingCapacity: true)
+            swap(&due, &tasks)
+        }
+    }
+
+    private func takeInbox() {
+        guard waker.isWoken else { return }
+        waker.isWoken = false
+        inbox.withLock { inbox in
+            inbox.isWoken = false
+            tasks += inbox.tasks
+            inbox.tasks = []
+        }
+    }
+
+    /// Milliseconds until something is due, rounded up.
+    private var timeout: CInt {
+        guard tasks.isEmpty else { return 0 }
+        guard let next = timers.next() else { return -1 }
+        let left = (next - .now()).nanoseconds
+        return left <= 0 ? 0 : CInt(clamping: (left + 999_999) / 1_000_000)
+    }
+
+    /// Ends whatever is left. What is asked for from now on is refused.
+    private func windUp() {
+        for case let socket as any ClosedWithLoop in poller.everything { socket.closeWithLoop() }
+        // What the ends of the sockets have caused may cause more, but not for ever.
+        for _ in 0..<1000 {
+            waker.isWoken = true
+            takeInbox()
+            guard !tasks.isEmpty else { break }
+            let due = tasks
+            tasks = []
+            for task in due { task() }
+        }
+        for fail in timers.takeFailures() { fail(EventLoopError.shutdown) }
+        inbox.withLock { $0.isOpen = false }
+        waker.isWoken = true
+        takeInbox()
+        for task in tasks { task() }
+        tasks = []
+        poller.remove(waker, waker.descriptor)
+        ended?()
+        ended = nil
+    }
+
+    /// Called on the loop's thread when it has ended.
+    private var ended: (() -> Void)?
+
+    /// Has the loop end, and calls back when it has.
+    func end(_ callback: @escaping @Sendable () -> Void) {
+        execute {
+            self.ended = callback
+            self.mustEnd = true
+        }
+    }
+
+    // MARK: Tasks
+
+    public var inEventLoop: Bool { thread.load(ordering: .acquiring) == UInt(pthread_self()) }
+
+    public func execute(_ task: @escaping @Sendable () -> Void) {
+        if inEventLoop { return _executeIsolatedUnsafeUnchecked(task) }
+        let wakes = inbox.withLock { inbox in
+            guard inbox.isOpen else { return false }
+            inbox.tasks.append(task)
+            defer { inbox.isWoken = true }
+            return !inbox.isWoken
+        }
+        if wakes { waker.wake() }
+    }
+
+    public func _executeIsolatedUnsafeUnchecked(_ task: @escaping () -> Void) { tasks.append(task) }
+
+    public func submit<T>(_ task: @escaping @Sendable () throws -> T) -> EventLoopFuture<T> {
+        let promise = makePromise(of: T.self)
+        execute {
+            do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
+        }
+        return promise.futureResult
+    }
+
+    @discardableResult
+    public func scheduleTask<T>(
+        deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T
+    ) -> Scheduled<T> {
+        let promise = makePromise(of: T.self)
+        let timer = LoopTimer(deadline: deadline) {
+            do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
+        } fail: {
+            promise.fail($0)
+        }
+        let bound = UncheckedTimer(timer)
+        if inEventLoop { timers.add(timer) } else { execute { self.timers.add(bound.timer) } }
+        return Scheduled(promise: promise) {
+            if self.inEventLoop {
+                self.timers.cancel(bound.timer)
+            } else {
+                self.execute { self.timers.cancel(bound.timer) }
+            }
+        }
+    }
+
+    @discardableResult
+    public func scheduleTask<T>(in delay: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
+        scheduleTask(deadline: .now() + delay, task)
+    }
+
+    /// Used on the thread of the loop alone.
+    private struct UncheckedTimer: @unchecked Sendable {
+        let timer: LoopTimer
+        init(_ timer: LoopTimer) { self.timer = timer }
+    }
+
+    public func preconditionInEventLoop(file: StaticString, line: UInt) {
+        precondition(inEventLoop, "not on the event loop's thread", file: file, line: line)
+    }
+
+    public func preconditionNotInEventLoop(file: StaticString, line: UInt) {
+        precondition(!inEventLoop, "on the event loop's thread", file: file, line: line)
+    }
+
+    // MARK: EventLoopGroup
+
+    public func next() -> any EventLoop { self }
+    public func any() -> any EventLoop { self }
+    public func makeIterator() -> EventLoopIterator { EventLoopIterator([self]) }
+
+    /// One loop of a group does not end by itself.
+    public func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
+        queue.async { callback(EventLoopError.unsupportedOperation) }
+    }
+}
+
+/// What an event loop closes when it ends.
+protocol ClosedWithLoop {
+    func closeWithLoop()
+}
+
+/// Ends the wait of an event loop from another thread.
+private final class Waker: PolledDescriptor {
+    let descriptor: CInt
+    /// It was woken since this was last reset. On the thread of the loop alone.
+    var isWoken = false
+
+    init(descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { SystemCall.close(descriptor) }
+
+    func wake() {
+        var one: UInt64 = 1
+        _ = write(descriptor, &one, 8)
+    }
+
+    override func ready(_ events: PollEvents) {
+        var count: UInt64 = 0
+        _ = read(descriptor, &count, 8)
+        isWoken = true
+    }
+}

@@ -1,0 +1,44 @@
+import Dispatch
+import NIOCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Some event loops on epoll, each with a thread of its own.
+public final class SocketEventLoopGroup: EventLoopGroup, Sendable {
+    public let loops: [SocketEventLoop]
+    private let turn = Atomic<Int>(0)
+
+    /// Starts the loops.
+    ///
+    /// - Parameter count: at least 1.
+    /// - Throws: `IOError`, when the process has no file descriptor left, or may have no more threads.
+    public init(loops count: Int) throws {
+        // A peer that has gone is learned of by the result of a write, not by the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        loops = try (0..<max(1, count)).map { _ in try SocketEventLoop() }
+        for (number, loop) in loops.enumerated() { try loop.start(named: "loop-\(number)") }
+    }
+
+    /// Each of them in turn.
+    public func next() -> any EventLoop {
+        let number = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: number) % UInt(loops.count))]
+    }
+
+    public func any() -> any EventLoop { loops.first { $0.inEventLoop } ?? loops[0] }
+    public func makeIterator() -> EventLoopIterator { EventLoopIterator(loops) }
+
+    public func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
+        let group = DispatchGroup()
+        for loop in loops {
+            group.enter()
+            loop.end { group.leave() }
+        }
+        group.notify(queue: queue) { callback(nil) }
+    }
+}

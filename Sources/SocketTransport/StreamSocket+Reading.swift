@@ -1,0 +1,85 @@
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+extension StreamSocket {
+    /// What one read has come to.
+    private enum Intake {
+        case bytes(Int)
+        /// Nothing is there now.
+        case nothing
+        /// The end of the input, or of the socket. Either has been told.
+        case over
+    }
+
+    /// The most that is read ahead of what was asked for, to find an end that is known to be there.
+    private static let readAhead = 256 * 1024
+
+    /// Reads once. What is left is read in the next turn, after the other sockets.
+    func receive() {
+        wantsRead = false
+        switch takeInput() {
+        case .bytes: delegate?.socketReadComplete(self)
+        // It was woken for nothing: what was asked for still stands.
+        case .nothing: wantsRead = true
+        case .over: break
+        }
+    }
+
+    /// Reads what stands before the end of the input, though nobody has asked for it: who waits for something else is to
+    /// learn that the peer has left.
+    func receiveToEnd() {
+        var left = Self.readAhead
+        var hasRead = false
+        while left > 0, case .bytes(let count) = takeInput() {
+            hasRead = true
+            left -= count
+        }
+        if hasRead, isOpen { delegate?.socketReadComplete(self) }
+        // What is left of it waits until it is asked for.
+        if isOpen, !inputHasEnded, !wantsRead { stopWatching() }
+    }
+
+    private func takeInput() -> Intake {
+        guard isOpen, !inputHasEnded else { return .over }
+        let bytes: ByteBuffer?
+        do {
+            bytes = try loop.buffers.fill { memory throws(IOError) in try readSome(into: memory) }
+        } catch {
+            close(because: error)
+            return .over
+        }
+        guard let bytes else { return .nothing }
+        guard bytes.readableBytes > 0 else {
+            endInput()
+            return .over
+        }
+        delegate?.socket(self, received: bytes)
+        return .bytes(bytes.readableBytes)
+    }
+
+    /// - Returns: how many bytes came, 0 at the end of the input; nil: nothing is there now.
+    private func readSome(into memory: UnsafeMutableRawBufferPointer) throws(IOError) -> Int? {
+        while true {
+            let count = SystemCall.read(descriptor, memory)
+            if count >= 0 { return count }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return nil
+            default: throw IOError(errnoCode: errno, reason: "read")
+            }
+        }
+    }
+
+    private func endInput() {
+        inputHasEnded = true
+        delegate?.socketInputEnded(self)
+        guard isOpen else { return }
+        if outputHasEnded || kind == .pipe { return close(because: nil) }
+        loopWatches()
+    }
+}
