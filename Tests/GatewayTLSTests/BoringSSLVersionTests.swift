@@ -14,7 +14,8 @@ struct BoringSSLVersionTests {
         while text == nil, !folder.isEmpty {
             folder.removeLast()
             text = try? String(
-                contentsOfFile: "/" + (folder + ["checkouts/swift-nio-ssl/Sources/CNIOBoringSSL/hash.txt"])
+                contentsOfFile: "/"
+                    + (folder + ["checkouts/swift-nio-ssl/Sources/CNIOBoringSSL/hash.txt"])
                     .joined(separator: "/"), encoding: .utf8)
         }
         let found = try #require(text, "no checkout of swift-nio-ssl above \(CommandLine.arguments.first ?? "")")

@@ -43,7 +43,10 @@ struct FailureTextTests {
     @Test(
         "what a client's failure is called",
         arguments: [
-            ("SSLV3_ALERT_CERTIFICATE_UNKNOWN", "the client refused the gateway's certificate (alert certificate unknown)"),
+            (
+                "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+                "the client refused the gateway's certificate (alert certificate unknown)"
+            ),
             ("SSLV3_ALERT_HANDSHAKE_FAILURE", "the client refused the TLS handshake (alert handshake failure)"),
             ("TLSV1_ALERT_UNRECOGNIZED_NAME", "the client ended TLS with the alert unrecognized name"),
             (

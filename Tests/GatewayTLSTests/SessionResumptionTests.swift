@@ -73,7 +73,9 @@ struct SessionResumptionTests {
         #expect(try resumes(second, client))
     }
 
-    @Test("a client that has to show who it is resumes as the same, where its certificate still does", arguments: versions)
+    @Test(
+        "a client that has to show who it is resumes as the same, where its certificate still does", arguments: versions
+    )
     func clientCertificates(version: TLSMinimumVersion) throws {
         let keys = TLSTicketKeys()
         let server = try server(keys, clients: true)

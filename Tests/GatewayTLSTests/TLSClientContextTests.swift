@@ -59,7 +59,8 @@ struct TLSClientContextTests {
         }
     }
 
-    @Test("a name that can't be one is refused", arguments: ["", ".", "a\0b.example", String(repeating: "a", count: 256)])
+    @Test(
+        "a name that can't be one is refused", arguments: ["", ".", "a\0b.example", String(repeating: "a", count: 256)])
     func impossibleName(name: String) throws {
         let client = try TLSClientContext(TLSClientSettings())
         let failure = #expect(throws: TLSFailure.self) {

@@ -122,9 +122,25 @@ struct TLSConnectionTests {
                     try TLSConnection(client: client, peer: .name("site.example"), workspace: workspace), workspace)
             )
         }
-        for end in ends { try end.client.connection.start(); end.server.receive(end.client.take()) ; end.client.receive(end.server.take()) }
-        for end in ends { end.server.receive(end.client.take()) }
-        #expect(ends.allSatisfy { $0.client.completions == 1 })
+        // Each step of all of them, before the next step.
+        var wires: [[UInt8]] = []
+        for end in ends {
+            try end.client.connection.start()
+            wires.append(end.client.take())
+        }
+        for step in 0..<4 {
+            for (index, end) in ends.enumerated() {
+                let receiver = step % 2 == 0 ? end.server : end.client
+                receiver.receive(wires[index])
+                wires[index] = receiver.take()
+            }
+        }
+        for (number, end) in ends.enumerated() {
+            #expect(end.client.completions == 1 && end.server.completions == 1)
+            try end.server.send([UInt8(number)])
+            end.client.receive(end.server.take())
+            #expect(end.client.plaintext == [UInt8(number)])
+        }
     }
 
     // MARK: Ends
@@ -182,7 +198,9 @@ struct TLSConnectionTests {
         #expect(
             pair.client.connection.receivedEnd()?.description
                 == "the server ended the connection inside the TLS handshake; it may speak no TLS on this port")
-        #expect(pair.server.connection.receivedEnd()?.description == "the client ended the connection inside the TLS handshake")
+        #expect(
+            pair.server.connection.receivedEnd()?.description
+                == "the client ended the connection inside the TLS handshake")
         let untouched = try self.pair()
         #expect(untouched.server.connection.receivedEnd()?.kind == .cutShort)
     }

@@ -63,13 +63,34 @@ struct TLSMaterialTests {
 
     @Test("a certificate with a negative serial number is served")
     func negativeSerial() throws {
-        let odd = try authority.identity("odd", names: ["a.example"], serial: .init(bytes: [0xFF, 0x01]))
-        let read = try TLSMaterial.certificates(odd.certificate)
-        // The number as DER has it.
-        #expect(read.chain[0].der.firstRange(of: [0x02, 0x02, 0xFF, 0x01]) != nil)
-        let server = try TLSServerContext(TLSServerSettings(identities: [odd]))
+        // Made by openssl req -set_serial -255, valid until 2126.
+        let path = try write(
+            """
+            -----BEGIN CERTIFICATE-----
+            MIIBdzCCAR2gAwIBAgIC/wEwCgYIKoZIzj0EAwIwDjEMMAoGA1UEAwwDb2RkMCAX
+            DTI2MTEyOTEwNTE0OVoYDzIxMjYxMTA1MTA1MTQ5WjAOMQwwCgYDVQQDDANvZGQw
+            WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARV6E5hBHP9Bm5gQPmHWVN2YT0sJtri
+            O3Jx+89/L9OUr/sdW0WdReVe3TuKoAg4ifw0TQPAoI1cU44QwYcoAHAao2kwZzAd
+            BgNVHQ4EFgQU3Q1ZkkjpkXddXQ4sXuMN6+lknccwHwYDVR0jBBgwFoAU3Q1Zkkjp
+            kXddXQ4sXuMN6+lknccwDwYDVR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglhLmV4
+            YW1wbGUwCgYIKoZIzj0EAwIDSAAwRQIhAMid/DFDbY83SV1K6Dp6sAFlRv+cr9Qx
+            W0DfLlWLd84CAiAlt1JIbiSCSjcdHop7U7DvGyRnoTAOG3QMGxFD7jNc+w==
+            -----END CERTIFICATE-----
+            """)
+        try authority.write(
+            "odd.key",
+            """
+            -----BEGIN PRIVATE KEY-----
+            MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgNGl5LGEya8uUdTvy
+            Eu1/jFD6Pcvih1VFNW1DzXqEre2hRANCAARV6E5hBHP9Bm5gQPmHWVN2YT0sJtri
+            O3Jx+89/L9OUr/sdW0WdReVe3TuKoAg4ifw0TQPAoI1cU44QwYcoAHAa
+            -----END PRIVATE KEY-----
+            """)
+        #expect(try TLSMaterial.certificates(path).chain[0].der.firstRange(of: [0x02, 0x02, 0xFF, 0x01]) != nil)
+        let server = try TLSServerContext(
+            TLSServerSettings(identities: [.init(certificate: path, privateKey: authority.path("odd.key"))]))
         var settings = TLSClientSettings()
-        settings.authorities = .files([authority.file])
+        settings.authorities = .files([path])
         let pair = try EnginePair(server, TLSClientContext(settings), peer: .name("a.example")).shakeHands()
         #expect(pair.failures == [])
     }
@@ -83,7 +104,7 @@ struct TLSMaterialTests {
         }
         let line = certificate.split(separator: "\n", omittingEmptySubsequences: false).count + 1
         #expect(failure?.block == 2 && failure?.file == path)
-        #expect(failure?.line == (certificate.hasSuffix("\n") ? line : line - 1))
+        #expect(failure?.line == line)
         #expect(failure?.reason.hasPrefix("certificate 2 of 2 in \"x.pem\" is damaged: ") == true)
         #expect(failure?.reason.hasSuffix(", in the block of line \(failure?.line ?? 0)") == true)
         #expect(failure?.reason.contains("/") == false)
@@ -117,17 +138,22 @@ struct TLSMaterialTests {
         try authority.write("long.pem", [UInt8](repeating: 0x20, count: 1024 * 1024 + 1))
         for (path, reason) in [
             (empty, "expected PEM certificates in \(empty), found none"),
-            (authority.path("none.pem"), "the file \(authority.path("none.pem")) could not be opened: No such file or directory"),
+            (
+                authority.path("none.pem"),
+                "the file \(authority.path("none.pem")) could not be opened: No such file or directory"
+            ),
             (authority.directory.path, "the file \(authority.directory.path) could not be read: Is a directory"),
             (authority.path("long.pem"), "the file \(authority.path("long.pem")) is longer than 1MiB"),
             ("a\0b", "the file a\0b could not be opened: its name holds a zero byte"),
         ] {
-            #expect(refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.certificates(path) }?.reason == reason)
+            #expect(
+                refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.certificates(path) }?.reason == reason)
         }
         #expect(
             refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.privateKey(empty) }?.reason
                 == "expected a PEM private key in \(empty), found none")
-        try authority.write("full.pem", [UInt8](repeating: 0x20, count: 1024 * 1024 - certificate.utf8.count) + Array(certificate.utf8))
+        try authority.write(
+            "full.pem", [UInt8](repeating: 0x20, count: 1024 * 1024 - certificate.utf8.count) + Array(certificate.utf8))
         #expect(try TLSMaterial.certificates(authority.path("full.pem")).chain.count == 1)
     }
 
@@ -161,12 +187,27 @@ struct TLSMaterialTests {
     @Test(
         "a key that can't be used is refused, and nothing of it is told",
         arguments: [
-            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----", "is encrypted; store it without a passphrase"),
-            ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----", "is encrypted; store it without a passphrase"),
-            ("-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n-----END PRIVATE KEY-----", "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"),
-            ("-----BEGIN PRIVATE KEY-----\nMIIBAAA\n-----END PRIVATE KEY-----", "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"),
+            (
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----",
+                "is encrypted; store it without a passphrase"
+            ),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----",
+                "is encrypted; store it without a passphrase"
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n-----END PRIVATE KEY-----",
+                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMIIBAAA\n-----END PRIVATE KEY-----",
+                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+            ),
             // X25519, which signs nothing.
-            ("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEINj6Ul7haCWUgtd3Nl1ugHcmGVM/NrPNRxAfZ4SkgVRC\n-----END PRIVATE KEY-----", "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEINj6Ul7haCWUgtd3Nl1ugHcmGVM/NrPNRxAfZ4SkgVRC\n-----END PRIVATE KEY-----",
+                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+            ),
         ])
     func refusedKeys(text: String, expected: String) throws {
         let path = try write(text)
@@ -182,7 +223,8 @@ struct TLSMaterialTests {
         let other = try authority.identity("other", .rsa)
         let mixed = refusal { () throws(TLSMaterialFailure) in
             _ = try TLSMaterial.identity(
-                certificate: identity.certificate, key: other.privateKey, certificateShownAs: "a.pem", keyShownAs: "b.key")
+                certificate: identity.certificate, key: other.privateKey, certificateShownAs: "a.pem",
+                keyShownAs: "b.key")
         }
         #expect(
             mixed?.reason

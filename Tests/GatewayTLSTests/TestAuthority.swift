@@ -27,7 +27,8 @@ final class TestAuthority {
         let subject = try DistinguishedName { CommonName(name) }
         certificate = try Certificate(
             version: .v3, serialNumber: .init(), publicKey: key.publicKey, notValidBefore: Date() - 86_400 * 30,
-            notValidAfter: Date() + 86_400 * 30, issuer: subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
+            notValidAfter: Date() + 86_400 * 30, issuer: subject, subject: subject,
+            signatureAlgorithm: .ecdsaWithSHA256,
             extensions: .init {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
                 Critical(KeyUsage(keyCertSign: true))

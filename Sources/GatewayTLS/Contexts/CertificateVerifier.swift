@@ -61,7 +61,8 @@ final class CertificateVerifier: @unchecked Sendable {
         }
         guard let leaf = chain.leaf, let context = X509_STORE_CTX_new() else {
             return Refusal(
-                failure: text.other("one of those that it has shown can't be read"), alert: UInt8(SSL_AD_BAD_CERTIFICATE))
+                failure: text.other("one of those that it has shown can't be read"),
+                alert: UInt8(SSL_AD_BAD_CERTIFICATE))
         }
         defer { X509_STORE_CTX_free(context) }
         guard X509_STORE_CTX_init(context, store, leaf, chain.certificates) == 1,

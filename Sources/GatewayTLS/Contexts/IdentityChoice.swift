@@ -15,7 +15,9 @@ struct IdentityChoice: Sendable {
         }
         // A client takes the first that it can verify, so RSA stands last. Two of a kind keep their order.
         let ranked = found.enumerated().sorted {
-            ($0.element.identity.privateKey.kind.rank, $0.offset) < ($1.element.identity.privateKey.kind.rank, $1.offset)
+            ($0.element.identity.privateKey.kind.rank, $0.offset) < (
+                $1.element.identity.privateKey.kind.rank, $1.offset
+            )
         }
         for (_, entry) in ranked {
             for name in entry.names {

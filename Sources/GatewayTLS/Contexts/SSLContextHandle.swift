@@ -35,7 +35,9 @@ final class SSLContextHandle: @unchecked Sendable {
             SSL_CTX_set1_group_ids(raw, identifiers, identifiers.count) == 1
         else {
             throw TLSMaterialFailure(
-                reason: "the TLS settings can't be used: \(ErrorQueue.takeReason().map(ErrorQueue.words) ?? "unknown reason")")
+                reason:
+                    "the TLS settings can't be used: \(ErrorQueue.takeReason().map(ErrorQueue.words) ?? "unknown reason")"
+            )
         }
     }
 

@@ -80,15 +80,18 @@ public final class TLSServerContext: Sendable {
         return context
     }
 
-    private static let selectCertificate: @convention(c) (UnsafePointer<SSL_CLIENT_HELLO>?) -> ssl_select_cert_result_t = {
-        hello in
-        guard let ssl = hello?.pointee.ssl, let context = TLSServerContext.of(ssl) else { return ssl_select_cert_error }
-        let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
-        for credential in context.identities.credentials(for: name) {
-            guard SSL_add1_credential(ssl, credential.raw) == 1 else { return ssl_select_cert_error }
+    private static let selectCertificate:
+        @convention(c) (UnsafePointer<SSL_CLIENT_HELLO>?) -> ssl_select_cert_result_t = {
+            hello in
+            guard let ssl = hello?.pointee.ssl, let context = TLSServerContext.of(ssl) else {
+                return ssl_select_cert_error
+            }
+            let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
+            for credential in context.identities.credentials(for: name) {
+                guard SSL_add1_credential(ssl, credential.raw) == 1 else { return ssl_select_cert_error }
+            }
+            return ssl_select_cert_success
         }
-        return ssl_select_cert_success
-    }
 
     private static let selectProtocol:
         @convention(c) (

@@ -146,7 +146,8 @@ public final class TLSConnection {
     /// - Throws: `TLSFailure` while handshaking, after `end`, and on a connection that has failed.
     public func send(_ plaintext: UnsafeRawBufferPointer) throws(TLSFailure) {
         guard state != .handshaking, state != .failed, !hasSentEnd else {
-            throw TLSFailure(.protocolError, "nothing can be sent by TLS before the handshake's end or after close_notify")
+            throw TLSFailure(
+                .protocolError, "nothing can be sent by TLS before the handshake's end or after close_notify")
         }
         workspace.begin(self, reading: UnsafeRawBufferPointer(start: nil, count: 0))
         if SSL_get_write_sequence(ssl) >= keyLimit { updateKey() }

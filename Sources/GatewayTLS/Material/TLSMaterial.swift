@@ -77,7 +77,8 @@ public enum TLSMaterial {
     ///
     /// - Throws: `TLSMaterialFailure` for a file that does not do by itself, or beside the others.
     public static func identity(
-        certificate path: String, key keyPath: String, ocsp ocspPath: String? = nil, certificateShownAs shown: String? = nil,
+        certificate path: String, key keyPath: String, ocsp ocspPath: String? = nil,
+        certificateShownAs shown: String? = nil,
         keyShownAs keyShown: String? = nil, ocspShownAs ocspShown: String? = nil
     ) throws(TLSMaterialFailure) -> TLSIdentity {
         let name = shown ?? path
