@@ -60,7 +60,8 @@ let package = Package(
     products: [.executable(name: "sluice", targets: ["sluice"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        // GatewayTLS calls the BoringSSL inside it, which is no public product: CONTRIBUTING.md says how to update.
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -101,6 +102,12 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "GatewayTelemetry",
+            swiftSettings: strict),
+
+        // TLS as a state machine: it reads files of certificates, and knows no socket. The product NIOSSL is there for
+        // the BoringSSL it is built with.
+        .target(
+            name: "GatewayTLS", dependencies: [.nioSSL],
             swiftSettings: strict),
 
         // The edge: sockets, TLS, HTTP, time.
@@ -173,6 +180,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTLSTests", dependencies: ["GatewayTLS", "TestSupport", .x509, .crypto, .asn1],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNIOTests",

@@ -1,0 +1,84 @@
+internal import CNIOBoringSSL
+
+/// What all connections to an upstream's servers have in common: whom they trust, what they offer, and the sessions that
+/// can be resumed.
+///
+/// Immutable, but for the sessions; shared by all threads. Files that have changed are followed by making another.
+public final class TLSClientContext: Sendable {
+    let context: SSLContextHandle
+    /// nil: certificates are not verified.
+    let verifier: CertificateVerifier?
+    let sessions = SessionCache()
+    private let settings: TLSClientSettings
+    private let credential: TLSCredential?
+
+    /// What is odd about the files, and no reason to refuse them.
+    public let warnings: [String]
+
+    /// Reads the files. Blocks.
+    ///
+    /// - Throws: `TLSMaterialFailure` for the first file or setting that can't be used.
+    public convenience init(_ settings: TLSClientSettings) throws(TLSMaterialFailure) {
+        var warnings: [String] = []
+        var verifier: CertificateVerifier?
+        if settings.verifies {
+            switch settings.authorities {
+            case .system: verifier = try CertificateVerifier.system()
+            case .files(let files):
+                var authorities: [TLSCertificate] = []
+                for file in files {
+                    let read = try TLSMaterial.authorities(file)
+                    authorities += read.certificates
+                    warnings += read.warnings
+                }
+                verifier = try CertificateVerifier(authorities: authorities, ofClients: false)
+            }
+        }
+        var credential: TLSCredential?
+        if let files = settings.identity {
+            let identity = try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey)
+            warnings += identity.warnings
+            credential = try TLSCredential(identity)
+        }
+        try self.init(settings, verifier: verifier, credential: credential, warnings: warnings)
+    }
+
+    private init(
+        _ settings: TLSClientSettings, verifier: CertificateVerifier?, credential: TLSCredential?, warnings: [String]
+    ) throws(TLSMaterialFailure) {
+        self.settings = settings
+        self.verifier = verifier
+        self.credential = credential
+        self.warnings = warnings
+        context = try SSLContextHandle(minimum: settings.minimumVersion, maximum: settings.maximumVersion)
+        let raw = context.raw
+        try context.set(ciphers: settings.ciphers, groups: settings.groups)
+        if settings.asksForStatus { SSL_CTX_enable_ocsp_stapling(raw) }
+        if verifier != nil {
+            context.verifyPeers()
+            // The certificate of a session may have expired since.
+            SSL_CTX_set_reverify_on_resume(raw, 1)
+        }
+        if let credential, SSL_CTX_add1_credential(raw, credential.raw) != 1 { throw TLSMaterialFailure.noMemory }
+        let protocols = try ApplicationProtocols.encoded(settings.applicationProtocols).flatMap { $0 }
+        // It returns 0 for success.
+        guard protocols.isEmpty || SSL_CTX_set_alpn_protos(raw, protocols, protocols.count) == 0 else {
+            throw TLSMaterialFailure.noMemory
+        }
+        SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+        SSL_CTX_sess_set_new_cb(raw) { ssl, session in
+            guard case .client(let context, let target)? = TLSEndpoint.of(ssl: ssl), let session else { return 0 }
+            context.sessions.keep(session, for: target.key)
+            return 1
+        }
+    }
+
+    /// The same, but for what is offered by ALPN: with the authorities and the certificate that were read.
+    ///
+    /// - Throws: `TLSMaterialFailure` for a protocol's name that is empty or too long.
+    public func offering(_ applicationProtocols: [String]) throws(TLSMaterialFailure) -> TLSClientContext {
+        var settings = settings
+        settings.applicationProtocols = applicationProtocols
+        return try TLSClientContext(settings, verifier: verifier, credential: credential, warnings: warnings)
+    }
+}
