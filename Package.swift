@@ -113,14 +113,14 @@ let package = Package(
         // The edge: sockets, TLS, HTTP, time.
         .systemLibrary(name: "CLinux"),
         .target(
-            name: "SocketTransport", dependencies: ["CLinux", .nioCore, .heap],
+            name: "SocketTransport", dependencies: ["GatewayTLS", "CLinux", .nioCore, .nioTLS, .heap],
             swiftSettings: strict),
         .target(
             name: "GatewayNIO",
             dependencies: [
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
-                "HTTP2Core", "WebSocketCore", "SocketTransport", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .nioSSL, .httpTypes,
-                .logging, .x509,
+                "HTTP2Core", "WebSocketCore", "SocketTransport", "GatewayTLS", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .httpTypes,
+                .logging,
                 .asn1, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),

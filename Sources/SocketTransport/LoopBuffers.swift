@@ -1,3 +1,4 @@
+import GatewayTLS
 import NIOCore
 
 /// The buffers that all sockets of one event loop share. A socket has none of its own while nothing waits.
@@ -5,8 +6,17 @@ final class LoopBuffers {
     /// The most that one read takes. A peer that sends more has the rest read in the next turn, after the other sockets.
     static let readSize = 64 * 1024
 
-    /// Where the bytes of a read are put.
+    /// What a record holds at most beyond the wire bytes of one read: the part of it that came before.
+    private static let recordRest = 16_640
+
+    /// Where the bytes of a read are put, or what they say in TLS.
     private var input = ByteBuffer()
+    /// Where the bytes of a read are put that are TLS's.
+    private let wire = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 16)
+    /// What the TLS connections of the loop make.
+    let tls = TLSWorkspace()
+
+    deinit { wire.deallocate() }
 
     /// Has a read put its bytes into the shared buffer.
     ///
@@ -24,6 +34,30 @@ final class LoopBuffers {
             return (try? result.get()) ?? 0
         }
         return try result.get() == nil ? nil : input
+    }
+
+    /// Has a read fill the buffer for wire bytes.
+    ///
+    /// - Returns: what was read, valid until the next read of the loop; nil where `read` has given nil.
+    func fillWire(
+        _ read: (UnsafeMutableRawBufferPointer) throws(IOError) -> Int?
+    ) throws(IOError) -> UnsafeRawBufferPointer? {
+        guard let count = try read(wire) else { return nil }
+        return UnsafeRawBufferPointer(rebasing: wire[..<count])
+    }
+
+    /// Has wire bytes decrypted into the shared buffer, which is as `fill` says.
+    func decrypt(
+        _ wire: UnsafeRawBufferPointer, by connection: TLSConnection
+    ) throws(TLSFailure) -> (TLSReceived, ByteBuffer) {
+        let room = wire.count + Self.recordRest
+        input.clear(minimumCapacity: Self.readSize + Self.recordRest)
+        var result = Result<TLSReceived, TLSFailure>.success(TLSReceived())
+        input.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in
+            result = Result { () throws(TLSFailure) in try connection.receive(wire, into: memory) }
+            return (try? result.get().plaintextBytes) ?? 0
+        }
+        return (try result.get(), input)
     }
 
     /// Puts small pieces together, so that few calls carry them. Large ones go as they are.

@@ -1,4 +1,6 @@
+public import GatewayTLS
 public import NIOCore
+import NIOTLS
 import Synchronization
 
 /// A `StreamSocket` with a pipeline of channel handlers: what a connection is as long as it speaks HTTP.
@@ -66,6 +68,24 @@ public final class SocketChannel: Channel, @unchecked Sendable {
 
     /// Whether neither side has ended the connection, as far as the kernel knows.
     public var isEstablished: Bool { socket?.isEstablished ?? false }
+
+    /// From now on the connection speaks TLS, as a client's server; handlers are told by `TLSUserEvent`.
+    ///
+    /// - Parameter early: wire bytes that came before.
+    public func startTLS(server context: TLSServerContext, early: ByteBuffer? = nil) throws {
+        guard let socket else { throw ChannelError.ioOnClosedChannel }
+        try socket.startTLS(server: context, early: early)
+    }
+
+    /// From now on the connection speaks TLS, as a server's client; handlers are told by `TLSUserEvent`.
+    ///
+    /// - Parameters:
+    ///   - peer: what the server's certificate has to be for.
+    ///   - address: which server it is: sessions are resumed with the same alone.
+    public func startTLS(client context: TLSClientContext, peer: TLSPeerName, address: String) throws {
+        guard let socket else { throw ChannelError.ioOnClosedChannel }
+        try socket.startTLS(client: context, peer: peer, address: address)
+    }
 
     private func readIfAutomatic() {
         if autoRead, isActive { pipeline.syncOperations.read() }
@@ -203,12 +223,19 @@ extension SocketChannel: StreamSocketDelegate {
         pipeline.syncOperations.fireChannelRead(NIOAny(own))
     }
 
+    public func socketSecured(_ socket: StreamSocket, applicationProtocol: String?) {
+        pipeline.syncOperations.fireUserInboundEventTriggered(
+            TLSUserEvent.handshakeCompleted(negotiatedProtocol: applicationProtocol))
+    }
+
     public func socketReadComplete(_ socket: StreamSocket) {
         pipeline.syncOperations.fireChannelReadComplete()
         readIfAutomatic()
     }
 
     public func socketInputEnded(_ socket: StreamSocket) {
+        if socket.lacksCloseNotify { pipeline.syncOperations.fireErrorCaught(UncleanTLSEnd()) }
+        guard socket.isOpen else { return }
         pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
 

@@ -32,6 +32,10 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     private var tasks: [() -> Void] = []
     private var timers = LoopTimers()
     private var mustEnd = false
+    /// Sockets whose handshake can go on.
+    var handshakes = CircularBuffer<StreamSocket>()
+    /// The time that handshakes have in a turn: at least one goes on, however long a signature takes.
+    private static let handshakeTime = TimeAmount.milliseconds(2)
     /// When the turn under way began to serve sockets.
     private(set) var turnTime = NIODeadline.now()
 
@@ -83,6 +87,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
             let count = poller.wait(timeout: timeout)
             turnTime = .now()
             for number in 0..<count { poller.tell(number) }
+            shakeHands()
         }
         windUp()
     }
@@ -113,9 +118,16 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         }
     }
 
+    /// Goes on with TLS handshakes for a moment: a crowd of them is not to hold up what is open.
+    private func shakeHands() {
+        guard !handshakes.isEmpty else { return }
+        let end = NIODeadline.now() + Self.handshakeTime
+        repeat { handshakes.removeFirst().continueHandshake() } while !handshakes.isEmpty && NIODeadline.now() < end
+    }
+
     /// Milliseconds until something is due, rounded up.
     private var timeout: CInt {
-        guard tasks.isEmpty else { return 0 }
+        guard tasks.isEmpty, handshakes.isEmpty else { return 0 }
         guard let next = timers.next() else { return -1 }
         let left = (next - .now()).nanoseconds
         return left <= 0 ? 0 : CInt(clamping: (left + 999_999) / 1_000_000)

@@ -8,7 +8,7 @@ import NIOCore
 
 extension StreamSocket {
     /// What one read has come to.
-    private enum Intake {
+    enum Intake {
         case bytes(Int)
         /// Nothing is there now.
         case nothing
@@ -46,6 +46,7 @@ extension StreamSocket {
 
     private func takeInput() -> Intake {
         guard isOpen, !inputHasEnded else { return .over }
+        if let tls { return takeEncrypted(by: tls) }
         let bytes: ByteBuffer?
         do {
             bytes = try loop.buffers.fill { memory throws(IOError) in try readSome(into: memory) }
@@ -63,7 +64,7 @@ extension StreamSocket {
     }
 
     /// - Returns: how many bytes came, 0 at the end of the input; nil: nothing is there now.
-    private func readSome(into memory: UnsafeMutableRawBufferPointer) throws(IOError) -> Int? {
+    func readSome(into memory: UnsafeMutableRawBufferPointer) throws(IOError) -> Int? {
         while true {
             let count = SystemCall.read(descriptor, memory)
             if count >= 0 { return count }
@@ -75,7 +76,7 @@ extension StreamSocket {
         }
     }
 
-    private func endInput() {
+    func endInput() {
         inputHasEnded = true
         delegate?.socketInputEnded(self)
         guard isOpen else { return }

@@ -1,3 +1,4 @@
+import GatewayTLS
 public import NIOCore
 
 #if canImport(Glibc)
@@ -24,14 +25,15 @@ extension StreamSocket {
     /// Hands what was written to the kernel, in as few calls as can be. What it does not take is copied, as the memory may be
     /// that of all sockets, and goes when the socket is ready for more.
     public func flush() {
+        if unflushed == nil || isHandshaking { return }
         guard let first = unflushed.take() else { return }
         unflushedBytes = 0
         if moreUnflushed.isEmpty {
-            first.withUnsafeReadableBytes { send($0) }
+            first.withUnsafeReadableBytes { sendPlain($0) }
         } else {
             var more: [ByteBuffer] = []
             swap(&more, &moreUnflushed)
-            loop.buffers.gather(first, more) { send($0) }
+            loop.buffers.gather(first, more) { sendPlain($0) }
         }
         noteWritability()
     }
@@ -40,6 +42,9 @@ extension StreamSocket {
     public func endOutput() {
         guard isOpen, !outputIsEnding else { return }
         flush()
+        guard isOpen else { return }
+        tls?.end()
+        sendTLSOutput()
         outputIsEnding = true
         if isOpen, isDrained { finishOutput() }
     }
@@ -55,7 +60,12 @@ extension StreamSocket {
 
     // MARK: Towards the kernel
 
-    private func send(_ bytes: UnsafeRawBufferPointer) {
+    private func sendPlain(_ bytes: UnsafeRawBufferPointer) {
+        if let tls { encrypt(bytes, by: tls) } else { send(bytes) }
+    }
+
+    /// Sends wire bytes; what the kernel does not take waits.
+    func send(_ bytes: UnsafeRawBufferPointer) {
         guard isOpen else { return }
         if waiting != nil { return keep(bytes) }
         let count = transmit(bytes)

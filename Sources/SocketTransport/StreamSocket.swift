@@ -1,3 +1,4 @@
+import GatewayTLS
 public import NIOCore
 
 #if canImport(Glibc)
@@ -10,6 +11,10 @@ public import NIOCore
 public protocol StreamSocketDelegate: AnyObject {
     /// Bytes came. They are in memory that all sockets of the loop share: whoever keeps them beyond the call keeps 64 KiB.
     func socket(_ socket: StreamSocket, received bytes: ByteBuffer)
+    /// The TLS handshake is done.
+    ///
+    /// - Parameter applicationProtocol: what ALPN has chosen (RFC 7301); nil: nothing.
+    func socketSecured(_ socket: StreamSocket, applicationProtocol: String?)
     /// What one read has given has been told.
     func socketReadComplete(_ socket: StreamSocket)
     /// The peer has ended its sending half in order; everything that it has sent was told before.
@@ -70,6 +75,13 @@ public final class StreamSocket: PolledDescriptor {
     var outputIsEnding = false
     var outputHasEnded = false
     public internal(set) var isWritable = true
+
+    /// nil: the connection is in the clear.
+    var tls: TLSConnection?
+    /// The input has ended without TLS saying so.
+    public internal(set) var lacksCloseNotify = false
+    /// The handshake goes on when the other sockets have had their turn.
+    var awaitsHandshakeTurn = false
 
     /// What was written since the last flush. Mostly it is one piece.
     var unflushed: ByteBuffer?
@@ -152,6 +164,11 @@ public final class StreamSocket: PolledDescriptor {
     override func ready(_ events: PollEvents) {
         if waiting != nil, !events.isDisjoint(with: [.writable, .failed]) { sendWaiting() }
         guard isOpen else { return }
+        if let tls, tls.isHandshaking {
+            guard !awaitsHandshakeTurn else { return }
+            awaitsHandshakeTurn = true
+            return loop.handshakes.append(self)
+        }
         if wantsRead, !inputHasEnded {
             if !events.isDisjoint(with: [.readable, .peerEnded, .hungUp, .failed]) { receive() }
         } else if events.contains(.failed) {
@@ -179,6 +196,8 @@ public final class StreamSocket: PolledDescriptor {
 
     func close(because error: (any Error)?) {
         guard isOpen else { return }
+        if error == nil { sayGoodbye() }
+        tls = nil
         loop.poller.remove(self, descriptor)
         SystemCall.close(descriptor)
         descriptor = -1

@@ -185,7 +185,7 @@ final class HealthCheckConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = UntrustedServer.explaining(error, in: context)
+        lastError = error
         context.close(promise: nil)
     }
 

@@ -95,7 +95,7 @@ extension HTTP1Front: ClientResponder {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let draft = driver.info.draft
-        if draft == nil, listener.tls == nil, let channel = context.channel as? SocketChannel {
+        if draft == nil, let channel = context.channel as? SocketChannel {
             let rest = gate.leave()
             leavePipeline(context)
             guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }

@@ -1,13 +1,14 @@
 import GatewayConfig
 import GatewayPolicy
 import GatewaySession
+import GatewayTLS
 import GatewayTelemetry
 import HTTPTypes
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOSSL
 import NIOTLS
+import SocketTransport
 import WebSocketCore
 
 /// One client's HTTP/1.1 connection: reads its requests, one after the other, gives each to a `ClientExchange`, sends the
@@ -348,7 +349,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
             badContent("content is malformed: \(error)")
         default:
             if isEnding { return }
-            if !(error is NIOSSLError), !(error is IOError), !(error is BoringSSLError) {
+            if !(error is TLSFailure), !(error is UncleanTLSEnd), !(error is IOError) {
                 loop.process.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
             }
             context.close(promise: nil)

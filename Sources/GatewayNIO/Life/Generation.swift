@@ -108,7 +108,7 @@ struct CompiledListener: Sendable {
                 self.tls = try RenewedTLS(tls, protocols: configuration.protocols)
             } catch {
                 throw TLSMaterialError(
-                    place: "listener \(configuration.name)", reason: TLSMaterialFailure.text(for: error))
+                    place: "listener \(configuration.name)", reason: "\(error)")
             }
         }
     }

@@ -79,9 +79,10 @@ final class Listener: Sendable {
         let pipeline = channel.pipeline.syncOperations
         let http1 = HTTP1Front(listener: listener, loop: loop)
         if listener.configuration.proxyProtocol {
-            try pipeline.addHandler(ProxyHeaderGate(http1: http1, listener: listener.configuration, loop: loop))
+            try pipeline.addHandler(ProxyHeaderGate(http1: http1, listener: listener, loop: loop))
+        } else if let tls = listener.tls {
+            try channel.startTLS(server: tls.context)
         }
-        if let tls = listener.tls { try pipeline.addHandler(tls.makeHandler()) }
         let offersHTTP2 = listener.configuration.protocols.contains(.http2)
         if offersHTTP2 { try pipeline.addHandler(ProtocolChoice(http1: http1, listener: listener, loop: loop)) }
         try pipeline.addHandler(http1)

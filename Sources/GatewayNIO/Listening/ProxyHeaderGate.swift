@@ -1,8 +1,10 @@
 import GatewayConfig
 import GatewayPolicy
+import GatewayTLS
 import GatewayTelemetry
 import Logging
 import NIOCore
+import SocketTransport
 
 /// Takes the header of the PROXY protocol off the beginning of a connection, before TLS and HTTP see any of it.
 ///
@@ -12,7 +14,8 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
-    private let listener: ListenerConfiguration
+    private let compiled: CompiledListener
+    private var listener: ListenerConfiguration { compiled.configuration }
     private let loop: LoopContext
     private let http1: HTTP1Front
     /// At most a header, and what one read brought with it.
@@ -20,9 +23,9 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
     private var isRefused = false
 
     /// - Parameter http1: learns who the client is.
-    init(http1: HTTP1Front, listener: ListenerConfiguration, loop: LoopContext) {
+    init(http1: HTTP1Front, listener: CompiledListener, loop: LoopContext) {
         self.http1 = http1
-        self.listener = listener
+        compiled = listener
         self.loop = loop
     }
 
@@ -56,8 +59,21 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
             case .other: break
             }
         }
-        if bytes.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(bytes)) }
+        if let tls = compiled.tls {
+            startTLS(tls.context, with: bytes, context)
+        } else if bytes.readableBytes > 0 {
+            context.fireChannelRead(wrapInboundOut(bytes))
+        }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+
+    private func startTLS(_ tls: TLSServerContext, with early: ByteBuffer, _ context: ChannelHandlerContext) {
+        do {
+            guard let channel = context.channel as? SocketChannel else { throw ChannelError.operationUnsupported }
+            try channel.startTLS(server: tls, early: early)
+        } catch {
+            context.close(promise: nil)
+        }
     }
 
     /// Nothing can be answered: it is not known what the peer speaks.

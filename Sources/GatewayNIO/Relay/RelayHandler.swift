@@ -1,10 +1,10 @@
 import GatewaySession
 import GatewayTelemetry
 import NIOCore
-import NIOSSL
+import SocketTransport
 import WebSocketCore
 
-/// The last handler of a leg's channel once it carries frames: a leg over HTTP/1.1.
+/// The last handler of a leg's channel that needs a pipeline: of a client that speaks a draft.
 final class RelayHandler: ChannelDuplexHandler, LegTransport {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
@@ -58,7 +58,7 @@ final class RelayHandler: ChannelDuplexHandler, LegTransport {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A peer that ends TCP without TLS's close_notify has still ended it in order, as far as WebSocket goes.
-        if let error = error as? NIOSSLError, case .uncleanShutdown = error { return }
+        if error is UncleanTLSEnd { return }
         context.close(promise: nil)
     }
 

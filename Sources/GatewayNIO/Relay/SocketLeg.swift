@@ -26,6 +26,8 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
 
     func socket(_ socket: StreamSocket, received bytes: ByteBuffer) { driver.read(bytes, from: leg) }
 
+    func socketSecured(_ socket: StreamSocket, applicationProtocol: String?) {}
+
     func socketReadComplete(_ socket: StreamSocket) {
         driver.readComplete()
         if driver.mayRead(leg) { socket.read() }

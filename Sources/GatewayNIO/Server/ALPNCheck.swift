@@ -29,7 +29,7 @@ final class ALPNCheck: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = UntrustedServer.explaining(error, in: context)
+        lastError = error
         context.close(promise: nil)
     }
 

@@ -2,7 +2,6 @@ import GatewayPolicy
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
-import NIOSSL
 import NIOTLS
 import SocketTransport
 
@@ -299,7 +298,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
                 brokeOffInside()
             }
         default:
-            lastError = UntrustedServer.explaining(error, in: context)
+            lastError = error
             context.close(promise: nil)
         }
     }

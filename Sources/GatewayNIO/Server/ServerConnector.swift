@@ -2,7 +2,6 @@ import GatewayConfig
 import GatewayPolicy
 import GatewayTelemetry
 import NIOCore
-import NIOSSL
 import SocketTransport
 
 #if canImport(Glibc)
@@ -198,8 +197,7 @@ final class ServerConnector {
             }
             let pipeline = channel.pipeline.syncOperations
             if let transport, let tls = transport.tls(offering: protocols) {
-                try pipeline.addHandler(
-                    NIOSSLClientHandler(context: tls, serverHostname: transport.tlsServerName(of: server)))
+                try channel.startTLS(client: tls, peer: transport.tlsPeer(of: server), address: "\(server.address)")
             }
             try setUp(pipeline)
             finish()

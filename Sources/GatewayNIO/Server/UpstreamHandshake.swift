@@ -7,7 +7,7 @@ import SocketTransport
 import WebSocketCore
 
 /// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
-/// the `RelayHandler`.
+/// a `SocketLeg`.
 final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, WebSocketLeg {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
@@ -171,7 +171,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
             timer?.cancel()
             delegate?.leg(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
         default:
-            lastError = UntrustedServer.explaining(error, in: context)
+            lastError = error
             context.close(promise: nil)
         }
     }
@@ -216,15 +216,13 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
 
     func relay(with driver: SessionDriver) throws {
         guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
-        let channel = isTLS ? nil : context?.channel as? SocketChannel
-        let rest: ByteBuffer? = channel == nil ? try gate.makeWay(for: RelayHandler(leg: .server, driver: driver)) : gate.leave()
+        guard let channel = context?.channel as? SocketChannel else { throw ChannelError.operationUnsupported }
+        let rest = gate.leave()
         pipeline.removeHandler(encoder, promise: nil)
         pipeline.removeHandler(decoder, promise: nil)
         pipeline.removeHandler(self, promise: nil)
-        if let channel {
-            guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }
-            _ = SocketLeg(.server, on: socket, driver: driver)
-        }
+        guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }
+        _ = SocketLeg(.server, on: socket, driver: driver)
         if let rest { driver.read(rest, from: .server) }
     }
 }

@@ -1,7 +1,7 @@
 import GatewayConfig
 import GatewayPolicy
+import GatewayTLS
 import NIOCore
-import NIOSSL
 
 /// How the servers of an upstream are spoken to: everything that a shared connection depends on. Generations that don't
 /// differ in it have it in common, and so their connections.
@@ -15,7 +15,7 @@ final class UpstreamTransport: Sendable {
     let sources: SourceAddresses?
     private let stamp: FileStamp?
     /// TLS contexts by what they offer; empty: cleartext.
-    private let contexts: [[ApplicationProtocol]: NIOSSLContext]
+    private let contexts: [[ApplicationProtocol]: TLSClientContext]
 
     /// The previous one, unless something it depends on has changed, the file of trust roots included.
     ///
@@ -41,23 +41,20 @@ final class UpstreamTransport: Sendable {
         source = configuration.source
         sources = SourceAddresses(configuration.source)
         self.stamp = stamp
-        var contexts: [[ApplicationProtocol]: NIOSSLContext] = [:]
-        for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
-            guard let tls = configuration.tls else { break }
-            var settings = TLSConfiguration.makeClientConfiguration()
-            if let ca = tls.ca { settings.trustRoots = .file(ca) }
-            if !tls.verify { settings.certificateVerification = .none }
-            // As with clients: a closed connection need not wait for the peer's close_notify for long.
-            settings.shutdownTimeout = .seconds(1)
-            settings.applicationProtocols = protocols.map(\.rawValue)
-            do {
-                contexts[protocols] = try TLSMaterial.context(settings, files: nil, authorities: tls.ca)
-            } catch {
-                throw TLSMaterialError(
-                    place: "upstream \(configuration.name)", reason: TLSMaterialFailure.text(for: error))
-            }
+        guard let tls = configuration.tls else {
+            contexts = [:]
+            return
         }
-        self.contexts = contexts
+        do {
+            let context = try TLSClientContext(TLSClientSettings(tls))
+            var offering: [[ApplicationProtocol]: TLSClientContext] = [:]
+            for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
+                offering[protocols] = try context.offering(protocols.map(\.rawValue))
+            }
+            contexts = offering
+        } catch {
+            throw TLSMaterialError(place: "upstream \(configuration.name)", reason: error.description)
+        }
     }
 
     /// What a connection begins with, before TLS; empty: nothing.
@@ -75,14 +72,20 @@ final class UpstreamTransport: Sendable {
     var sharesConnections: Bool { proxyProtocol == .off }
 
     /// nil: cleartext.
-    func tls(offering protocols: [ApplicationProtocol]) -> NIOSSLContext? { contexts[protocols] }
+    func tls(offering protocols: [ApplicationProtocol]) -> TLSClientContext? { contexts[protocols] }
 
-    /// The name a server's certificate must carry; nil for an address, which is no name (RFC 6066 §3).
-    func tlsServerName(of server: LiveServer) -> String? {
-        if let name = tls?.serverName { return name }
-        guard case .tcp(let host, _) = server.configured, (try? SocketAddress(ipAddress: host, port: 0)) == nil else {
-            return nil
-        }
-        return host
+    /// What a server's certificate has to be for: `server_name`, else the host of its address. A unix socket has none.
+    func tlsPeer(of server: LiveServer) -> TLSPeerName {
+        if let name = tls?.serverName { return .name(name) }
+        guard case .tcp(let host, _) = server.configured else { return .none }
+        return .name(host)
+    }
+}
+
+extension TLSClientSettings {
+    init(_ tls: UpstreamTLS) {
+        self.init()
+        if let ca = tls.ca { authorities = .files([ca]) }
+        verifies = tls.verify
     }
 }

@@ -1,5 +1,5 @@
 import NIOCore
-import NIOSSL
+import SocketTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -11,7 +11,7 @@ import NIOSSL
 ///
 /// The log line has the upstream and the server beside the text, so it doesn't name them again.
 public enum ConnectFailure {
-    /// One sentence with the remedy where there is one. No text of NIO, of NIOSSL or of the build is in it.
+    /// One sentence with the remedy where there is one. No text of NIO or of the build is in it.
     public static func text(for error: any Error) -> String {
         switch error {
         case let error as any WordedError: error.description
@@ -22,7 +22,8 @@ public enum ConnectFailure {
         case is ChannelError: "the connection was closed"
         case is CancellationError: "nobody waits for it any more"
         case let error as SocketAddressError.UnknownHost: "the name \(error.host) has no address"
-        default: TLSFailureText.text(for: error) ?? "the connection failed"
+        case is UncleanTLSEnd: "the server ended the connection without TLS's close_notify"
+        default: "the connection failed"
         }
     }
 

@@ -11,7 +11,7 @@ import NIOCore
 ///
 /// Each text goes behind "can't listen on ADDRESS: ", so it doesn't name the address again.
 public enum ListenFailure {
-    /// One sentence with the remedy where there is one. No text of NIO, of NIOSSL or of the build is in it.
+    /// One sentence with the remedy where there is one. No text of NIO or of the build is in it.
     ///
     /// - Parameters:
     ///   - error: of a bind, or of the TLS files of the listener.
@@ -25,7 +25,7 @@ public enum ListenFailure {
             return tooLong(address)
         case let error as SocketAddressError.UnknownHost:
             return noAddress(.tcp(host: error.host, port: 0))
-        default: return TLSReason.isTLS(error) ? TLSMaterialFailure.text(for: error) : "the system refuses it"
+        default: return "the system refuses it"
         }
     }
 

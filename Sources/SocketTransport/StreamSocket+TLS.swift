@@ -1,0 +1,137 @@
+public import GatewayTLS
+public import NIOCore
+
+/// TLS below whoever uses the socket: wire bytes are decrypted into the buffer of the loop, and what is written is
+/// encrypted on its way to the kernel.
+extension StreamSocket {
+    /// From now on the connection speaks TLS, as a client's server.
+    ///
+    /// - Parameter early: wire bytes that came before.
+    /// - Throws: `TLSFailure`, where memory is short.
+    public func startTLS(server context: TLSServerContext, early: ByteBuffer? = nil) throws(TLSFailure) {
+        tls = try TLSConnection(server: context, workspace: loop.buffers.tls)
+        beginHandshake()
+        early?.withUnsafeReadableBytes { _ = decrypt($0) }
+    }
+
+    /// From now on the connection speaks TLS, as a server's client.
+    ///
+    /// - Parameters:
+    ///   - peer: what the server's certificate has to be for.
+    ///   - address: which server it is: sessions are resumed with the same alone.
+    /// - Throws: `TLSFailure`, where memory is short or the name can't be used.
+    public func startTLS(
+        client context: TLSClientContext, peer: TLSPeerName, address: String
+    ) throws(TLSFailure) {
+        let connection = try TLSConnection(
+            client: context, peer: peer, address: address, workspace: loop.buffers.tls)
+        tls = connection
+        try connection.start()
+        sendTLSOutput()
+        beginHandshake()
+    }
+
+    /// Whether TLS was started and its handshake is not done.
+    public var isHandshaking: Bool { tls?.isHandshaking ?? false }
+
+    /// What was agreed on; nil: the connection is in the clear.
+    public var negotiated: TLSNegotiated? { tls?.negotiated }
+
+    /// The handshake reads on its own account.
+    private func beginHandshake() {
+        wantsRead = true
+        if place != nil { loopWatches() }
+    }
+
+    /// Goes on with a handshake when its turn has come.
+    func continueHandshake() {
+        awaitsHandshakeTurn = false
+        if isOpen, !inputHasEnded { receive() }
+    }
+
+    // MARK: Reading
+
+    /// Reads wire bytes once, and hands on what they say.
+    func takeEncrypted(by connection: TLSConnection) -> Intake {
+        let wire: UnsafeRawBufferPointer?
+        do {
+            wire = try loop.buffers.fillWire { memory throws(IOError) in try readSome(into: memory) }
+        } catch {
+            close(because: error)
+            return .over
+        }
+        guard let wire else { return .nothing }
+        guard !wire.isEmpty else {
+            if let failure = connection.receivedEnd() {
+                close(because: failure)
+            } else {
+                lacksCloseNotify = true
+                endInput()
+            }
+            return .over
+        }
+        return decrypt(wire)
+    }
+
+    private func decrypt(_ wire: UnsafeRawBufferPointer) -> Intake {
+        guard let tls else { return .over }
+        let received: TLSReceived
+        let bytes: ByteBuffer
+        do {
+            (received, bytes) = try loop.buffers.decrypt(wire, by: tls)
+        } catch {
+            // The alert that says why (RFC 8446 §6).
+            sendTLSOutput()
+            close(because: error)
+            return .over
+        }
+        sendTLSOutput()
+        if received.hasCompletedHandshake, isOpen {
+            delegate?.socketSecured(self, applicationProtocol: tls.negotiated.applicationProtocol)
+            flush()
+        }
+        if bytes.readableBytes > 0, isOpen { delegate?.socket(self, received: bytes) }
+        if received.hasEnded, isOpen {
+            endInput()
+            return .over
+        }
+        guard isOpen else { return .over }
+        return bytes.readableBytes > 0 ? .bytes(bytes.readableBytes) : .nothing
+    }
+
+    // MARK: Writing
+
+    /// So much is encrypted before it is sent, so that the memory that all share stays small.
+    private static let blockSize = 64 * 1024
+
+    func encrypt(_ bytes: UnsafeRawBufferPointer, by connection: TLSConnection) {
+        var rest = bytes
+        while !rest.isEmpty, isOpen {
+            let count = min(rest.count, Self.blockSize)
+            do {
+                try connection.send(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+            } catch {
+                return close(because: error)
+            }
+            sendTLSOutput()
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Sends what TLS has made.
+    func sendTLSOutput() {
+        let workspace = loop.buffers.tls
+        guard !workspace.output.isEmpty else { return }
+        send(workspace.output)
+        workspace.clearOutput()
+    }
+
+    /// Says that nothing more comes, as far as the kernel takes it at once, before the socket is closed.
+    func sayGoodbye() {
+        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding else { return }
+        tls.end()
+        let workspace = loop.buffers.tls
+        if !workspace.output.isEmpty { _ = SystemCall.write(descriptor, workspace.output, isSocket: true) }
+        workspace.clearOutput()
+    }
+}
