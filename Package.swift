@@ -188,7 +188,7 @@ let package = Package(
             name: "GatewayNIOTests",
             dependencies: [
                 "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
-                "PerMessageDeflate", "WebSocketCore", .nioCore, .nioEmbedded, .nioPosix, .nioHTTP1, .nioSSL, .httpTypes,
+                "PerMessageDeflate", "WebSocketCore", "SocketTransport", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes,
                 .x509, .crypto, .asn1, .logging, "TestSupport",
             ],
             swiftSettings: strict),

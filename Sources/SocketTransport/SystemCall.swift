@@ -65,13 +65,14 @@ enum SystemCall {
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                fill(address, &size) < 0 ? nil : socketAddress(UnsafeRawPointer(storage), address.pointee.sa_family)
+                fill(address, &size) < 0 ? nil : socketAddress(UnsafeRawPointer(storage))
             }
         }
     }
 
-    private static func socketAddress(_ pointer: UnsafeRawPointer, _ family: sa_family_t) -> SocketAddress? {
-        switch CInt(family) {
+    private static func socketAddress(_ pointer: UnsafeRawPointer) -> SocketAddress? {
+        // Every address begins with its family.
+        switch CInt(pointer.load(as: sa_family_t.self)) {
         case AF_INET: SocketAddress(pointer.load(as: sockaddr_in.self))
         case AF_INET6: SocketAddress(pointer.load(as: sockaddr_in6.self))
         case AF_UNIX: SocketAddress(pointer.load(as: sockaddr_un.self))

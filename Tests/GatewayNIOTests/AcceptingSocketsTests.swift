@@ -1,13 +1,13 @@
 import Foundation
 import GatewayConfig
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Testing
 
 @testable import GatewayNIO
 
 /// With real sockets.
-@Suite("Channels that accept on listening sockets", .timeLimit(.minutes(2)))
+@Suite("Accepting on listening sockets", .timeLimit(.minutes(2)))
 final class AcceptingSocketsTests {
     private let path = FileManager.default.temporaryDirectory
         .appendingPathComponent("sluice-accepting-\(UUID().uuidString).sock").path
@@ -15,9 +15,8 @@ final class AcceptingSocketsTests {
     deinit { unlink(path) }
 
     private func accept(on descriptors: ListeningDescriptors) async throws -> AcceptingSockets {
-        try await AcceptingSockets.accept(on: descriptors, group: MultiThreadedEventLoopGroup.singleton) { _ in
-            ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        }
+        try await AcceptingSockets.accept(
+            on: descriptors, loops: SocketEventLoopGroup.shared.loops, shortage: { _ in }, initializer: { _ in })
     }
 
     private func connects(_ address: Address) throws -> Bool {
@@ -52,22 +51,5 @@ final class AcceptingSocketsTests {
         successor.takeFile()
         successor.close()
         #expect(ListeningDescriptorsTests.mode(path) == nil)
-    }
-
-    @Test("where one socket can't be accepted on, all are closed")
-    func fails() async throws {
-        let descriptors = try ListeningDescriptors.open(.tcp(host: "127.0.0.1", port: 0), count: 3, backlog: 8)
-        await #expect(throws: ChannelError.self) {
-            try await AcceptingSockets.accept(on: descriptors, group: MultiThreadedEventLoopGroup.singleton) { number in
-                ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                    .serverChannelInitializer { channel in
-                        number == 1
-                            ? channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
-                            : channel.eventLoop.makeSucceededVoidFuture()
-                    }
-            }
-        }
-        #expect(descriptors.count == 0)
-        #expect(try !connects(descriptors.boundAddress))
     }
 }

@@ -77,9 +77,6 @@ struct FailureTextTests {
     func unknown() {
         #expect(ListenFailure.text(for: Foreign(), address: .tcp(host: "a", port: 1)) == "the system refuses it")
         #expect(ConnectFailure.text(for: Foreign()) == "the connection failed")
-        #expect(TLSMaterialFailure.text(for: Foreign()) == "the TLS settings can't be used")
-        #expect(
-            ConnectFailure.text(for: NIOSSLError.handshakeFailed(.sslError([]))) == "TLS with the server failed")
     }
 
     @Test(
@@ -111,87 +108,5 @@ struct FailureTextTests {
         #expect(
             ConnectFailure.text(for: ChannelError.connectTimeout(timeout)).hasPrefix(
                 "no connection within \(shown) (connect_timeout); "))
-    }
-
-    @Test(
-        "what TLS came to",
-        arguments: [
-            (
-                "TLSV1_ALERT_UNKNOWN_CA",
-                "the server refused the gateway's certificate, or that it has none (alert unknown ca)"
-            ),
-            (
-                "TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
-                "the server speaks none of the protocols that were offered by ALPN (alert no application protocol);"
-                    + " protocol of the upstream says which those are"
-            ),
-            ("TLSV1_ALERT_PROTOCOL_VERSION", "the server has no TLS version in common with the gateway"),
-            (
-                "TLSV1_ALERT_UNRECOGNIZED_NAME",
-                "the server does not know the name it was asked for (alert unrecognized name); server_name of the"
-                    + " upstream's tls sets it"
-            ),
-            ("TLSV1_ALERT_INTERNAL_ERROR", "the server ended TLS with the alert internal error"),
-            ("BAD_DECRYPT", "TLS with the server failed: bad decrypt"),
-        ])
-    func tls(reason: String, expected: String) {
-        #expect(TLSFailureText.text(reason: reason) == expected)
-    }
-
-    @Test("BoringSSL's name of a real error is found, and nothing else of it")
-    func realReason() throws {
-        let context = try NIOSSLContext(configuration: .makeClientConfiguration())
-        let channel = EmbeddedChannel(handler: try NIOSSLClientHandler(context: context, serverHostname: nil))
-        channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
-        let error = try #require(throws: (any Error).self) {
-            try channel.writeInbound(ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n"))
-        }
-        // Its own text has what is not to be told.
-        try #require("\(error)".contains("OPENSSL_internal"), "\(error)")
-        #expect(TLSReason.name(of: error) == "WRONG_VERSION_NUMBER")
-        #expect(
-            ConnectFailure.text(for: error)
-                == "the server speaks no TLS on this port; correct its address, or remove tls from the upstream")
-    }
-
-    // MARK: Certificates
-
-    private func certificate(names: [GeneralName], issuer: String = "Authority") throws -> Certificate {
-        let key = P256.Signing.PrivateKey()
-        return try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
-            notValidBefore: Date(timeIntervalSince1970: 0), notValidAfter: Date(timeIntervalSince1970: 1000),
-            issuer: DistinguishedName { CommonName(issuer) }, subject: DistinguishedName { CommonName("site") },
-            signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: names.isEmpty ? .init() : .init { SubjectAlternativeNames(names) }, issuerPrivateKey: .init(key)
-        )
-    }
-
-    @Test("the days of a certificate are those of UTC, its last second included")
-    func days() throws {
-        let certificate = try certificate(names: [])
-        func text(_ now: time_t) -> String {
-            UntrustedServer.untrusted(certificate, validFrom: 951_782_400, until: 1_709_164_800, now: now)
-        }
-        #expect(text(1_709_164_801) == "the server's certificate expired on 2024-02-29; renew it")
-        #expect(text(1_709_164_800).contains("signed by CN=Authority:"))
-        #expect(text(951_782_400).contains("signed by CN=Authority:"))
-        #expect(
-            text(951_782_399)
-                == "the server's certificate is not valid before 2000-02-29; correct the clock of this machine, or the"
-                + " certificate")
-    }
-
-    @Test("the names of a certificate are told, as far as there are any")
-    func names() throws {
-        func text(_ names: [GeneralName], _ expected: String?) throws -> String {
-            UntrustedServer.misnamed(try certificate(names: names), expected: expected)
-        }
-        #expect(try text([], "a.example").hasPrefix("the server's certificate is for no name, expected a.example; "))
-        #expect(
-            try text([.dnsName("b.example"), .ipAddress(ASN1OctetString(contentBytes: [10, 0, 0, 1]))], nil).hasPrefix(
-                "the server's certificate is for b.example, 10.0.0.1, expected the server's address; "))
-        let many = try text((0..<1000).map { .dnsName("\($0).example") }, "a.example")
-        #expect(many.count < 400)
     }
 }

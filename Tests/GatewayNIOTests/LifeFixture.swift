@@ -3,7 +3,7 @@ import GatewayConfig
 import GatewayTelemetry
 import Logging
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Synchronization
 
 @testable import GatewayNIO
@@ -25,18 +25,28 @@ extension ProcessState {
     var countedRoutes: [String] { telemetry.snapshot(uptimeSeconds: 0, draining: false).routes.keys.sorted() }
 }
 
+extension SocketEventLoopGroup {
+    /// The loops that all tests share.
+    static let shared: SocketEventLoopGroup = {
+        do {
+            return try SocketEventLoopGroup(loops: System.coreCount)
+        } catch {
+            fatalError("no event loops: \(error)")
+        }
+    }()
+}
+
 extension LoopHandle {
     /// The loops that all tests share.
     static func shared(_ process: ProcessState, _ generation: Generation) async throws -> [LoopHandle] {
-        let group = MultiThreadedEventLoopGroup.singleton
         var loops: [LoopHandle] = []
-        for (index, eventLoop) in group.makeIterator().prefix(process.telemetry.loopCount).enumerated() {
+        for (index, eventLoop) in SocketEventLoopGroup.shared.loops.prefix(process.telemetry.loopCount).enumerated() {
             let context = try await eventLoop.submit {
                 NIOLoopBound(
                     LoopContext(process: process, generation: generation, eventLoop: eventLoop, index: index),
                     eventLoop: eventLoop)
             }.get()
-            loops.append(LoopHandle(eventLoop: eventLoop, group: group, context: context))
+            loops.append(LoopHandle(eventLoop: eventLoop, context: context))
         }
         return loops
     }

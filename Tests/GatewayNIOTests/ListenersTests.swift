@@ -1,7 +1,6 @@
 import Foundation
 import GatewayConfig
 import NIOCore
-import NIOPosix
 import Testing
 
 @testable import GatewayNIO

@@ -1,7 +1,7 @@
 import Foundation
 import GatewayConfig
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Testing
 
 @testable import GatewayNIO
@@ -166,13 +166,16 @@ final class ListeningDescriptorsTests {
         #expect(Self.code { try ListeningDescriptors.open(.unix(path: datagrams), count: 1, backlog: 8) } == EADDRINUSE)
     }
 
-    @Test("a channel accepts on a duplicate; closing it leaves the address, closing both gives it up")
+    @Test("a duplicate is accepted on; closing it leaves the address, closing both gives it up")
     func channels() async throws {
         let listening = try Self.open("127.0.0.1")
-        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        let channel = try await bootstrap.withBoundSocket(listening.duplicates()[0]).get()
-        let address = try #require(channel.localAddress)
-        try await channel.close()
+        let duplicate = try listening.duplicates()[0]
+        let address = try #require(try SocketCall.address(of: duplicate))
+        let accepting = AcceptingSocket(
+            duplicate, on: SocketEventLoopGroup.shared.loops[0], targets: [],
+            shortage: { _ in }, initializer: { _ in })
+        try await accepting.begin().get()
+        try await accepting.close().get()
         SocketCall.close([try Self.connect(to: address)])
         listening.close()
         #expect(throws: IOError.self) { try Self.connect(to: address) }

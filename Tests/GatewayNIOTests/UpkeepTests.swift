@@ -2,7 +2,7 @@ import Foundation
 import GatewayConfig
 import GatewayPolicy
 import NIOCore
-import NIOPosix
+import SocketTransport
 import Testing
 
 @testable import GatewayNIO
@@ -43,7 +43,7 @@ final class UpkeepTests {
     private func keepUp(_ generation: Generation) -> Task<Void, Never> {
         let logger = process.logger
         return Task {
-            await Upkeep(eventLoop: MultiThreadedEventLoopGroup.singleton.any(), logger: logger).run { generation }
+            await Upkeep(eventLoop: SocketEventLoopGroup.shared.any(), logger: logger).run { generation }
         }
     }
 
