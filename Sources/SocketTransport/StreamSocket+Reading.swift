@@ -9,6 +9,7 @@ import NIOCore
 extension StreamSocket {
     /// What one read has come to.
     enum Intake {
+        /// So many bytes were handed on. In TLS that may be none: they were the beginning of a record, or no data.
         case bytes(Int)
         /// Nothing is there now.
         case nothing
@@ -23,9 +24,9 @@ extension StreamSocket {
     func receive() {
         wantsRead = false
         switch takeInput() {
-        case .bytes: delegate?.socketReadComplete(self)
-        // It was woken for nothing: what was asked for still stands.
-        case .nothing: wantsRead = true
+        case .bytes(let count) where count > 0: delegate?.socketReadComplete(self)
+        // Nothing came of it: what was asked for still stands.
+        case .bytes, .nothing: wantsRead = true
         case .over: break
         }
     }
@@ -36,12 +37,14 @@ extension StreamSocket {
         var left = Self.readAhead
         var hasRead = false
         while left > 0, case .bytes(let count) = takeInput() {
-            hasRead = true
-            left -= count
+            hasRead = hasRead || count > 0
+            left -= max(1, count)
         }
         if hasRead, isOpen { delegate?.socketReadComplete(self) }
+        guard isOpen, !inputHasEnded else { return }
         // What is left of it waits until it is asked for.
-        if isOpen, !inputHasEnded, !wantsRead { stopWatching() }
+        hasReadAhead = true
+        loopWatches()
     }
 
     private func takeInput() -> Intake {

@@ -96,7 +96,7 @@ extension StreamSocket {
             return .over
         }
         guard isOpen else { return .over }
-        return bytes.readableBytes > 0 ? .bytes(bytes.readableBytes) : .nothing
+        return .bytes(bytes.readableBytes)
     }
 
     // MARK: Writing

@@ -71,6 +71,8 @@ public final class StreamSocket: PolledDescriptor {
     public var noticesEnd = false
     var wantsRead = false
     var inputHasEnded = false
+    /// The peer has ended, and there was more before its end than is read ahead.
+    var hasReadAhead = false
     /// The output ends behind what waits.
     var outputIsEnding = false
     var outputHasEnded = false
@@ -128,7 +130,7 @@ public final class StreamSocket: PolledDescriptor {
         var interest: PollEvents = []
         if wantsRead, !inputHasEnded {
             interest = .readable
-        } else if noticesEnd, !inputHasEnded {
+        } else if noticesEnd, !inputHasEnded, !hasReadAhead {
             interest = .peerEnded
         }
         if waiting != nil { interest.insert(.writable) }
@@ -162,7 +164,7 @@ public final class StreamSocket: PolledDescriptor {
     func stopWatching() { loop.poller.remove(self, descriptor) }
 
     override func ready(_ events: PollEvents) {
-        if waiting != nil, !events.isDisjoint(with: [.writable, .failed]) { sendWaiting() }
+        if waiting != nil, !events.isDisjoint(with: [.writable, .failed, .hungUp]) { sendWaiting() }
         guard isOpen else { return }
         if let tls, tls.isHandshaking {
             guard !awaitsHandshakeTurn else { return }
@@ -173,7 +175,7 @@ public final class StreamSocket: PolledDescriptor {
             if !events.isDisjoint(with: [.readable, .peerEnded, .hungUp, .failed]) { receive() }
         } else if events.contains(.failed) {
             close(because: failure)
-        } else if noticesEnd, !inputHasEnded, !events.isDisjoint(with: [.peerEnded, .hungUp]) {
+        } else if noticesEnd, !inputHasEnded, !hasReadAhead, !events.isDisjoint(with: [.peerEnded, .hungUp]) {
             receiveToEnd()
         } else if events.contains(.hungUp) {
             if inputHasEnded { close(because: nil) } else { stopWatching() }
