@@ -50,7 +50,8 @@ public final class TLSClientContext: Sendable {
         self.verifier = verifier
         self.credential = credential
         self.warnings = warnings
-        context = try SSLContextHandle(minimum: settings.minimumVersion, maximum: settings.maximumVersion)
+        context = try SSLContextHandle(
+            minimum: settings.minimumVersion, maximum: settings.maximumVersion, signatures: settings.signatures)
         let raw = context.raw
         try context.set(ciphers: settings.ciphers, groups: settings.groups)
         if settings.asksForStatus { SSL_CTX_enable_ocsp_stapling(raw) }

@@ -29,5 +29,8 @@ public struct TLSClientSettings: Sendable {
     /// Whether servers are asked for an OCSP response, which nobody looks at but tests.
     var asksForStatus = false
 
+    /// The signature algorithms that servers may use, the preferred first; tests alone set others.
+    var signatures = SSLContextHandle.signatures
+
     public init() {}
 }
