@@ -110,6 +110,23 @@ struct SessionResumptionTests {
         #expect(late.client.failure?.description.hasSuffix("(alert certificate expired)") == true)
     }
 
+    @Test("no session goes on with a server whose certificate has expired meanwhile", arguments: versions)
+    func expiredServer(version: TLSMinimumVersion) throws {
+        let clock = TestClock()
+        let server = try server()
+        var settings = TLSClientSettings()
+        settings.maximumVersion = version
+        settings.authorities = .files([authority.file])
+        settings.now = { clock.seconds }
+        let client = try TLSClientContext(settings)
+        #expect(try !resumes(server, client))
+        clock.advance(hours: 23)
+        #expect(try resumes(server, client))
+        clock.advance(hours: 2)
+        let late = try EnginePair(server, client, peer: .name("site.example")).shakeHands()
+        #expect(late.client.failure?.kind == .certificateExpired)
+    }
+
     @Test("a ticket outlives the rotation of keys by a day", arguments: versions)
     func rotation(version: TLSMinimumVersion) throws {
         let clock = TestClock()

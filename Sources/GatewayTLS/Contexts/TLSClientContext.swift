@@ -23,7 +23,7 @@ public final class TLSClientContext: Sendable {
         var verifier: CertificateVerifier?
         if settings.verifies {
             switch settings.authorities {
-            case .system: verifier = try CertificateVerifier.system()
+            case .system: verifier = try CertificateVerifier.system(now: settings.now)
             case .files(let files):
                 var authorities: [TLSCertificate] = []
                 for file in files {
@@ -31,7 +31,8 @@ public final class TLSClientContext: Sendable {
                     authorities += read.certificates
                     warnings += read.warnings
                 }
-                verifier = try CertificateVerifier(authorities: authorities, ofClients: false)
+                verifier = try CertificateVerifier(
+                    authorities: authorities, ofClients: false, now: settings.now)
             }
         }
         var credential: TLSCredential?

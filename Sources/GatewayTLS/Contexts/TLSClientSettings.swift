@@ -32,5 +32,8 @@ public struct TLSClientSettings: Sendable {
     /// The signature algorithms that servers may use, the preferred first; tests alone set others.
     var signatures = SSLContextHandle.signatures
 
+    /// The time that certificates of servers are judged by; tests alone set another.
+    var now: @Sendable () -> Int64 = WallClock.seconds
+
     public init() {}
 }
