@@ -23,7 +23,7 @@ public final class TLSClientContext: Sendable {
         var verifier: CertificateVerifier?
         if settings.verifies {
             switch settings.authorities {
-            case .system: verifier = try CertificateVerifier.system(now: settings.now)
+            case .system: verifier = try SystemAuthorities.verifier()
             case .files(let files):
                 var authorities: [TLSCertificate] = []
                 for file in files {

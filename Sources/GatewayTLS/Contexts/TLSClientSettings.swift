@@ -32,7 +32,7 @@ public struct TLSClientSettings: Sendable {
     /// The signature algorithms that servers may use, the preferred first; tests alone set others.
     var signatures = SSLContextHandle.signatures
 
-    /// The time that certificates of servers are judged by; tests alone set another.
+    /// The time that certificates of servers are judged by, where authorities come from files; tests alone set another.
     var now: @Sendable () -> Int64 = WallClock.seconds
 
     public init() {}

@@ -150,7 +150,7 @@ public final class TLSConnection {
                 .protocolError, "nothing can be sent by TLS before the handshake's end or after close_notify")
         }
         workspace.begin(self, reading: UnsafeRawBufferPointer(start: nil, count: 0))
-        if SSL_get_write_sequence(ssl) >= keyLimit { updateKey() }
+        if recordsUnderKey >= keyLimit { updateKey() }
         var rest = plaintext
         repeat {
             let count = SSL_write(ssl, rest.baseAddress, CInt(clamping: rest.count))
@@ -158,6 +158,9 @@ public final class TLSConnection {
             rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...])
         } while !rest.isEmpty
     }
+
+    /// Those that were sent. TLS 1.2 counts on for ever.
+    var recordsUnderKey: UInt64 { SSL_get_write_sequence(ssl) }
 
     /// From the next record on another key seals (RFC 8446 §4.6.3). TLS 1.2 has nothing of the kind.
     func updateKey(asksPeer: Bool = false) {
