@@ -344,6 +344,20 @@ struct TLSConnectionTests {
         #expect(pair.server.connection.receivedEnd() == nil)
     }
 
+    @Test("what came before garbage is not lost")
+    func plaintextBeforeGarbage() throws {
+        let pair = try pair().shakeHands()
+        try pair.client.send("hello".utf8)
+        pair.server.receive(pair.client.take() + [0x17, 3, 3, 0, 20] + [UInt8](repeating: 1, count: 20))
+        #expect(pair.server.plaintext == Array("hello".utf8))
+        #expect(pair.server.failure?.kind == .protocolError)
+        // The alert is there for the peer.
+        #expect(!pair.server.workspace.output.isEmpty)
+        pair.server.failure = nil
+        pair.server.receive([1])
+        #expect(pair.server.failure != nil)
+    }
+
     @Test("random bytes never complete a handshake, and never trap", arguments: 0..<50)
     func randomBytes(seed: Int) throws {
         var generator = SeededGenerator(seed: UInt64(seed))
