@@ -50,6 +50,7 @@ final class EnginePair {
                 plaintext += buffer.prefix(received.plaintextBytes)
                 completions += received.hasCompletedHandshake ? 1 : 0
                 hasEnded = hasEnded || received.hasEnded
+                failure = failure ?? received.failure
             } catch {
                 failure = failure ?? (error as? TLSFailure)
             }

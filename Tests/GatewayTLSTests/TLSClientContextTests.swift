@@ -136,6 +136,15 @@ struct TLSClientContextTests {
                 == .unknownAuthority)
     }
 
+    @Test("contexts that trust whom the system trusts have its bundle in common")
+    func sharedBundle() throws {
+        let first = try TLSClientContext(TLSClientSettings())
+        let second = try TLSClientContext(TLSClientSettings())
+        #expect(first.verifier != nil && first.verifier === second.verifier)
+        let other = try first.offering(["h2"])
+        #expect(other.verifier === first.verifier)
+    }
+
     @Test("authorities of several files are trusted together")
     func severalFiles() throws {
         let others = try TestAuthority("Others")

@@ -222,7 +222,9 @@ struct TLSConnectionTests {
             try pair.client.send([UInt8(number)])
             try pair.server.send([UInt8(number)])
             pair.carry()
+            #expect(pair.client.connection.recordsUnderKey <= 3)
         }
+        #expect(pair.server.connection.recordsUnderKey >= 20)
         #expect(pair.server.plaintext == Array(0..<20))
         #expect(pair.client.plaintext == Array(0..<20))
         #expect(pair.failures == [])
@@ -263,6 +265,37 @@ struct TLSConnectionTests {
         #expect(pair.server.failure?.description == "TLS with the client failed: too many key updates")
     }
 
+    // MARK: What a peer can make it do
+
+    @Test(
+        "a peer that says nothing at length is stopped",
+        arguments: [
+            ([0x16, 3, 1, 0, 0], 33, "too many empty fragments"),
+            ([0x15, 3, 1, 0, 2, 1, 90], 5, "too many warning alerts"),
+        ] as [([UInt8], Int, String)])
+    func emptyRecords(record: [UInt8], count: Int, expected: String) throws {
+        let pair = try pair()
+        for _ in 0..<count - 1 { pair.server.receive(record) }
+        #expect(pair.server.failure == nil)
+        pair.server.receive(record)
+        #expect(pair.server.failure?.description == "TLS with the client failed: \(expected)")
+    }
+
+    @Test("a handshake message may not be longer than any that is needed")
+    func longMessage() throws {
+        let pair = try pair()
+        // A ClientHello that says it has 16,385 bytes.
+        pair.server.receive([0x16, 3, 1, 0, 5, 1, 0, 0x40, 1, 3])
+        #expect(pair.server.failure?.description == "TLS with the client failed: excessive message size")
+    }
+
+    @Test("a record may not be longer than TLS has them")
+    func longRecord() throws {
+        let pair = try pair().shakeHands()
+        pair.server.receive([0x17, 3, 3, 0x45, 0])
+        #expect(pair.server.failure?.description == "TLS with the client failed: encrypted length too long")
+    }
+
     // MARK: What is no TLS
 
     @Test(
@@ -273,6 +306,8 @@ struct TLSConnectionTests {
         pair.pass(Array(request.utf8), to: pair.server)
         #expect(pair.server.failure?.kind == .plainHTTP)
         #expect(pair.server.failure?.description == "the client speaks HTTP without TLS on a TLS port")
+        // The caller answers in HTTP, with nothing of TLS before it.
+        #expect(pair.server.take() == [])
     }
 
     @Test("so is anything else that is no TLS")
@@ -307,6 +342,20 @@ struct TLSConnectionTests {
         pair.server.connection.end()
         #expect(pair.server.take() == [])
         #expect(pair.server.connection.receivedEnd() == nil)
+    }
+
+    @Test("what came before garbage is not lost")
+    func plaintextBeforeGarbage() throws {
+        let pair = try pair().shakeHands()
+        try pair.client.send("hello".utf8)
+        pair.server.receive(pair.client.take() + [0x17, 3, 3, 0, 20] + [UInt8](repeating: 1, count: 20))
+        #expect(pair.server.plaintext == Array("hello".utf8))
+        #expect(pair.server.failure?.kind == .protocolError)
+        // The alert is there for the peer.
+        #expect(!pair.server.workspace.output.isEmpty)
+        pair.server.failure = nil
+        pair.server.receive([1])
+        #expect(pair.server.failure != nil)
     }
 
     @Test("random bytes never complete a handshake, and never trap", arguments: 0..<50)

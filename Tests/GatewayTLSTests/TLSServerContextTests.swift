@@ -94,6 +94,36 @@ struct TLSServerContextTests {
         }
     }
 
+    @Test("Ed25519 is shown to those alone who list it", arguments: [TLSMinimumVersion.v12, .v13])
+    func ed25519(version: TLSMinimumVersion) throws {
+        let identities = try [.ed25519, .rsa].map { (kind: TestAuthority.KeyKind) in
+            try authority.identity(kind.rawValue, kind, names: ["site.example"])
+        }
+        for listed in [true, false] {
+            let client = try client {
+                $0.maximumVersion = version
+                $0.signatures = $0.signatures.filter { listed || $0 != 0x0807 }
+            }
+            let pair = try EnginePair(server(identities), client).shakeHands()
+            #expect(pair.failures == [])
+            #expect(try shown(pair) == (listed ? "CN=ed25519" : "CN=rsa"))
+            let alone = try EnginePair(server([identities[0]]), client).shakeHands()
+            #expect(alone.failures.isEmpty == listed)
+            #expect(listed || alone.server.failure?.kind == .noCommonCipher, "\(alone.failures)")
+        }
+    }
+
+    @Test("of two certificates of one kind and name the first is shown")
+    func sameName() throws {
+        let server = try server([
+            authority.identity("default", names: ["default.example"]),
+            authority.identity("a", names: ["site.example", "a.example"]),
+            authority.identity("b", .p384, names: ["site.example", "b.example"]),
+        ])
+        #expect(try shown(EnginePair(server, client()).shakeHands()) == "CN=a")
+        #expect(try shown(EnginePair(server, client(), peer: .name("b.example")).shakeHands()) == "CN=b")
+    }
+
     // MARK: Versions, cipher suites
 
     @Test("a client below the minimum version is refused, and both sides say why")

@@ -32,19 +32,6 @@ final class CertificateVerifier: @unchecked Sendable {
         }
     }
 
-    /// Of servers, by what the system trusts.
-    ///
-    /// - Throws: `TLSMaterialFailure` where the system has no file of authorities.
-    static func system() throws(TLSMaterialFailure) -> CertificateVerifier {
-        guard let file = SystemAuthorities.find() else {
-            throw TLSMaterialFailure(
-                reason: "the system has no file of trusted authorities, expected one at"
-                    + " \(SystemAuthorities.files.joined(separator: " or ")); install ca-certificates, or set ca of the"
-                    + " upstream's tls")
-        }
-        return try CertificateVerifier(authorities: try TLSMaterial.authorities(file).certificates, ofClients: false)
-    }
-
     deinit { X509_STORE_free(store) }
 
     /// - Parameters:

@@ -8,14 +8,16 @@ final class SSLContextHandle: @unchecked Sendable {
     nonisolated(unsafe) private static let pool: OpaquePointer? = CRYPTO_BUFFER_POOL_new()
 
     /// - Throws: `TLSMaterialFailure` where memory is short.
-    init(minimum: TLSMinimumVersion, maximum: TLSMinimumVersion) throws(TLSMaterialFailure) {
+    init(
+        minimum: TLSMinimumVersion, maximum: TLSMinimumVersion, signatures: [UInt16] = SSLContextHandle.signatures
+    ) throws(TLSMaterialFailure) {
         // That with buffers parses no certificate by itself: it would keep what it parsed as long as the connection.
         guard let raw = SSL_CTX_new(TLS_with_buffers_method()) else { throw TLSMaterialFailure.noMemory }
         self.raw = raw
         SSL_CTX_set0_buffer_pool(raw, Self.pool)
         guard SSL_CTX_set_min_proto_version(raw, minimum.identifier) == 1,
             SSL_CTX_set_max_proto_version(raw, maximum.identifier) == 1,
-            SSL_CTX_set_verify_algorithm_prefs(raw, Self.signatures, Self.signatures.count) == 1
+            SSL_CTX_set_verify_algorithm_prefs(raw, signatures, signatures.count) == 1
         else { throw TLSMaterialFailure.noMemory }
         SSL_CTX_set_custom_verify(raw, SSL_VERIFY_NONE, Self.judge)
     }
@@ -42,7 +44,7 @@ final class SSLContextHandle: @unchecked Sendable {
     }
 
     /// What peers may sign with, the preferred first. SHA-1 is not among them.
-    private static let signatures: [UInt16] = [
+    static let signatures: [UInt16] = [
         SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_ED25519, SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PKCS1_SHA256,
         SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384,
         SSL_SIGN_ECDSA_SECP521R1_SHA512, SSL_SIGN_RSA_PSS_RSAE_SHA512, SSL_SIGN_RSA_PKCS1_SHA512,

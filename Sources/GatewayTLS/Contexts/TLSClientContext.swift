@@ -23,7 +23,7 @@ public final class TLSClientContext: Sendable {
         var verifier: CertificateVerifier?
         if settings.verifies {
             switch settings.authorities {
-            case .system: verifier = try CertificateVerifier.system()
+            case .system: verifier = try SystemAuthorities.verifier()
             case .files(let files):
                 var authorities: [TLSCertificate] = []
                 for file in files {
@@ -31,7 +31,8 @@ public final class TLSClientContext: Sendable {
                     authorities += read.certificates
                     warnings += read.warnings
                 }
-                verifier = try CertificateVerifier(authorities: authorities, ofClients: false)
+                verifier = try CertificateVerifier(
+                    authorities: authorities, ofClients: false, now: settings.now)
             }
         }
         var credential: TLSCredential?
@@ -50,7 +51,8 @@ public final class TLSClientContext: Sendable {
         self.verifier = verifier
         self.credential = credential
         self.warnings = warnings
-        context = try SSLContextHandle(minimum: settings.minimumVersion, maximum: settings.maximumVersion)
+        context = try SSLContextHandle(
+            minimum: settings.minimumVersion, maximum: settings.maximumVersion, signatures: settings.signatures)
         let raw = context.raw
         try context.set(ciphers: settings.ciphers, groups: settings.groups)
         if settings.asksForStatus { SSL_CTX_enable_ocsp_stapling(raw) }

@@ -29,5 +29,11 @@ public struct TLSClientSettings: Sendable {
     /// Whether servers are asked for an OCSP response, which nobody looks at but tests.
     var asksForStatus = false
 
+    /// The signature algorithms that servers may use, the preferred first; tests alone set others.
+    var signatures = SSLContextHandle.signatures
+
+    /// The time that certificates of servers are judged by, where authorities come from files; tests alone set another.
+    var now: @Sendable () -> Int64 = WallClock.seconds
+
     public init() {}
 }

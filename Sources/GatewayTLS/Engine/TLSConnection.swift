@@ -100,7 +100,8 @@ public final class TLSConnection {
     /// - Parameters:
     ///   - wire: what came from the peer, cut anywhere. What comes behind its close_notify is dropped.
     ///   - plaintext: where decrypted bytes go; its size has to be `wire.count + 16,640` bytes or more.
-    /// - Throws: `TLSFailure` where the connection can't go on.
+    /// - Throws: `TLSFailure` where the connection can't go on. Behind plaintext it is in what is returned, so that no
+    ///   byte is lost; a call after that throws.
     public func receive(
         _ wire: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
     ) throws(TLSFailure) -> TLSReceived {
@@ -133,7 +134,12 @@ public final class TLSConnection {
                 state = .ended
                 received.hasEnded = true
                 return received
-            default: throw failed(endpoint.failure(workspace: workspace))
+            default:
+                let failure = failed(endpoint.failure(workspace: workspace))
+                // What came before is the peer's, whatever it did then.
+                guard received.plaintextBytes > 0 else { throw failure }
+                received.failure = failure
+                return received
             }
         }
         return received
@@ -150,7 +156,7 @@ public final class TLSConnection {
                 .protocolError, "nothing can be sent by TLS before the handshake's end or after close_notify")
         }
         workspace.begin(self, reading: UnsafeRawBufferPointer(start: nil, count: 0))
-        if SSL_get_write_sequence(ssl) >= keyLimit { updateKey() }
+        if recordsUnderKey >= keyLimit { updateKey() }
         var rest = plaintext
         repeat {
             let count = SSL_write(ssl, rest.baseAddress, CInt(clamping: rest.count))
@@ -158,6 +164,9 @@ public final class TLSConnection {
             rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...])
         } while !rest.isEmpty
     }
+
+    /// Those that were sent. TLS 1.2 counts on for ever.
+    var recordsUnderKey: UInt64 { SSL_get_write_sequence(ssl) }
 
     /// From the next record on another key seals (RFC 8446 §4.6.3). TLS 1.2 has nothing of the kind.
     func updateKey(asksPeer: Bool = false) {

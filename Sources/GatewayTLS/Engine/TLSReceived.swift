@@ -6,6 +6,9 @@ public struct TLSReceived: Sendable, Equatable {
     public var hasCompletedHandshake = false
     /// Whether the peer has said that nothing more comes (close_notify, RFC 8446 §6.1).
     public var hasEnded = false
+    /// Why the connection can't go on behind the plaintext, which came whole. Where there is none before it, the call
+    /// throws instead.
+    public var failure: TLSFailure?
 
     public init(plaintextBytes: Int = 0, hasCompletedHandshake: Bool = false, hasEnded: Bool = false) {
         self.plaintextBytes = plaintextBytes
