@@ -91,11 +91,15 @@ extension StreamSocket {
             flush()
         }
         if bytes.readableBytes > 0, isOpen { delegate?.socket(self, received: bytes) }
-        if received.hasEnded, isOpen {
+        guard isOpen else { return .over }
+        if let failure = received.failure {
+            close(because: failure)
+            return .over
+        }
+        if received.hasEnded {
             endInput()
             return .over
         }
-        guard isOpen else { return .over }
         return .bytes(bytes.readableBytes)
     }
 
