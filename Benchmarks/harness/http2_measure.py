@@ -1,13 +1,28 @@
 """The measurements over HTTP/2: thousands of WebSockets on a few connections, and small messages beside bulk data."""
 
-from .http2_proxies import SERVER_CONNECTIONS
-from .measure import Row, Subject, interleaved, per_event, process_list
 from . import tools
+from .proxies.shared_connections import SERVER_CONNECTIONS
+from .rows import Row, Subject, interleaved, per_event, process_list
+from .sizes import sizes
 
 CLIENT_CONNECTIONS = 10  # that thousands of WebSockets share
 SMALL_STREAMS = 49
 SMALL_RATE = 1000  # messages a second, over all of them
 BULK = 65536
+
+
+def add_arguments(parser):
+    """The options of the modes over HTTP/2."""
+    parser.add_argument("--h2-connections", type=int, default=5000, help="WebSockets in h2-echo and h2-idle (5000)")
+    parser.add_argument("--h2-sizes", type=sizes, default=[100], help="payloads in h2-echo (100)")
+    parser.add_argument("--h2-transports", type=lambda text: text.split(","), default=["tls"],
+                        help="of the h2 modes (tls), some of tls,plain")
+
+
+def shared(options):
+    """How the WebSockets share connections, for a title."""
+    return (f"{options.h2_connections} WebSockets, over h2 on {CLIENT_CONNECTIONS} client connections and at most "
+            f"{SERVER_CONNECTIONS} to the server")
 
 
 def subjects_of(proxies, client_connections=CLIENT_CONNECTIONS):
