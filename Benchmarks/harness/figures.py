@@ -53,6 +53,12 @@ class Figure:
         return cls(**{**known, "goal": Goal(**entry["goal"]) if entry["goal"] else None})
 
 
+def grouped(figures):
+    """Those of a group beside each other; groups and figures in the order in which they came."""
+    order = list(dict.fromkeys(figure.group for figure in figures))
+    return sorted(figures, key=lambda figure: order.index(figure.group))
+
+
 def ours(rows):
     return next((row for row in rows if row.subject.proxy == "sluice"), None)
 

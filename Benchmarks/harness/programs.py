@@ -8,7 +8,7 @@ from pathlib import Path
 from .children import Failure
 
 _PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "hitch": "hitch", "caddy": "caddy", "node": "nodejs",
-             "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc", "h2load": "nghttp2-client"}
+             "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc", "nm": "binutils", "h2load": "nghttp2-client"}
 _FILES = {"/usr/include/openssl/ssl.h": "libssl-dev", "/usr/include/nghttp2/nghttp2.h": "libnghttp2-dev",
           "/usr/include/zlib.h": "zlib1g-dev"}
 WS_LIBRARY = Path("/usr/share/nodejs/ws")

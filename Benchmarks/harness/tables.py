@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from .figures import KIB, best_peer
+from .figures import KIB, best_peer, grouped
 from .sizes import size_name
 
 
@@ -125,7 +125,7 @@ def instructions_table(title, rows):
 def figures_table(figures):
     """Sluice's figures beside what they are compared with, and the goals."""
     lines = []
-    for figure in figures:
+    for figure in grouped(figures):
         digits = 0 if figure.ours >= 1000 else 1 if figure.ours >= 100 else 2
         ratio = f"{figure.ratio:.2f} ({figure.ratio_low:.2f}–{figure.ratio_high:.2f})" if figure.ratio else "–"
         lines.append([f"{figure.group}: {figure.name}", f"{_number(figure.ours, digits)} {figure.unit}".rstrip(),

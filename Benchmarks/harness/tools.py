@@ -34,6 +34,18 @@ def compile_tools():
             raise Failure(f"compiling {name} failed:\n{result.stderr}")
 
 
+def compile_library(name):
+    """Compiles a library for LD_PRELOAD out of the one source file in its folder; gives its path."""
+    BUILD.mkdir(exist_ok=True)
+    source, library = ROOT / name / f"{name}.c", BUILD / f"{name}.so"
+    if not library.exists() or library.stat().st_mtime <= source.stat().st_mtime:
+        result = subprocess.run(["cc", *_FLAGS, "-fPIC", "-shared", "-o", library, source, "-pthread"],
+                                capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Failure(f"compiling {name} failed:\n{result.stderr}")
+    return library
+
+
 def make_certificate(folder):
     """A self-signed EC P-256 certificate: cert.pem, key.pem, and both in one file for HAProxy."""
     subprocess.run(
