@@ -66,6 +66,8 @@ def _row(y, figure):
     yield _text(LABELS - 10, middle + 4, figure.name, "", "end")
     yield (f'<rect x="{LABELS}" y="{middle - BAR / 2:.1f}" width="{_x(figure.ratio) - LABELS:.1f}" height="{BAR}" '
            f'rx="2" class="{kind}"/>')
+    if figure.ratio > MOST:
+        yield (f'<path d="M{_x(MOST) - 8} {middle - BAR / 2 - 1} l4 {BAR + 2} h4 l-4 -{BAR + 2} z" class="sheet"/>')
     yield (f'<line x1="{_x(figure.ratio_low):.1f}" x2="{_x(figure.ratio_high):.1f}" y1="{middle:.1f}" '
            f'y2="{middle:.1f}" class="spread"/>')
     if figure.goal_ratio:

@@ -1,6 +1,7 @@
 """The measurements over HTTP/2: thousands of WebSockets on a few connections, and small messages beside bulk data."""
 
 from . import tools
+from .load_measure import CALIBRATION, KEEPS_UP
 from .proxies.shared_connections import SERVER_CONNECTIONS
 from .rows import Row, Subject, interleaved, per_event, process_list
 from .sizes import sizes
@@ -41,16 +42,36 @@ def shared_connections(subject, proxy):
     return {"server_connections": count}, int(count > SERVER_CONNECTIONS)
 
 
+def _rates(folder, running, subjects, transport, size, options, say):
+    """The load by pairing, the same for all: a share of what HAProxy can echo so, a rate that was asked for, or none."""
+    if options.rate or options.load == "max" or "haproxy" not in running:
+        return {subject.pairing: options.rate for subject in subjects}
+    found = {}
+    for subject in subjects:
+        if subject.proxy == "haproxy":
+            best = tools.run_load(
+                folder, running["haproxy"].url(transport, subject.path), connections=options.h2_connections,
+                size=size, **CALIBRATION, **subject.load_options)["rate"]
+            found[subject.pairing] = best * options.load
+            say(f"  haproxy echoes {best:.0f} a second over {subject.pairing}; all get {best * options.load:.0f}")
+    return found
+
+
 def echo(folder, running, subjects, transport, size, options, say):
     """CPU of each proxy for each echo, with thousands of WebSockets on a few connections."""
+    subjects = list(subjects)
+    rates = _rates(folder, running, subjects, transport, size, options, say)
+
     def measure(row):
         proxy = running[row.subject.proxy]
         processes = proxy.processes()
+        rate = rates[row.subject.pairing]
         result = tools.run_load(
             folder, proxy.url(transport, row.subject.path), connections=options.h2_connections, size=size,
-            duration=options.seconds, warmup=options.warmup, rate=options.rate, inflight=options.inflight,
+            duration=options.seconds, warmup=options.warmup, rate=rate, inflight=options.inflight,
             binary=options.binary, cpu_of=process_list(processes), **row.subject.load_options)
         entry = per_event(result, result["messages"], processes)
+        entry["behind"] = bool(rate) and result["rate"] < KEEPS_UP * rate
         shared, excess = shared_connections(row.subject, proxy)
         entry |= shared
         entry["errors"] += excess

@@ -73,5 +73,7 @@ def without_debug_information(program, folder):
     if not program.exists():
         raise Failure(f"{program} is not there; build it with `make build`, or name another with --sluice")
     copy = folder / "sluice-program"
-    subprocess.run(["objcopy", "--strip-debug", program, copy], check=True)
+    result = subprocess.run(["objcopy", "--strip-debug", program, copy], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise Failure(f"{program}: valgrind needs the program itself; {result.stderr.strip()}")
     return copy

@@ -7,6 +7,7 @@ CALIBRATION = {"duration": 0.8, "warmup": 0.4}  # seconds to find out how much a
 BULK = 256 * 1024  # messages from this size on go over few connections: all of them are under way at once
 BULK_CONNECTIONS = 16
 HANDSHAKES_UNDER_WAY = 32
+KEEPS_UP = 0.95  # of the rate that was asked for: who does less does not the same work in the same time
 
 
 def _run(folder, proxy, transport, subject, processes=(), **options):
@@ -61,8 +62,7 @@ def echo(folder, running, subjects, transport, size, options, say):
         if result["messages"]:
             entry["bytes_back"] = result["bytes_received"] / result["messages"]
         entry["rate_wanted"] = rate
-        # Who falls behind by more than a twentieth does not do the same work in the same time.
-        entry["behind"] = bool(rate) and result["rate"] < 0.95 * rate
+        entry["behind"] = bool(rate) and result["rate"] < KEEPS_UP * rate
         return entry
 
     return interleaved([Row(subject, transport) for subject in subjects], options.rounds, measure, say)
