@@ -30,12 +30,13 @@ class Figure:
     ratio: float | None = None  # the median of the ratios within each round
     ratio_low: float | None = None
     ratio_high: float | None = None
+    behind: bool = False  # Sluice did not keep up with the load, so it did less than the others
 
     @property
     def is_met(self):
         """Whether the goal is; None where there is none, or nothing to compare with."""
         value = self.ratio if self.goal and self.goal.of == "ratio" else self.ours
-        return None if self.goal is None or value is None else value <= self.goal.most
+        return None if self.goal is None or value is None else value <= self.goal.most and not self.behind
 
     @property
     def goal_ratio(self):
@@ -63,10 +64,15 @@ def ours(rows):
     return next((row for row in rows if row.subject.proxy == "sluice"), None)
 
 
+def fell_behind(row):
+    """Whether it could not keep up with the load in most rounds."""
+    return median(row.values("behind") or [0]) > 0.5
+
+
 def best_peer(rows, key):
     """The row of the peer with the least median. Who could not keep up with the load is not asked."""
     peers = [row for row in rows if row.subject.proxy not in ("sluice", "direct") and row.median(key) is not None
-             and not median([0, *row.values("behind")])]
+             and not fell_behind(row)]
     return min(peers, key=lambda row: row.median(key), default=None)
 
 
@@ -75,7 +81,7 @@ def figure(group, name, unit, row, key, goal=None, reference=None, scale=1.0):
     if row is None or row.median(key) is None:
         return []
     values = [value / scale for value in row.values(key)]
-    made = Figure(group, name, unit, median(values), min(values), max(values), goal)
+    made = Figure(group, name, unit, median(values), min(values), max(values), goal, behind=fell_behind(row))
     ratios = row.ratios_to(reference, key) if reference else []
     if ratios:
         made.reference, made.theirs = reference.subject.label, reference.median(key) / scale

@@ -112,6 +112,8 @@ def crowd(bench):
 
 def deflate(bench):
     """Compressed both ways; the other proxies would let client and server do the work."""
+    if "sluice" not in bench.options.proxies:
+        return
     with bench.running(["sluice", "ws"], {"sluice": Sluice, "ws": Ws}) as running:
         for payload in DEFLATE_SIZES:
             title = (f"Compressed echo, plain, {size_name(payload)}, {bench.options.connections} connections: CPU per "

@@ -39,6 +39,8 @@ def _row(figure):
     theirs = f"{figure.reference} {_number(figure.theirs)}{unit}" if figure.ratio else ""
     ratio = f"{figure.ratio:.2f} ({figure.ratio_low:.2f}–{figure.ratio_high:.2f})" if figure.ratio else ""
     verdict = {True: "met", False: "**missed**", None: ""}[figure.is_met]
+    if figure.behind:
+        verdict += ", fell behind"
     goal = "" if figure.goal is None else goal_text(figure)
     return f"| {figure.name} | {_number(figure.ours)}{unit} | {theirs} | {ratio} | {goal} | {verdict} |"
 

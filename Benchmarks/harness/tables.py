@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from .figures import KIB, best_peer, grouped
+from .figures import KIB, best_peer, fell_behind, grouped
 from .sizes import size_name
 
 
@@ -53,7 +53,7 @@ def cpu_table(title, rows, event, events, digits):
             _number(row.median("user_us"), digits), _number(row.median("system_us"), digits),
             _ratio(rows, row, "cpu_us"), _number(row.median("rate"), 0), _number(row.median("p50_us"), 0),
             _number(row.median("p99_us"), 0), _range(row, "p99_us", 0), _number(row.median("bytes_back"), 0),
-            str(sum(row.values("errors"))), "behind" if any(row.values("behind")) else ""])
+            str(sum(row.values("errors"))), "behind" if fell_behind(row) else ""])
     return title + "\n" + _table(
         ["", f"CPU µs/{event}", "range", "user", "system", "× best peer", f"{events}/s", "p50 µs", "p99 µs", "range",
          "bytes", "errors", ""],
@@ -130,7 +130,7 @@ def figures_table(figures):
         ratio = f"{figure.ratio:.2f} ({figure.ratio_low:.2f}–{figure.ratio_high:.2f})" if figure.ratio else "–"
         lines.append([f"{figure.group}: {figure.name}", f"{_number(figure.ours, digits)} {figure.unit}".rstrip(),
                       f"{figure.reference} {_number(figure.theirs, digits)}".strip(), ratio, goal_text(figure),
-                      {True: "met", False: "missed", None: ""}[figure.is_met]])
+                      {True: "met", False: "missed", None: ""}[figure.is_met] + (", behind" if figure.behind else "")])
     return _table(["", "sluice", "beside", "ratio", "goal", ""], lines)
 
 

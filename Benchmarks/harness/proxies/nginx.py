@@ -65,7 +65,7 @@ class Nginx(Proxy):
             proxy_send_timeout 1h;""")
 
     def configure(self):
-        connections = (raise_descriptor_limit() - 500) * 4 // 5
+        connections = raise_descriptor_limit() - 500  # of clients and to the server together
         (self.folder / "nginx.conf").write_text(
             frame(self.folder, self.http(), connections, has_master=not self.single_process))
 
