@@ -50,7 +50,7 @@ class Figure:
 
     @classmethod
     def from_json(cls, entry):
-        known = {name: entry[name] for name in cls.__dataclass_fields__}
+        known = {name: entry[name] for name in cls.__dataclass_fields__ if name in entry}
         return cls(**{**known, "goal": Goal(**entry["goal"]) if entry["goal"] else None})
 
 

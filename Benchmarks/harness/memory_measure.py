@@ -7,6 +7,7 @@ from . import tools
 from .process_tree import memory
 from .rows import Row, unmet_offer
 
+COMPRESSOR_SECONDS = 6  # Sluice frees a compressor that has had nothing to do for five
 SPOKEN_SIZES = (16_000, 60_000, 1 << 20)  # bytes of the message that each echoes, one after the other
 
 
@@ -45,6 +46,8 @@ def idle(folder, make_proxy, subject, transport, count, sizes, say, inspect=_not
         missing = 0
         for size in sizes:
             missing += count - tools.touch(child, size)
+            if subject.offer_deflate:
+                time.sleep(COMPRESSOR_SECONDS)
             readings[f"after {size}"] = _settled_memory(proxy)
         more, faults = inspect(subject, proxy)
         result = tools.finish(child, folder)

@@ -1,5 +1,7 @@
 """Results as Markdown, for the document that keeps them."""
 
+import re
+
 from .children import Failure
 from .figures import Figure, grouped
 from .tables import goal_text
@@ -24,17 +26,23 @@ def setting(runs):
     """Where and with what it was measured."""
     run = runs[-1]
     machine, options = run["machine"], run["options"]
-    versions = "; ".join(f"{name}: {text}" for name, text in run["versions"].items())
+    versions = ", ".join(f"{name} {_version(text)}" for name, text in run["versions"].items())
     return (f"{run['date'][:10]}, {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}. "
             f"{options['rounds']} rounds of {options['seconds']:g} s; load average at the start "
             f"{machine['load_average'][0]:.1f}. {versions}.")
+
+
+def _version(text):
+    """The number in what a program says of itself."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return found[0] if found else "of an unknown version"
 
 
 def _number(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
 
 
-def _row(figure):
+def _row(figure, group):
     unit = f" {figure.unit}" if figure.unit else ""
     theirs = f"{figure.reference} {_number(figure.theirs)}{unit}" if figure.ratio else ""
     ratio = f"{figure.ratio:.2f} ({figure.ratio_low:.2f}–{figure.ratio_high:.2f})" if figure.ratio else ""
@@ -42,19 +50,17 @@ def _row(figure):
     if figure.behind:
         verdict += ", fell behind"
     goal = "" if figure.goal is None else goal_text(figure)
-    return f"| {figure.name} | {_number(figure.ours)}{unit} | {theirs} | {ratio} | {goal} | {verdict} |"
+    return f"| {group} | {figure.name} | {_number(figure.ours)}{unit} | {theirs} | {ratio} | {goal} | {verdict} |"
 
 
 def figures_table(figures):
-    """A table for each group."""
-    lines, group = [], None
+    """All of them in one table; what is measured stands at the first of its figures."""
+    lines = ["| | | Sluice | Beside | Ratio (rounds) | Goal | |", "|---|---|---:|---:|---:|---:|---|"]
+    group = None
     for figure in figures:
-        if figure.group != group:
-            group = figure.group
-            lines += ["", f"**{group}**", "", "| | Sluice | Beside | Ratio (rounds) | Goal | |",
-                      "|---|---:|---:|---:|---:|---|"]
-        lines.append(_row(figure))
-    return "\n".join(lines).strip()
+        lines.append(_row(figure, figure.group if figure.group != group else ""))
+        group = figure.group
+    return "\n".join(lines)
 
 
 def _name_of(account):
