@@ -71,7 +71,7 @@ format:
 
 bench:
 	@scripts/prerequisites bench
-	swift build $(RELEASE) --product sluice
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Benchmarks/run $(ARGS)
 
 conformance:

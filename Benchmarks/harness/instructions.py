@@ -18,7 +18,9 @@ PATIENCE = 180  # seconds to start and to stop; everything is about fifty times 
 HTTP = "http"
 ECHO = "echo"
 HTTP2_ECHO = "h2-echo"
-_PROXIES = {HTTP: HTTP_PROXIES, ECHO: PROXIES, HTTP2_ECHO: HTTP2_PROXIES}
+HANDSHAKE = "handshake"
+_PROXIES = {HTTP: HTTP_PROXIES, ECHO: PROXIES, HTTP2_ECHO: HTTP2_PROXIES, HANDSHAKE: PROXIES}
+_AT_ONCE = 4  # handshakes
 
 
 def total_of(path):
@@ -48,16 +50,27 @@ def _requests(folder, proxy, subject, transport, messages, _size, streams):
     return result["succeeded"], result["errors_total"]
 
 
+def _handshakes(folder, proxy, subject, transport, connections, _size, _streams):
+    """The same with connections that open and close."""
+    result = tools.run_load(folder, proxy.url(transport, subject.path), churn=True, connections=_AT_ONCE,
+                            messages=connections, setup_timeout=PATIENCE, **subject.load_options)
+    # The first ones have no ticket yet.
+    unmet = subject.resume and result["resumed"] < connections - 4 * _AT_ONCE
+    return result["handshakes"], result["errors_total"] + int(unmet)
+
+
+_SENDERS = {HTTP: _requests, ECHO: _echoes, HTTP2_ECHO: _echoes, HANDSHAKE: _handshakes}
+
+
 def counted_run(folder, port, subject, transport, messages, output, work=ECHO, size=100, streams=1):
     """The instructions of one run, from start to stop."""
     prefix = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={output}"]
     with _PROXIES[work][subject.proxy](folder, port, prefix).running(PATIENCE) as proxy:
-        send = _requests if work == HTTP else _echoes
-        done, errors = send(folder, proxy, subject, transport, messages, size, streams)
+        done, errors = _SENDERS[work](folder, proxy, subject, transport, messages, size, streams)
         # nginx without its master misses a signal that comes while it still serves: let it go to sleep first.
         time.sleep(0.5)
     if errors > 0 or done != messages:
-        raise Failure(f"{subject.label}: {done} of {messages} messages under valgrind, {errors} errors")
+        raise Failure(f"{subject.label}: {done} of {messages} under valgrind, {errors} errors")
     return total_of(Path(output))
 
 

@@ -138,7 +138,8 @@ static void take_data(struct load *load, struct client *client, const uint8_t *b
     if (!client->message_compressed) {
         uint8_t stamp[STAMP_SIZE];
         stamp_message(stamp, client->speaker, client->received);
-        if (!message_matches(text_of(load->pattern, client->received), client->size, stamp, bytes, count, client->message_position)) {
+        const uint8_t *text = text_of(load->pattern, client->received);
+        if (!message_matches(text, client->size, stamp, bytes, count, client->message_position)) {
             client_fail(load, client, FAILED_MISMATCH, "an echo differs from its message");
             return;
         }

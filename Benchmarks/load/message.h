@@ -25,5 +25,6 @@ bool message_matches(const uint8_t *text, uint64_t size, const uint8_t stamp[STA
 /// A mask key, another one each time (xorshift: unpredictable enough for a benchmark, and free).
 void next_mask_key(uint8_t key[4]);
 
-/// Makes the text that payloads of at most `size` bytes are cut from: lines of JSON, which compress like chat traffic does.
+/// Makes the text that payloads of at most `size` bytes are cut from: lines of JSON, which compress like chat traffic
+/// does.
 uint8_t *make_pattern(uint64_t size);

@@ -15,7 +15,7 @@ static const char usage[] =
     "  --size BYTES         payload of a message (default 100)\n"
     "  --inflight N         messages under way on one connection, at most 64 (default 1)\n"
     "  --rate N             messages a second over all connections (default: as fast as echoes return)\n"
-    "  --messages N         stop after exactly N echoes instead of after --duration\n"
+    "  --messages N         stop after exactly N echoes, or connections of --churn, instead of after --duration\n"
     "  --warmup S           seconds that are not counted (default 1)\n"
     "  --duration S         seconds that are counted (default 5)\n"
     "  --bulk BYTES         the last WebSocket echoes messages of this size, as fast as they go, beside the others;\n"

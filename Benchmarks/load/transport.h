@@ -20,7 +20,8 @@ enum {
 
 enum transport_handshake { HANDSHAKE_DONE, HANDSHAKE_READS, HANDSHAKE_WRITES, HANDSHAKE_FAILED };
 
-/// TLS 1.3 alone, one cipher suite and one group, no resumption unless sessions are kept: the same work whatever stands on the other side.
+/// TLS 1.3 alone, one cipher suite and one group, no resumption unless sessions are kept: the same work whatever stands
+/// on the other side.
 /// `lean` gives buffers back between reads: for thousands of connections that rarely speak. `protocol` is what ALPN
 /// offers.
 SSL_CTX *transport_make_context(bool lean, const char *protocol);

@@ -1,5 +1,8 @@
 """Sluice, with one event loop."""
 
+import os
+from pathlib import Path
+
 from ..children import Failure
 from ..tools import ROOT, free_port
 from .base import Proxy, most_connections
@@ -9,7 +12,7 @@ from .shared_connections import SERVER_CONNECTIONS, STREAMS
 
 class Sluice(Proxy):
     name = "sluice"
-    program = ROOT.parent / ".build" / "release" / "sluice"
+    program = Path(os.environ.get("SLUICE_BINARY") or ROOT.parent / ".build" / "release" / "sluice")
     version_words = ("version",)
     listener_lines = ""
     routes = """
