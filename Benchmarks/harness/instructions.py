@@ -4,6 +4,7 @@ Each figure is the difference between a run with N messages and one with 2 N, di
 cancel out. The kernel's part is not in it.
 """
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -79,6 +80,27 @@ def per_message(folder, port, subject, transport, messages, stem, **options):
     once, twice = (counted_run(folder, port, subject, transport, factor * messages, f"{stem}.{factor}", **options)
                    for factor in (1, 2))
     return (twice - once) / messages, once, twice
+
+
+_FUNCTION = re.compile(r"\s*([\d,]+)\s+(?:\([^)]*\)\s+)?\S*?:(.*?)(?: \[[^]]*\])?$")
+
+
+def _functions(path, inclusive):
+    """What callgrind_annotate says of each function."""
+    words = [find_program("callgrind_annotate"), "--threshold=100", f"--inclusive={'yes' if inclusive else 'no'}", path]
+    text = subprocess.run(words, capture_output=True, text=True).stdout
+    found = {}
+    for match in filter(None, map(_FUNCTION.match, text.splitlines())):
+        found[match[2]] = found.get(match[2], 0) + int(match[1].replace(",", ""))
+    return found
+
+
+def greatest(stem, messages, count, inclusive):
+    """The functions that take the most instructions of a message: pairs of number and name. Recursion counts again
+    where what is called counts for its callers."""
+    once, twice = (_functions(f"{stem}.{factor}", inclusive) for factor in (1, 2))
+    found = sorted(((number - once.get(name, 0)) / messages, name) for name, number in twice.items())
+    return found[:-count - 1:-1]
 
 
 def without_debug_information(program, folder):
