@@ -23,7 +23,7 @@ help:
 	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
 	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
-	@echo "make bench             compare with nginx and HAProxy; ARGS='--quick' shortens"
+	@echo "make bench             compare with other proxies, show the goals; ARGS='--quick' shortens"
 	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
 	@echo "make faults            kill and cut off servers, fill caps, reload, restart, under load; ARGS=--quick is shorter"
 	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
@@ -71,7 +71,7 @@ format:
 
 bench:
 	@scripts/prerequisites bench
-	swift build $(RELEASE) --product sluice
+	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
 	Benchmarks/run $(ARGS)
 
 conformance:

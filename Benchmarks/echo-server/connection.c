@@ -8,6 +8,8 @@
 
 #include "../wire/process.h"
 
+enum { LARGE_PENDING = 256 * 1024 };  // given back when it empties: thousands may have had it
+
 int poller;
 struct connection *connections;
 uint8_t chunk[FRAME_HEADER_LIMIT + CHUNK];
@@ -15,6 +17,7 @@ uint8_t chunk[FRAME_HEADER_LIMIT + CHUNK];
 void drop(int descriptor) {
     struct connection *connection = &connections[descriptor];
     pending_free(&connection->out);
+    pending_free(&connection->spoken);
     free(connection->request);
     if (connection->http2 != NULL) {
         h2_release(connection->http2);
@@ -83,6 +86,9 @@ bool flush(int descriptor, struct pending *out) {
     if (connections[descriptor].closes_after) {
         drop(descriptor);
         return false;
+    }
+    if (out->capacity > LARGE_PENDING) {
+        pending_free(out);
     }
     watch_writing(descriptor, false);
     return true;

@@ -19,8 +19,10 @@ struct connection {
     enum protocol protocol;  // known once a WebSocket is open, or HTTP/2's magic has come
     bool closes_after;       // once everything pending is written
     bool waits_to_write;
+    bool in_room;          // what one member says, all of them hear
     struct echo echo;
     struct pending out;
+    struct pending spoken;  // of a member: frames, unmasked, of which the last may not be whole
     char *request;  // only during the opening handshake
     size_t request_length;
     struct h2_connection *http2;
@@ -46,6 +48,12 @@ bool flush(int descriptor, struct pending *out);
 /// Serves bytes read behind the headroom of `chunk`: those of a WebSocket, or of a request on HTTP/1.1.
 void http1_echo(int descriptor, size_t count);
 void http1_read_request(int descriptor, size_t count);
+
+/// Takes a connection into the room, whose members hear each other.
+void room_enter(int descriptor);
+
+/// Serves bytes of a member, read behind the headroom of `chunk`.
+void room_hear(int descriptor, size_t count);
 
 /// Turns a connection over to HTTP/2, whose magic has come.
 void http2_begin(int descriptor);

@@ -7,8 +7,21 @@
 #include "../wire/process.h"
 #include "connection.h"
 
+/// Whether a request's path, without its query, ends with `/room`.
+static bool asks_for_room(const char *head) {
+    static const char room[] = "/room";
+    const char *path = head + strcspn(head, " ");
+    path += strspn(path, " ");
+    size_t length = strcspn(path, " ?\r");
+    return length >= sizeof room - 1 && strncmp(path + length - (sizeof room - 1), room, sizeof room - 1) == 0;
+}
+
 void http1_echo(int descriptor, size_t count) {
     struct connection *connection = &connections[descriptor];
+    if (connection->in_room) {
+        room_hear(descriptor, count);
+        return;
+    }
     size_t size = echo_bytes(&connection->echo, chunk + FRAME_HEADER_LIMIT, count, chunk);
     connection->closes_after = connection->closes_after || connection->echo.closes;
     send_bytes(descriptor, chunk, size);
@@ -35,6 +48,9 @@ static void answer_request(int descriptor) {
                         "Sec-WebSocket-Accept: %s\r\n\r\n",
                         accept);
         connection->protocol = PROTOCOL_HTTP1;
+        if (asks_for_room(head)) {
+            room_enter(descriptor);
+        }
     }
     send_bytes(descriptor, (const uint8_t *)response, (size_t)size);
 }

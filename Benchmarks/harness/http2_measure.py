@@ -1,13 +1,29 @@
 """The measurements over HTTP/2: thousands of WebSockets on a few connections, and small messages beside bulk data."""
 
-from .http2_proxies import SERVER_CONNECTIONS
-from .measure import Row, Subject, interleaved, per_event, process_list
 from . import tools
+from .load_measure import CALIBRATION, KEEPS_UP
+from .proxies.shared_connections import SERVER_CONNECTIONS
+from .rows import Row, Subject, interleaved, per_event, process_list
+from .sizes import sizes
 
 CLIENT_CONNECTIONS = 10  # that thousands of WebSockets share
 SMALL_STREAMS = 49
 SMALL_RATE = 1000  # messages a second, over all of them
 BULK = 65536
+
+
+def add_arguments(parser):
+    """The options of the modes over HTTP/2."""
+    parser.add_argument("--h2-connections", type=int, default=5000, help="WebSockets in h2-echo and h2-idle (5000)")
+    parser.add_argument("--h2-sizes", type=sizes, default=[100], help="payloads in h2-echo (100)")
+    parser.add_argument("--h2-transports", type=lambda text: text.split(","), default=["tls"],
+                        help="of the h2 modes (tls), some of tls,plain")
+
+
+def shared(options):
+    """How the WebSockets share connections, for a title."""
+    return (f"{options.h2_connections} WebSockets, over h2 on {CLIENT_CONNECTIONS} client connections and at most "
+            f"{SERVER_CONNECTIONS} to the server")
 
 
 def subjects_of(proxies, client_connections=CLIENT_CONNECTIONS):
@@ -26,16 +42,36 @@ def shared_connections(subject, proxy):
     return {"server_connections": count}, int(count > SERVER_CONNECTIONS)
 
 
+def _rates(folder, running, subjects, transport, size, options, say):
+    """The load by pairing, the same for all: a share of what HAProxy can echo so, a rate that was asked for, or none."""
+    if options.rate or options.load == "max" or "haproxy" not in running:
+        return {subject.pairing: options.rate for subject in subjects}
+    found = {}
+    for subject in subjects:
+        if subject.proxy == "haproxy":
+            best = tools.run_load(
+                folder, running["haproxy"].url(transport, subject.path), connections=options.h2_connections,
+                size=size, **CALIBRATION, **subject.load_options)["rate"]
+            found[subject.pairing] = best * options.load
+            say(f"  haproxy echoes {best:.0f} a second over {subject.pairing}; all get {best * options.load:.0f}")
+    return found
+
+
 def echo(folder, running, subjects, transport, size, options, say):
     """CPU of each proxy for each echo, with thousands of WebSockets on a few connections."""
+    subjects = list(subjects)
+    rates = _rates(folder, running, subjects, transport, size, options, say)
+
     def measure(row):
         proxy = running[row.subject.proxy]
         processes = proxy.processes()
+        rate = rates[row.subject.pairing]
         result = tools.run_load(
             folder, proxy.url(transport, row.subject.path), connections=options.h2_connections, size=size,
-            duration=options.seconds, warmup=options.warmup, rate=options.rate, inflight=options.inflight,
+            duration=options.seconds, warmup=options.warmup, rate=rate, inflight=options.inflight,
             binary=options.binary, cpu_of=process_list(processes), **row.subject.load_options)
         entry = per_event(result, result["messages"], processes)
+        entry["behind"] = bool(rate) and result["rate"] < KEEPS_UP * rate
         shared, excess = shared_connections(row.subject, proxy)
         entry |= shared
         entry["errors"] += excess

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean, quantiles
 
 from .children import Failure, running, tail
-from .http_proxies import cores, pinned
-from .tools import find_program
+from .pinning import beside
+from .programs import find_program
 
 _RESULT = re.compile(r"^finished in ([\d.]+)(us|ms|s|m)\b"
                      r".*?^requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded"
@@ -52,7 +52,7 @@ def run(folder, url, *, expected_bytes, **options):
     of each answer's body. Requests without such an answer, and with another status than 200, are errors."""
     log, answers = folder / "h2load.log", Path(folder, "h2load.answers")
     answers.unlink(missing_ok=True)  # h2load appends
-    words = [*pinned(cores()[1]), *command(url, log=answers, **options)]
+    words = [*beside(), *command(url, log=answers, **options)]
     with running(words, log, stdout=subprocess.PIPE, text=True) as child:
         text, _ = child.communicate()
     if child.returncode != 0 or not answers.exists():

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 from . import http_load
 from .children import Failure
-from .measure import Row, Subject, interleaved, per_event
 from .process_tree import cpu_time
+from .rows import Row, Subject, interleaved, per_event
 from .web_server import LARGE, SMALL
 
 MEBIBYTES = LARGE / 2**20
@@ -43,6 +43,22 @@ WORKS = {work.name: work for work in (
     Work("upload", "Upload of 16 MiB", "/upload", len("received"), MEBIBYTES, True))}
 
 CLIENTS = {"tls": ("tls", "http/1.1"), "plain": ("plain", "http/1.1"), "h2": ("tls", "h2")}
+
+
+def add_arguments(parser):
+    """The options of http mode."""
+    def some_of(allowed):
+        return lambda text: [word for word in text.split(",") if word in allowed or parser.error(
+            f"unknown: {word}; expected some of {', '.join(allowed)}")]
+
+    parser.add_argument("--http-works", type=some_of(WORKS), default=list(WORKS), help="get,download,upload")
+    parser.add_argument("--http-clients", type=some_of(CLIENTS), default=list(CLIENTS),
+                        help="HTTP/1.1 over TLS and in the clear, HTTP/2 over TLS (tls,plain,h2)")
+    parser.add_argument("--http-requests", type=int, default=20000, help="small requests of a measurement (20000)")
+    parser.add_argument("--http-rate", type=float, default=5000,
+                        help="of them a second (5000); 0: as fast as they are answered")
+    parser.add_argument("--http-connections", type=int, default=50, help="of which each has one under way (50)")
+    parser.add_argument("--http-transfers", type=int, default=40, help="downloads or uploads of a measurement (40)")
 
 
 def load_options(folder, work, protocol, options):

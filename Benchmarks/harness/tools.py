@@ -1,54 +1,28 @@
-"""The C tools: what they need from the system, compiling them, running them."""
+"""The C tools: compiling them, running them on the cores that the proxies leave."""
 
 import contextlib
 import json
-import os
-import shutil
-import socket
 import random
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 from .children import Failure, running, tail
+from .pinning import beside
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
 _FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror"]
-_SOURCES = {"echo-server": ["-lcrypto", "-lnghttp2"], "load": ["-lssl", "-lcrypto", "-lm", "-lnghttp2"]}
-_PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "valgrind": "valgrind", "openssl": "openssl", "cc": "gcc",
-             "h2load": "nghttp2-client"}
-
-
-def find_program(name):
-    """A program's path; Debian keeps servers in /usr/sbin, which is not on everyone's PATH."""
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def install_missing(programs):
-    """Installs what is not there, as root; otherwise says what to type."""
-    packages = sorted({_PACKAGES[name] for name in programs if find_program(name) is None})
-    for header, package in (("openssl/ssl.h", "libssl-dev"), ("nghttp2/nghttp2.h", "libnghttp2-dev")):
-        if not Path("/usr/include", header).exists():
-            packages.append(package)
-    if "gcc" in packages or not Path("/usr/include/stdio.h").exists():
-        packages.append("libc6-dev")
-    if not packages:
-        return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Failure("missing: " + " ".join(packages) + "\nInstall with: sudo " + " ".join(command))
-    print("installing", *packages, flush=True)
-    if subprocess.run(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}).returncode != 0:
-        raise Failure("failed: " + " ".join(command) + "\nTry `apt-get update` first.")
+_LIBRARIES = {"echo-server": ["-lcrypto", "-lnghttp2"], "load": ["-lssl", "-lcrypto", "-lm", "-lnghttp2", "-lz"]}
 
 
 def compile_tools():
     """Compiles each tool whose sources are newer than its program."""
     BUILD.mkdir(exist_ok=True)
     shared = list((ROOT / "wire").glob("*.[ch]"))
-    for name, libraries in _SOURCES.items():
+    for name, libraries in _LIBRARIES.items():
         program = BUILD / name
         sources = list((ROOT / name).glob("*.[ch]")) + shared
         if program.exists() and all(path.stat().st_mtime < program.stat().st_mtime for path in sources):
@@ -58,6 +32,18 @@ def compile_tools():
             ["cc", *_FLAGS, "-o", str(program), *units, *libraries], capture_output=True, text=True)
         if result.returncode != 0:
             raise Failure(f"compiling {name} failed:\n{result.stderr}")
+
+
+def compile_library(name):
+    """Compiles a library for LD_PRELOAD out of the one source file in its folder; gives its path."""
+    BUILD.mkdir(exist_ok=True)
+    source, library = ROOT / name / f"{name}.c", BUILD / f"{name}.so"
+    if not library.exists() or library.stat().st_mtime <= source.stat().st_mtime:
+        result = subprocess.run(["cc", *_FLAGS, "-fPIC", "-shared", "-o", library, source, "-pthread"],
+                                capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Failure(f"compiling {name} failed:\n{result.stderr}")
+    return library
 
 
 def make_certificate(folder):
@@ -93,7 +79,7 @@ def workspace():
 def echo_server(folder):
     """Runs the echo server; gives its port."""
     log = folder / "echo-server.log"
-    with running([BUILD / "echo-server", "--port", "0"], log, stdout=subprocess.PIPE, text=True) as child:
+    with running([*beside(), BUILD / "echo-server", "--port", "0"], log, stdout=subprocess.PIPE, text=True) as child:
         word, _, port = child.stdout.readline().partition(" ")
         if word != "listening":
             raise Failure(f"the echo server did not start:\n{tail(log)}")
@@ -102,7 +88,7 @@ def echo_server(folder):
 
 def load_command(url, **options):
     """The command line of `load`: offer_deflate=True becomes --offer-deflate, connections=5 --connections 5."""
-    command = [str(BUILD / "load"), "--url", url]
+    command = [*beside(), str(BUILD / "load"), "--url", url]
     for name, value in options.items():
         if value is True:
             command.append("--" + name.replace("_", "-"))
@@ -139,9 +125,9 @@ def held_connections(folder, url, **options):
         yield child
 
 
-def touch(child):
-    """One echo on each connection that a `held_connections` child holds; gives how many came back."""
-    child.stdin.write("touch\n")
+def touch(child, size):
+    """One echo of so many bytes on each connection that a `held_connections` child holds; gives how many came back."""
+    child.stdin.write(f"touch {size}\n")
     child.stdin.flush()
     return int(child.stdout.readline().split()[1])
 

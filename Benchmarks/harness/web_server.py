@@ -5,9 +5,11 @@ import os
 import subprocess
 
 from .children import running, wait_until
-from .http_proxies import UNLIMITED_REQUESTS, cores, pinned
+from .pinning import beside
 from .process_tree import accepts
-from .tools import find_program, free_port
+from .proxies import nginx
+from .proxies.idle_connections import UNLIMITED_REQUESTS
+from .tools import free_port
 
 SMALL = 1024
 LARGE = 16 * 2**20
@@ -21,21 +23,8 @@ def _at_least(number):
     return f"({'|'.join([digits, *larger, f'[1-9][0-9]{{{len(digits)},}}'])})"
 
 
-def _configuration(folder, port):
+def _http(folder, port):
     return f"""
-daemon off;
-worker_processes 1;
-{"user root;" if os.geteuid() == 0 else ""}
-pid {folder}/nginx.pid;
-error_log {folder}/error.log error;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
     sendfile on;
     tcp_nopush on;
     open_file_cache max=16;
@@ -63,22 +52,18 @@ http {{
             if ($http_x_received != 200) {{ return 400 "cut short"; }}
             return 200 "received";
         }}
-    }}
-}}
-"""
+    }}"""
 
 
 @contextlib.contextmanager
 def web_server(folder):
-    """Runs it beside the proxies' core; gives its port."""
+    """Runs it on the cores that the proxies leave; gives its port."""
     folder = folder / "web-server"
     (folder / "files").mkdir(parents=True)
     (folder / "files" / "large").write_bytes(os.urandom(LARGE))
     port = free_port()
-    (folder / "nginx.conf").write_text(_configuration(folder, port))
+    (folder / "nginx.conf").write_text(nginx.frame(folder, _http(folder, port), connections=4096))
     log = folder / "stderr.log"
-    command = [*pinned(cores()[1]), find_program("nginx"), "-p", folder, "-e", folder / "error.log",
-               "-c", folder / "nginx.conf"]
-    with running(command, log, stdout=subprocess.DEVNULL, cwd=folder) as child:
+    with running([*beside(), *nginx.command(folder)], log, stdout=subprocess.DEVNULL, cwd=folder) as child:
         wait_until(lambda: accepts(port), 30, child, "the web server", log)
         yield port

@@ -53,16 +53,29 @@ void client_opened(struct load *load, struct client *client, const char *extensi
     load->opened(load, client);
 }
 
-static void send_frame(struct load *load, struct client *client, uint8_t opcode, const uint8_t *payload, size_t size) {
+static void send_frame(struct load *load, struct client *client, uint8_t first, const uint8_t *payload, size_t size) {
     uint8_t *frame = load->carrier->room(load, client, FRAME_HEADER_LIMIT + size), key[4];
     next_mask_key(key);
-    size_t header = frame_write_header(frame, (uint8_t)(FRAME_FIN | opcode), size, key);
+    size_t header = frame_write_header(frame, first, size, key);
     frame_mask(frame + header, payload, size, key, 0);
     load->counters.bytes_sent += header + size;
     load->carrier->send(load, client, header + size);
 }
 
+/// Sends one of the messages that were compressed beforehand.
+static void send_compressed(struct load *load, struct client *client) {
+    const struct compressed_message *message = &load->compressed[client->sent % COMPRESSED_MESSAGES];
+    uint8_t first = FRAME_FIN | FRAME_COMPRESSED | (load->options.binary ? OPCODE_BINARY : OPCODE_TEXT);
+    send_frame(load, client, first, message->bytes, message->size);
+}
+
 void client_send_message(struct load *load, struct client *client, uint64_t sent_at) {
+    client->sent_at[client->sent % INFLIGHT_LIMIT] = sent_at;
+    if (load->compressed != NULL) {
+        send_compressed(load, client);
+        client->sent++;
+        return;
+    }
     uint64_t size = client->size;
     uint8_t *frame = load->carrier->room(load, client, FRAME_HEADER_LIMIT + (size_t)size);
     uint8_t stamp[STAMP_SIZE], key[4];
@@ -72,8 +85,8 @@ void client_send_message(struct load *load, struct client *client, uint64_t sent
     size_t header = frame_write_header(frame, (uint8_t)(FRAME_FIN | opcode), size, key);
     size_t stamped = size < STAMP_SIZE ? (size_t)size : STAMP_SIZE;
     frame_mask(frame + header, stamp, stamped, key, 0);
-    frame_mask(frame + header + stamped, load->pattern + stamped, (size_t)size - stamped, key, stamped);
-    client->sent_at[client->sent % INFLIGHT_LIMIT] = sent_at;
+    const uint8_t *text = text_of(load->pattern, client->sent);
+    frame_mask(frame + header + stamped, text + stamped, (size_t)size - stamped, key, stamped);
     client->sent++;
     load->counters.bytes_sent += header + size;
     load->carrier->send(load, client, header + (size_t)size);
@@ -83,7 +96,7 @@ void client_send_close(struct load *load, struct client *client) {
     static const uint8_t normal[] = {1000 >> 8, 1000 & 0xff};
     client->state = CLIENT_CLOSING;
     load->open--;
-    send_frame(load, client, OPCODE_CLOSE, normal, sizeof normal);
+    send_frame(load, client, FRAME_FIN | OPCODE_CLOSE, normal, sizeof normal);
 }
 
 static void end_message(struct load *load, struct client *client) {
@@ -124,8 +137,9 @@ static const char *header_fault(const struct client *client) {
 static void take_data(struct load *load, struct client *client, const uint8_t *bytes, size_t count) {
     if (!client->message_compressed) {
         uint8_t stamp[STAMP_SIZE];
-        stamp_message(stamp, client->index, client->received);
-        if (!message_matches(load->pattern, client->size, stamp, bytes, count, client->message_position)) {
+        stamp_message(stamp, client->speaker, client->received);
+        const uint8_t *text = text_of(load->pattern, client->received);
+        if (!message_matches(text, client->size, stamp, bytes, count, client->message_position)) {
             client_fail(load, client, FAILED_MISMATCH, "an echo differs from its message");
             return;
         }
@@ -137,7 +151,7 @@ static void end_control(struct load *load, struct client *client) {
     size_t length = (size_t)client->scanner.length;
     if (client->scanner.opcode == OPCODE_PING) {
         load->counters.pings++;
-        send_frame(load, client, OPCODE_PONG, client->control, length);
+        send_frame(load, client, FRAME_FIN | OPCODE_PONG, client->control, length);
     } else if (client->scanner.opcode == OPCODE_CLOSE) {
         if (client->state != CLIENT_CLOSING) {
             char what[64];

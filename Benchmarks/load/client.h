@@ -37,6 +37,7 @@ struct client {
     struct frame_scanner scanner;
     uint8_t control[FRAME_CONTROL_LIMIT];
 
+    uint32_t speaker;         // whose messages it gets: its own, or those of the first in a room
     uint64_t sent, received;  // messages
     uint64_t sent_at[INFLIGHT_LIMIT];
     bool in_message, message_compressed;

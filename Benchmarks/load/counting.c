@@ -22,6 +22,7 @@ void end_counting(struct load *load) {
     counted->echoes -= load->before.echoes;
     counted->bulk_echoes -= load->before.bulk_echoes;
     counted->handshakes -= load->before.handshakes;
+    counted->resumed -= load->before.resumed;
     counted->compressed -= load->before.compressed;
     counted->bytes_sent -= load->before.bytes_sent;
     counted->bytes_received -= load->before.bytes_received;

@@ -77,6 +77,9 @@ static bool flush_client(struct load *load, struct client *client) {
         }
         pending_drop(&client->out, (size_t)written);
     }
+    if (load->options.mode == MODE_IDLE) {
+        pending_free(&client->out);  // it may be long until the next message
+    }
     ask_for(load, client, EPOLLIN);
     return true;
 }
@@ -197,7 +200,10 @@ static void serve(struct load *load, uint32_t index, uint32_t events) {
     struct client *client = &load->clients[index];
     if (client->state == CLIENT_CONNECTING) {
         switch (transport_handshake(&client->transport)) {
-        case HANDSHAKE_DONE: send_request(load, client); break;
+        case HANDSHAKE_DONE:
+            load->counters.resumed += transport_resumed(&client->transport) ? 1 : 0;
+            send_request(load, client);
+            break;
         case HANDSHAKE_READS: ask_for(load, client, EPOLLIN); break;
         case HANDSHAKE_WRITES: ask_for(load, client, EPOLLOUT); break;
         case HANDSHAKE_FAILED:

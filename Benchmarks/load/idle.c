@@ -1,6 +1,7 @@
 // Connections that are held and say nothing, but answer pings. `touch` on stdin makes each speak once.
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -8,6 +9,7 @@
 
 #include "../wire/process.h"
 #include "load.h"
+#include "message.h"
 
 static uint32_t echoed_count;
 
@@ -37,18 +39,28 @@ static int open_signals(void) {
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-/// One echo on each connection, a batch at a time, so that no proxy sees a burst of all of them.
-static void touch_all(struct load *load) {
+enum { MOST_UNDER_WAY = 8 << 20 };  // bytes of messages, or one message that is longer
+
+/// One echo of so many bytes on each connection, a batch at a time, so that no proxy sees a burst of all of them.
+static void touch_all(struct load *load, uint64_t size) {
     echoed_count = 0;
+    if (size > load->options.size) {
+        free(load->pattern);
+        load->pattern = make_pattern(size);
+        load->options.size = size;
+    }
+    uint64_t fitting = size > 0 ? MOST_UNDER_WAY / size : load->options.batch;
+    uint32_t batch = fitting < load->options.batch ? (uint32_t)(fitting > 0 ? fitting : 1) : load->options.batch;
     uint32_t sent = 0;
     uint64_t limit = monotonic_ns() + (uint64_t)(load->options.setup_timeout * 1e9);
     for (uint32_t index = 0; index < load->options.connections; index++) {
         struct client *client = &load->clients[index];
         if (client->state == CLIENT_OPEN) {
+            client->size = size;
             client_send_message(load, client, monotonic_ns());
             sent++;
         }
-        while (sent - echoed_count >= load->options.batch && monotonic_ns() < limit) {
+        while (sent - echoed_count >= batch && load->open > 0 && monotonic_ns() < limit) {
             serve_events(load, 10 * 1000000);
         }
     }
@@ -67,8 +79,9 @@ static bool read_command(struct load *load) {
         return false;
     }
     line[count] = 0;
-    if (strstr(line, "touch\n") != NULL) {
-        touch_all(load);
+    unsigned long long size = load->options.size;
+    if (sscanf(line, "touch %llu", &size) == 1 || strcmp(line, "touch\n") == 0) {
+        touch_all(load, size);
     }
     return true;
 }

@@ -9,11 +9,13 @@
 #include "client.h"
 #include "cpu.h"
 #include "failure.h"
+#include "compressed.h"
 #include "histogram.h"
 #include "options.h"
 
 struct counters {
     uint64_t echoes, handshakes;
+    uint64_t resumed;  // TLS handshakes that went by a ticket
     uint64_t bulk_echoes;  // those of the bulk client, which `echoes` leaves out
     uint64_t compressed;  // echoes that came compressed: counted, not compared
     uint64_t pings;
@@ -31,6 +33,7 @@ struct load {
     uint32_t opening;   // between connect and the answer to the handshake
     char extensions[256];  // Sec-WebSocket-Extensions of the first answer
     uint8_t *pattern;      // what every payload holds behind its stamp
+    struct compressed_message *compressed;  // what is sent with `--compress`, in turn
     struct counters counters;
     struct histogram latency;
 
@@ -72,3 +75,4 @@ void report(const struct load *load, const char *mode);
 int run_echo(struct load *load);
 int run_idle(struct load *load);
 int run_churn(struct load *load);
+int run_fanout(struct load *load);

@@ -24,6 +24,7 @@ int main(int count, char **arguments) {
     }
     for (uint32_t index = 0; index < load.options.connections; index++) {
         load.clients[index].index = index;
+        load.clients[index].speaker = load.options.mode == MODE_FANOUT ? 0 : index;
         load.clients[index].transport.descriptor = -1;
         load.clients[index].size = load.options.size;
     }
@@ -35,13 +36,20 @@ int main(int count, char **arguments) {
     if (load.options.tls) {
         load.tls = transport_make_context(load.options.mode == MODE_IDLE, load.options.http2 ? "h2" : "http/1.1");
     }
+    if (load.options.resumes) {
+        transport_keep_sessions(load.tls);
+    }
     load.pattern = make_pattern(load.options.size > load.options.bulk_size ? load.options.size
                                                                            : load.options.bulk_size);
+    if (load.options.compresses) {
+        load.compressed = compress_messages(load.pattern, load.options.size);
+    }
     load.carrier = load.options.http2 ? &http2_carrier : &http1_carrier;
     load.carrier->prepare(&load);
     switch (load.options.mode) {
     case MODE_IDLE: return run_idle(&load);
     case MODE_CHURN: return run_churn(&load);
+    case MODE_FANOUT: return run_fanout(&load);
     case MODE_ECHO: break;
     }
     return run_echo(&load);

@@ -29,7 +29,7 @@ void stamp_message(uint8_t stamp[STAMP_SIZE], uint32_t connection, uint64_t numb
     }
 }
 
-bool message_matches(const uint8_t *pattern, uint64_t size, const uint8_t stamp[STAMP_SIZE], const uint8_t *bytes,
+bool message_matches(const uint8_t *text, uint64_t size, const uint8_t stamp[STAMP_SIZE], const uint8_t *bytes,
                      size_t count, uint64_t offset) {
     if (offset > size || count > size - offset) {
         return false;
@@ -46,13 +46,14 @@ bool message_matches(const uint8_t *pattern, uint64_t size, const uint8_t stamp[
         count -= stamped;
         offset += stamped;
     }
-    return count == 0 || memcmp(bytes, pattern + offset, count) == 0;
+    return count == 0 || memcmp(bytes, text + offset, count) == 0;
 }
 
 uint8_t *make_pattern(uint64_t size) {
     static const char *const names[] = {"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"};
     static const char *const words[] = {"hello", "where", "meeting", "moved", "to", "tomorrow", "thanks", "the",
                                         "build", "is", "green", "again", "see", "you", "there", "lunch"};
+    size += VARIETY;
     uint8_t *pattern = malloc(size + 256);
     if (pattern == NULL) {
         die("out of memory for messages of %llu bytes", (unsigned long long)size);

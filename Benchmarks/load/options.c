@@ -15,7 +15,7 @@ static const char usage[] =
     "  --size BYTES         payload of a message (default 100)\n"
     "  --inflight N         messages under way on one connection, at most 64 (default 1)\n"
     "  --rate N             messages a second over all connections (default: as fast as echoes return)\n"
-    "  --messages N         stop after exactly N echoes instead of after --duration\n"
+    "  --messages N         stop after exactly N echoes, or connections of --churn, instead of after --duration\n"
     "  --warmup S           seconds that are not counted (default 1)\n"
     "  --duration S         seconds that are counted (default 5)\n"
     "  --bulk BYTES         the last WebSocket echoes messages of this size, as fast as they go, beside the others;\n"
@@ -23,9 +23,13 @@ static const char usage[] =
     "  --bulk-inflight N    bulk messages under way, at most 64 (default 4)\n"
     "  --binary             binary messages instead of text\n"
     "  --offer-deflate      offer permessage-deflate; client_max_window_bits\n"
-    "  --idle               open, print `ready N`, hold until stdin ends or SIGTERM; a line `touch` on stdin\n"
-    "                       echoes one message on each connection and prints `touched N`\n"
+    "  --compress           offer it, and send every message compressed\n"
+    "  --idle               open, print `ready N`, hold until stdin ends or SIGTERM; a line `touch [BYTES]` on\n"
+    "                       stdin echoes one message on each connection and prints `touched N`\n"
     "  --churn              opening and closing handshakes, one after another on each connection\n"
+    "  --resume             those handshakes resume a TLS session\n"
+    "  --fanout             the first WebSocket sends a message when the one before has come back on all of them;\n"
+    "                       the server's path is a room (`/…/room`)\n"
     "  --batch N            opening handshakes under way at once (default 64)\n"
     "  --setup-timeout S    limit for opening everything (default 60)\n"
     "  --cpu-of PID[,PID…]  report the CPU time these processes spent in the counted time\n";
@@ -96,6 +100,8 @@ struct options parse_options(int count, char **arguments) {
         {"cpu-of", required_argument, NULL, 'p'},    {"h2", no_argument, NULL, '2'},
         {"bulk", required_argument, NULL, 'B'},      {"bulk-inflight", required_argument, NULL, 'l'},
         {"client-connections", required_argument, NULL, 'N'},
+        {"compress", no_argument, NULL, 'z'},        {"resume", no_argument, NULL, 'R'},
+        {"fanout", no_argument, NULL, 'F'},
         {NULL, 0, NULL, 0},
     };
     int index = 0;
@@ -112,6 +118,9 @@ struct options parse_options(int count, char **arguments) {
         case 'd': options.duration = number(name, optarg, 0.1, 86400); break;
         case 'b': options.binary = true; break;
         case 'o': options.offers_deflate = true; break;
+        case 'z': options.offers_deflate = options.compresses = true; break;
+        case 'R': options.resumes = true; break;
+        case 'F': options.mode = MODE_FANOUT; break;
         case 'I': options.mode = MODE_IDLE; break;
         case 'C': options.mode = MODE_CHURN; break;
         case 'n': options.batch = (uint32_t)number(name, optarg, 1, 4096); break;
@@ -133,6 +142,12 @@ struct options parse_options(int count, char **arguments) {
     }
     if (options.bulk_size > 0 && options.connections < 2) {
         refuse("--bulk takes the last of --connections, and expects at least two");
+    }
+    if (options.resumes && (options.mode != MODE_CHURN || !options.tls)) {
+        refuse("--resume is for --churn over TLS");
+    }
+    if (options.mode == MODE_FANOUT && (options.http2 || options.compresses)) {
+        refuse("--fanout goes over HTTP/1.1, and its messages go out as they are");
     }
     if (optind < count) {
         refuse("\"%s\" is not an option", arguments[optind]);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mode { MODE_ECHO, MODE_IDLE, MODE_CHURN };
+enum mode { MODE_ECHO, MODE_IDLE, MODE_CHURN, MODE_FANOUT };
 
 enum {
     WATCHED_LIMIT = 16,
@@ -31,6 +31,8 @@ struct options {
     uint64_t messages;  // exact count instead of a time; 0: by time
     double warmup, duration, setup_timeout;  // seconds
     bool offers_deflate;
+    bool compresses;  // messages go out compressed; implies the offer
+    bool resumes;     // TLS sessions are resumed by the tickets that the peer sent
     uint64_t bulk_size;      // of the last WebSocket's messages, sent as fast as echoes return; 0: none is special
     uint32_t bulk_inflight;  // of them under way
 

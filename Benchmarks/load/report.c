@@ -34,6 +34,7 @@ void report(const struct load *load, const char *mode) {
     printf("\"bytes_sent\": %llu, \"bytes_received\": %llu, \"compressed_messages\": %llu, \"pings\": %llu, ",
            (unsigned long long)counted->bytes_sent, (unsigned long long)counted->bytes_received,
            (unsigned long long)counted->compressed, (unsigned long long)load->counters.pings);
+    printf("\"resumed\": %llu, ", (unsigned long long)counted->resumed);
     printf("\"h2\": %s, \"client_connections\": %u, ", options->http2 ? "true" : "false",
            options->http2 ? options->client_connections : options->connections);
     printf("\"bulk\": {\"size\": %llu, \"messages\": %llu, \"bytes_per_second\": %.0f}, ",

@@ -35,6 +35,30 @@ SSL_CTX *transport_make_context(bool lean, const char *protocol) {
     return context;
 }
 
+enum { KEPT_SESSIONS = 256 };
+
+static SSL_SESSION *kept[KEPT_SESSIONS];
+static size_t kept_count;
+
+static int keep_session(SSL *tls, SSL_SESSION *session) {
+    (void)tls;
+    if (kept_count == KEPT_SESSIONS) {
+        return 0;  // OpenSSL frees it
+    }
+    kept[kept_count++] = session;
+    return 1;
+}
+
+void transport_keep_sessions(SSL_CTX *context) {
+    SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, keep_session);
+}
+
+bool transport_resumed(const struct transport *transport) {
+    return transport->tls != NULL && SSL_session_reused(transport->tls) == 1;
+}
+
 bool transport_connect(struct transport *transport, SSL_CTX *context, const char *host, uint16_t port) {
     *transport = (struct transport){.descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (transport->descriptor < 0) {
@@ -54,6 +78,12 @@ bool transport_connect(struct transport *transport, SSL_CTX *context, const char
             die("out of memory for a TLS connection");
         }
         SSL_set_connect_state(transport->tls);
+        if (kept_count > 0) {
+            // A ticket is good for one connection (RFC 8446 §C.4).
+            SSL_SESSION *session = kept[--kept_count];
+            SSL_set_session(transport->tls, session);
+            SSL_SESSION_free(session);
+        }
     }
     return true;
 }
@@ -129,6 +159,8 @@ bool transport_agreed_on(const struct transport *transport, const char *protocol
 
 void transport_close(struct transport *transport) {
     if (transport->tls != NULL) {
+        // Without a word of closing, OpenSSL would take the session for broken, and its ticket with it.
+        SSL_set_shutdown(transport->tls, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(transport->tls);
     }
     if (transport->descriptor >= 0) {

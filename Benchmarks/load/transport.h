@@ -20,10 +20,17 @@ enum {
 
 enum transport_handshake { HANDSHAKE_DONE, HANDSHAKE_READS, HANDSHAKE_WRITES, HANDSHAKE_FAILED };
 
-/// TLS 1.3 alone, one cipher suite and one group, no resumption: the same work whatever stands on the other side.
+/// TLS 1.3 alone, one cipher suite and one group, no resumption unless sessions are kept: the same work whatever stands
+/// on the other side.
 /// `lean` gives buffers back between reads: for thousands of connections that rarely speak. `protocol` is what ALPN
 /// offers.
 SSL_CTX *transport_make_context(bool lean, const char *protocol);
+
+/// Keeps the tickets that peers send; each later connection resumes by the newest that was not used yet.
+void transport_keep_sessions(SSL_CTX *context);
+
+/// Whether the TLS handshake that is through was a resumption.
+bool transport_resumed(const struct transport *transport);
 
 /// Starts to connect. `context` NULL means cleartext. Returns false when the address refuses at once.
 bool transport_connect(struct transport *transport, SSL_CTX *context, const char *host, uint16_t port);

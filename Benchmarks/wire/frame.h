@@ -16,6 +16,7 @@ enum opcode {
 
 enum {
     FRAME_FIN = 0x80,
+    FRAME_COMPRESSED = 0x40,  // RSV1 of a message's first frame (RFC 7692 §6)
     FRAME_HEADER_LIMIT = 14,
     FRAME_CONTROL_LIMIT = 125,
 };

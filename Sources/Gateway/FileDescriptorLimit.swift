@@ -35,7 +35,7 @@ public enum FileDescriptorLimit {
     ///
     /// - Throws: `StartError` when there are too few.
     public static func check(for configuration: GatewayConfiguration) throws {
-        let loops = System.coreCount
+        let loops = configuration.limits.loopCount
         let listening = configuration.listeners.reduce(configuration.admin == nil ? 0 : 1) { sum, listener in
             if case .unix = listener.address { sum + 1 } else { sum + loops }
         }

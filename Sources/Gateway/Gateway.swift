@@ -50,7 +50,14 @@ public final class Gateway: Sendable {
     /// - Throws: `StartError` for an address that can't be opened or TLS material that can't be used, or a predecessor
     ///   that goes on; nothing stays open.
     public static func start(_ configuration: GatewayConfiguration, settings: Settings) async throws -> Gateway {
-        let group = try SocketEventLoopGroup(loops: System.coreCount)
+        let group: SocketEventLoopGroup
+        do {
+            group = try SocketEventLoopGroup(loops: configuration.limits.loopCount)
+        } catch {
+            settings.takeover?.abandon()
+            throw StartError(
+                description: "can't start the event loops: \(ListenFailure.text(forAccept: error))")
+        }
         do {
             return try await start(configuration, settings: settings, group: group)
         } catch {
@@ -64,7 +71,7 @@ public final class Gateway: Sendable {
         _ configuration: GatewayConfiguration, settings: Settings, group: SocketEventLoopGroup
     ) async throws -> Gateway {
         let logger = StandardErrorLog.logger(settings.log)
-        let telemetry = Telemetry(loops: System.coreCount, version: version)
+        let telemetry = Telemetry(loops: configuration.limits.loopCount, version: version)
         let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
         let generation = try Generation(configuration, process: process)
         let stage = Stage()

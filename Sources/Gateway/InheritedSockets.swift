@@ -11,8 +11,6 @@ public struct InheritedSockets: Sendable {
 
     public init() {}
 
-    private static let loopCount = System.coreCount
-
     /// What the endpoint of stats and commands is called among the listeners.
     static let adminName = "admin"
 
@@ -29,8 +27,9 @@ public struct InheritedSockets: Sendable {
             guard let found else { return nil }
             // Listeners have a socket for each loop; the predecessor may have had fewer loops.
             return try ListeningDescriptors(
-                adopting: takeover.claim(found), address: address, count: name == Self.adminName ? 0 : Self.loopCount,
-                backlog: GatewayServer.backlog, ownsFile: false)
+                adopting: takeover.claim(found), address: address,
+                count: name == Self.adminName ? 0 : configuration.limits.loopCount, backlog: GatewayServer.backlog,
+                ownsFile: false)
         }
     }
 

@@ -44,6 +44,7 @@ struct ConfigurationChangesTests {
         var upstreams = Names(unchanged: ["chat", "mqtt"])
         var servers: [String: Names] = [:]
         var sections: [String] = []
+        var restart: [String] = []
         var isEmpty = false
 
         var testDescription: String { "\(from) -> \(to)" }
@@ -94,6 +95,9 @@ struct ConfigurationChangesTests {
         Row(from: "max_connections: 10", to: "max_connections: 11", sections: ["limits"]),
         Row(from: "max_connections: 10", to: "max_connections: 10, keep_alive_timeout: 5s", sections: ["limits"]),
         Row(
+            from: "max_connections: 10", to: "max_connections: 10, event_loops: 2", sections: ["limits"],
+            restart: ["limits.event_loops"]),
+        Row(
             from: "upstream: chat", to: "upstream: chat, http: off",
             routes: Names(changed: ["chat"], unchanged: ["mqtt", "page"])),
         Row(
@@ -113,13 +117,14 @@ struct ConfigurationChangesTests {
         #expect(difference.upstreams == row.upstreams)
         #expect(difference.servers == row.servers)
         #expect(difference.sections == row.sections)
-        #expect(difference.restart == [])
+        #expect(difference.restart == row.restart)
         #expect(difference.isEmpty == row.isEmpty)
         // The way back.
         let back = ConfigurationDifference(from: new, to: old)
         #expect(back.routes.added == row.routes.removed && back.routes.removed == row.routes.added)
         #expect(back.routes.changed == row.routes.changed && back.routes.unchanged == row.routes.unchanged)
         #expect(back.sections == row.sections)
+        #expect(back.restart == row.restart)
     }
 
     /// Between routes that match alike the first wins, so an order is a value too.

@@ -15,6 +15,7 @@ import Testing
               keep_alive_timeout: 8s
               max_header_size: 5KiB
               compression_memory: 6MiB
+              event_loops: 9
             log: { level: debug, format: text, access: false }
             drain: { delay: 5s, timeout: 7s, spread: 2s, code: 1001 }
             """)
@@ -26,6 +27,7 @@ import Testing
         limits.keepAliveTimeout = .seconds(8)
         limits.maxHeaderSize = 5120
         limits.compressionMemory = 6_291_456
+        limits.eventLoops = 9
         #expect(configuration.limits == limits)
         #expect(
             configuration.admin == AdminConfiguration(address: .tcp(host: "127.0.0.1", port: 9901), token: "secret"))
@@ -73,6 +75,8 @@ import Testing
         ),
         ("limits: { max_connections: 0 }", "4:28: error: expected a number from 1 to 10000000, found \"0\""),
         ("limits: { max_header_size: 2MiB }", "4:28: error: expected a size from 512 to 1MiB, found \"2MiB\""),
+        ("limits: { event_loops: 1025 }", "4:24: error: expected a number from 0 to 1024, found \"1025\""),
+        ("limits: { event_loops: -1 }", "4:24: error: expected a number from 0 to 1024, found \"-1\""),
         ("limits: { handshake_timeout: 10 }", "4:30: error: expected a duration such as 10s, found \"10\""),
         ("limits: { keep_alive_timeout: 60 }", "4:31: error: expected a duration such as 10s, found \"60\""),
         ("limits: { keep_alive_timeout: 366d }", "4:31: error: expected at most 365 days, found \"366d\""),

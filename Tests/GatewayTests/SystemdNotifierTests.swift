@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Testing
 
 @testable import Gateway
@@ -79,11 +80,7 @@ struct SystemdNotifierTests {
 
     @Test("a reload is told with the time by the monotonic clock (sd_notify(3))")
     func reloading() throws {
-        func microseconds() -> Int64 {
-            var time = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-        }
+        func microseconds() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1000) }
         let socket = try NotifySocket(isAbstract: true)
         let notifier = try #require(SystemdNotifier(environment: ["NOTIFY_SOCKET": socket.name]))
         let before = microseconds()

@@ -32,7 +32,7 @@ public struct ConfigurationChanges: Equatable, Sendable, Codable {
     public var servers: [String: Names] = [:]
     /// Those of `admin`, `drain`, `limits` and `log` that differ; sorted.
     public var sections: [String] = []
-    /// Keys whose change takes effect with the next start. None today: every key applies at once.
+    /// Keys whose change takes effect with the next start: `limits.event_loops` alone. Every other key applies at once.
     public var restart: [String] = []
 
     public init() {}

@@ -49,6 +49,7 @@ extension ConfigurationChanges {
         if old.admin != new.admin { sections.append("admin") }
         if old.drain != new.drain { sections.append("drain") }
         if old.limits != new.limits { sections.append("limits") }
+        if old.limits.eventLoops != new.limits.eventLoops { restart.append("limits.event_loops") }
         if old.log != new.log { sections.append("log") }
     }
 

@@ -14,6 +14,7 @@ enum ProcessSectionReader {
         if let value = section.duration("keep_alive_timeout") { limits.keepAliveTimeout = value }
         if let value = section.size("max_header_size", in: 512...(1 << 20)) { limits.maxHeaderSize = value }
         if let value = section.size("compression_memory", in: 0...(1 << 40)) { limits.compressionMemory = value }
+        if let value = section.integer("event_loops", in: 0...1024) { limits.eventLoops = value }
         section.finish()
         return limits
     }

@@ -68,6 +68,9 @@ public struct ProcessLimits: Equatable, Sendable {
     public var maxHeaderSize = 16 * 1024
     /// All zlib state, in bytes.
     public var compressionMemory = 256 * 1024 * 1024
+    /// Event loops, each with a thread of its own; 0: one for each core that the process may use. Read at the start
+    /// alone.
+    public var eventLoops = 0
 
     public init() {}
 }

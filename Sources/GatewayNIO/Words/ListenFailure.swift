@@ -36,7 +36,7 @@ public enum ListenFailure {
     }
 
     /// Why no connection can be accepted for now: what this machine is short of.
-    static func text(forAccept error: any Error) -> String {
+    public static func text(forAccept error: any Error) -> String {
         guard let code = (error as? IOError)?.errnoCode else { return "the system refuses it" }
         return SystemErrorText.shortage(code) ?? SystemErrorText.words(code)
     }
