@@ -1,4 +1,3 @@
-public import GatewayConfig
 public import NIOCore
 public import PerMessageDeflate
 import WebSocketCore
@@ -12,61 +11,62 @@ import WebSocketCore
 /// What is held at any moment is bounded: one chunk of input a leg (or what one read of a TLS leg gave), a cut header
 /// of at most 139 bytes, 64 KiB of a message being rewritten, and zlib's state.
 public struct GatewaySession: ~Copyable {
-    let settings: SessionSettings
+    let rules: SessionRules
+    let maskKeys: any MaskKeySource
     var fromClient: RelayDirection
     var fromServer: RelayDirection
     var client: LegState
     var server: LegState
-    let maskKeys: any MaskKeySource
 
     private let startedAt: NIODeadline
     /// When something came that was not the answer to the gateway's own ping.
     var lastActivity: NIODeadline
-    /// How the session is ending, from the first event that ends it.
-    var outcome: SessionOutcome?
-    /// When what is left is cut.
-    var closeDeadline: NIODeadline?
-    /// Until when the Close to a peer that broke a rule waits for what the other side has begun.
-    var answersDue: NIODeadline?
+    /// nil: nothing has ended it.
+    private var ending: SessionEnding?
+    /// What is to be done besides moving bytes; empty on the way of a message.
+    private var actions: [SessionAction] = []
     private var hasFinished = false
     private var deadlineIsNew = false
     private var knowsOfIdleState = false
-    private var actions = CircularBuffer<SessionAction>()
 
     /// - Parameters:
-    ///   - settings: the route's.
+    ///   - rules: the route's.
     ///   - extensions: what each leg agreed on.
     ///   - zlib: where compression state is taken from and given back to.
     ///   - maskKeys: keys for the frames that the gateway itself makes for the server.
     ///   - now: both handshakes are done.
     public init(
-        settings: SessionSettings, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
+        rules: SessionRules, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
         now: NIODeadline
     ) {
-        self.settings = settings
+        self.rules = rules
         self.maskKeys = maskKeys
-        let up = extensions.compression(from: .client)
-        let down = extensions.compression(from: .server)
         fromClient = RelayDirection(
-            source: .client, settings: settings, compression: up,
-            zlib: ZlibStates(pool: zlib, compression: up, settings: settings.compression), maskKeys: maskKeys)
+            source: .client, rules: rules, compression: extensions.compression(from: .client), pool: zlib,
+            maskKeys: maskKeys)
         fromServer = RelayDirection(
-            source: .server, settings: settings, compression: down,
-            zlib: ZlibStates(pool: zlib, compression: down, settings: settings.compression), maskKeys: maskKeys)
-        let keepAlive = KeepAlive(settings: settings, now: now)
-        client = LegState(keepAlive: keepAlive)
-        server = LegState(keepAlive: keepAlive)
+            source: .server, rules: rules, compression: extensions.compression(from: .server), pool: zlib,
+            maskKeys: maskKeys)
+        client = LegState(now: now)
+        server = LegState(now: now)
         startedAt = now
         lastActivity = now
     }
 
-    var lifetimeEnd: NIODeadline { startedAt + TimeAmount(settings.maxLifetime) }
+    var outcome: SessionOutcome? { ending?.outcome }
+    var closeDeadline: NIODeadline? { ending?.deadline }
+    var answersDue: NIODeadline? {
+        get { ending?.answersDue }
+        nonmutating set { ending?.answersDue = newValue }
+    }
+
+    var lifetimeEnd: NIODeadline { startedAt + rules.maxLifetime }
 
     // MARK: Inputs
 
     /// Bytes came from that leg's peer.
     public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
-        // Both legs are named: the subscript would copy the state of one, and this is done for each message.
+        // Both legs are named: the subscript would copy the state of one.
         switch leg {
         case .client:
             client.keepAlive.received(now: now)
@@ -83,6 +83,47 @@ public struct GatewaySession: ~Copyable {
                 deadlineIsNew = true
             }
         }
+    }
+
+    /// As `receive`, for the way of a message: looks at the bytes at once where nothing is before them.
+    ///
+    /// - Returns: whether all of `bytes` is to be written to the other leg, and nothing else is to be done. If not,
+    ///   `nextAction` says what is, as after `receive`.
+    public mutating func relays(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) -> Bool {
+        guard ending == nil, !needsSettling, actions.isEmpty else {
+            receive(bytes, from: leg, now: now)
+            return false
+        }
+        let passed: Int?
+        switch leg {
+        case .client: passed = Self.pass(bytes, &fromClient, from: &client, isWritable: server.isWritable, now: now)
+        case .server: passed = Self.pass(bytes, &fromServer, from: &server, isWritable: client.isWritable, now: now)
+        }
+        guard let passed else {
+            receive(bytes, from: leg, now: now)
+            return false
+        }
+        if passed > 0 { lastActivity = now }
+        if fromClient.hasRelayedControls || fromServer.hasRelayedControls { countRelayedControls() }
+        if passed == bytes.readableBytes {
+            watchIdleState()
+            return true
+        }
+        if passed > 0, let run = bytes.getSlice(at: bytes.readerIndex, length: passed) {
+            emit(.write(run, to: leg.other))
+        }
+        return false
+    }
+
+    /// nil: `bytes` has not been looked at.
+    @inline(__always)
+    private static func pass(
+        _ bytes: ByteBuffer, _ direction: inout RelayDirection, from source: inout LegState, isWritable: Bool,
+        now: NIODeadline
+    ) -> Int? {
+        guard isWritable, direction.mayPass else { return nil }
+        source.keepAlive.received(now: now)
+        return direction.pass(bytes)
     }
 
     /// That leg's peer ended its sending half in order; everything it sent before has been given to `receive`.
@@ -106,11 +147,7 @@ public struct GatewaySession: ~Copyable {
 
     /// That leg's transport has passed its high watermark (false), or fallen below its low one (true).
     public mutating func writabilityChanged(_ leg: Leg, isWritable: Bool, now: NIODeadline) {
-        if isWritable {
-            self[leg].unwritableSince = nil
-        } else if self[leg].unwritableSince == nil {
-            self[leg].unwritableSince = now
-        }
+        self[leg].setWritable(isWritable, now: now)
     }
 
     /// Ends the session on the gateway's own account: both peers get this Close once the messages in flight have
@@ -127,14 +164,14 @@ public struct GatewaySession: ~Copyable {
     }
 
     /// Whether its end has begun: what that is has been decided.
-    public var isEnding: Bool { outcome != nil }
+    public var isEnding: Bool { ending != nil }
 
     // MARK: Outputs
 
     /// The next thing to do; nil when there is nothing until the next input.
     public mutating func nextAction(now: NIODeadline) -> SessionAction? {
         while true {
-            if let action = actions.popFirst() { return action }
+            if !actions.isEmpty { return takeAction() }
             if hasFinished { return nil }
             if let action = step(.client, now: now) { return action }
             if let action = step(.server, now: now) { return action }
@@ -145,6 +182,13 @@ public struct GatewaySession: ~Copyable {
                 return nil
             }
         }
+    }
+
+    /// There are only a few at a time. The last one gives the room back.
+    private mutating func takeAction() -> SessionAction {
+        let action = actions.removeFirst()
+        if actions.isEmpty { actions = [] }
+        return action
     }
 
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
@@ -172,10 +216,10 @@ public struct GatewaySession: ~Copyable {
 
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
-        if let closeDeadline { return min(closeDeadline, answersDue ?? .distantFuture) }
-        var deadline = min(client.keepAliveDeadline, server.keepAliveDeadline)
-        if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
-        if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
+        if let ending { return min(ending.deadline, ending.answersDue ?? .distantFuture) }
+        var deadline = min(client.keepAliveDeadline(rules), server.keepAliveDeadline(rules))
+        if rules.idleTimeout > .zero { deadline = min(deadline, lastActivity + rules.idleTimeout) }
+        if rules.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
         if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
         return deadline
     }
@@ -187,16 +231,17 @@ public struct GatewaySession: ~Copyable {
     }
 
     /// Whether a Close is on its way or a side has gone.
-    public var isClosing: Bool { outcome != nil }
+    public var isClosing: Bool { ending != nil }
+
+    /// Whether anything went either way since it was last taken.
+    public var hasTraffic: Bool { fromClient.hasTraffic || fromServer.hasTraffic }
 
     /// What went from that leg's peer to the other since it was last asked.
     public mutating func takeTraffic(from leg: Leg) -> DirectionTraffic {
-        var traffic = DirectionTraffic()
         switch leg {
-        case .client: swap(&traffic, &fromClient.traffic)
-        case .server: swap(&traffic, &fromServer.traffic)
+        case .client: fromClient.takeTraffic()
+        case .server: fromServer.takeTraffic()
         }
-        return traffic
     }
 
     /// Bytes from that leg's peer that are held now, as they came or rewritten: those that the other leg could not take
@@ -204,13 +249,13 @@ public struct GatewaySession: ~Copyable {
     public func heldBytes(from leg: Leg) -> Int { leg == .client ? fromClient.heldBytes : fromServer.heldBytes }
 
     /// Bytes of zlib state held now.
-    public var zlibMemory: Int { fromClient.zlib.memory + fromServer.zlib.memory }
+    public var zlibMemory: Int { fromClient.zlibMemory + fromServer.zlibMemory }
 
     // MARK: Inside
 
     /// Whether anything is due but moving bytes; on the way of a message there is not.
     private var needsSettling: Bool {
-        outcome != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
+        ending != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
     }
 
     subscript(leg: Leg) -> LegState {
@@ -223,6 +268,7 @@ public struct GatewaySession: ~Copyable {
     mutating func noteNewDeadline() { deadlineIsNew = true }
 
     private mutating func watchIdleState() {
+        guard fromClient.compressed != nil || fromServer.compressed != nil else { return }
         let holds = holdsIdleState
         if holds && !knowsOfIdleState { deadlineIsNew = true }
         knowsOfIdleState = holds
@@ -230,8 +276,7 @@ public struct GatewaySession: ~Copyable {
 
     /// Notes how the session ends, and by when.
     mutating func begin(_ outcome: SessionOutcome, until deadline: NIODeadline) {
-        if self.outcome == nil { self.outcome = outcome }
-        closeDeadline = deadline
+        if let ending { ending.deadline = deadline } else { ending = SessionEnding(outcome, deadline: deadline) }
         deadlineIsNew = true
     }
 
@@ -249,12 +294,12 @@ public struct GatewaySession: ~Copyable {
             guard mayStep(fromClient, destinationIsWritable: server.isWritable) else { return nil }
             result = fromClient.step(until: server.closeStop)
             if fromClient.takeIsActive() { lastActivity = now }
-            if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
+            if fromClient.hasRelayedControls { countRelayedControls() }
         case .server:
             guard mayStep(fromServer, destinationIsWritable: client.isWritable) else { return nil }
             result = fromServer.step(until: client.closeStop)
             if fromServer.takeIsActive() { lastActivity = now }
-            if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
+            if fromServer.hasRelayedControls { countRelayedControls() }
         }
         switch result {
         case .forward(let bytes):
