@@ -90,7 +90,7 @@ public struct GatewaySession: ~Copyable {
     /// - Returns: whether all of `bytes` is to be written to the other leg, and nothing else is to be done. If not,
     ///   `nextAction` says what is, as after `receive`.
     public mutating func relays(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) -> Bool {
-        guard ending == nil, !needsSettling, actions.isEmpty else {
+        guard !needsSettling, actions.isEmpty, bytes.readableBytes > 0 else {
             receive(bytes, from: leg, now: now)
             return false
         }
@@ -235,6 +235,14 @@ public struct GatewaySession: ~Copyable {
 
     /// Whether anything went either way since it was last taken.
     public var hasTraffic: Bool { fromClient.hasTraffic || fromServer.hasTraffic }
+
+    /// What went from that leg's peer to the other since it was last asked, in a session without compression.
+    public mutating func takePassed(from leg: Leg) -> PassedTraffic {
+        switch leg {
+        case .client: fromClient.takePassed()
+        case .server: fromServer.takePassed()
+        }
+    }
 
     /// What went from that leg's peer to the other since it was last asked.
     public mutating func takeTraffic(from leg: Leg) -> DirectionTraffic {

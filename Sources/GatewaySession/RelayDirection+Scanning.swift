@@ -51,12 +51,14 @@ struct MessageInFlight {
 
 extension RelayDirection {
     /// One pass over a chunk. Stops where bytes need more than being passed on.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer, until stop: RelayStop) -> Scan {
-        var cursor = stop == .never && message == nil && frame == nil ? readOver(bytes) : 0
+    ///
+    /// - Parameter whole: how many bytes `readOver` has read over.
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, from whole: Int, until stop: RelayStop) -> Scan {
+        var cursor = whole
         // Where the current frame begins in this chunk; nil when that was in an earlier one.
         var frameStart: Int?
         let relays = intake == .relay
-        let payloadBefore = traffic.payloadBytes
+        let payloadBefore = compressed?.traffic.payloadBytes ?? 0
         func ended(_ event: ScanEvent) -> Scan {
             Scan(consumed: cursor, forwarded: relays ? cursor : 0, event: event)
         }
@@ -126,8 +128,8 @@ extension RelayDirection {
 
     /// Reads over whole messages of one frame that go on as they are; tells how many bytes they are. What begins there is
     /// anything else, and `scan` judges it. No state is touched: most reads are one such message.
-    private mutating func readOver(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard compressed == nil, intake == .relay else { return 0 }
+    mutating func readOver(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard compressed == nil, intake == .relay, isAtMessageBoundary else { return 0 }
         let largest = rules.settings.maxMessageSize
         let validates = rules.settings.validateUTF8
         var cursor = 0

@@ -86,12 +86,18 @@ struct RelayDirection: ~Copyable {
         return !compressed.traffic.isEmpty
     }
 
+    mutating func takePassed() -> PassedTraffic {
+        let taken = passed
+        passed = PassedTraffic()
+        return taken
+    }
+
     mutating func takeTraffic() -> DirectionTraffic {
+        let passed = takePassed()
         var taken = traffic
         taken.textMessages &+= Int(passed.textMessages)
         taken.binaryMessages &+= Int(passed.binaryMessages)
         taken.payloadBytes &+= passed.payloadBytes
-        passed = PassedTraffic()
         compressed?.traffic = DirectionTraffic()
         return taken
     }
@@ -167,7 +173,10 @@ struct RelayDirection: ~Copyable {
 
     /// Reads over a chunk, and keeps what is left of it; tells how much of it goes on.
     private mutating func scanAndKeep(_ chunk: ByteBuffer, until stop: RelayStop) -> Int {
-        let scan = chunk.withUnsafeReadableBytes { bytes in self.scan(bytes, until: stop) }
+        let whole = stop == .never ? chunk.withUnsafeReadableBytes { bytes in readOver(bytes) } : 0
+        if whole > 0 { isActive = true }
+        if whole == chunk.readableBytes { return whole }
+        let scan = chunk.withUnsafeReadableBytes { bytes in self.scan(bytes, from: whole, until: stop) }
         if scan.consumed > 0 { isActive = true }
         if scan.consumed < chunk.readableBytes { keepRest(of: chunk, after: scan.consumed, event: scan.event) }
         switch scan.event {

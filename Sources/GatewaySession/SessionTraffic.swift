@@ -19,12 +19,16 @@ public struct DirectionTraffic: Equatable, Sendable {
     public var isEmpty: Bool { self == DirectionTraffic() }
 }
 
-/// What went through one direction as it came. Small, as every session has it: nothing of it stays for longer than a turn
-/// of the event loop, in which no 32 bits of messages pass.
-struct PassedTraffic {
-    var textMessages: UInt32 = 0
-    var binaryMessages: UInt32 = 0
-    var payloadBytes = 0
+/// What went through one direction without compression. Small, as every session has it: none of it stays for longer than
+/// a turn of the event loop, in which no 32 bits of messages pass.
+public struct PassedTraffic: Equatable, Sendable {
+    /// Messages that ended.
+    public var textMessages: UInt32 = 0
+    public var binaryMessages: UInt32 = 0
+    /// Message payload, counted as it passes.
+    public var payloadBytes = 0
 
-    var isEmpty: Bool { textMessages | binaryMessages == 0 && payloadBytes == 0 }
+    @inlinable public init() {}
+
+    @inlinable public var isEmpty: Bool { textMessages | binaryMessages == 0 && payloadBytes == 0 }
 }

@@ -12,7 +12,6 @@ import WebSocketCore
 /// Writes are flushed once for all that a read produced, or when 64 KiB have gathered, so that the transport's
 /// watermarks are told of in time.
 final class SessionDriver {
-    private static let flushThreshold = 64 * 1024
     /// How long a session with compression works before the others of its loop have their turn: few bytes of it may
     /// inflate to very many.
     private static let turn = TimeAmount.milliseconds(5)
@@ -180,7 +179,7 @@ final class SessionDriver {
         case .write(let bytes, let leg):
             write(bytes, to: leg, now: now)
         case .writeClose(let bytes, let leg):
-            self[leg].unflushed += bytes.readableBytes
+            _ = wrote(bytes.readableBytes, to: leg)
             self[leg].transport?.writeClose(bytes)
         case .end(let leg):
             flush(leg)
@@ -194,14 +193,17 @@ final class SessionDriver {
     }
 
     private func write(_ bytes: ByteBuffer, to leg: Leg, now: NIODeadline) {
-        guard let transport = self[leg].transport else { return }
+        guard let transport = leg == .client ? client.transport : server.transport else { return }
         // Counted before, as what the write sets off may write as well.
-        self[leg].unflushed += bytes.readableBytes
+        let isMuch = wrote(bytes.readableBytes, to: leg)
         transport.write(bytes)
-        guard self[leg].unflushed >= Self.flushThreshold else { return }
-        self[leg].unflushed = 0
-        transport.flush()
+        guard isMuch else { return }
+        flush(leg)
         session.writabilityChanged(leg, isWritable: transport.isWritable, now: now)
+    }
+
+    private func wrote(_ count: Int, to leg: Leg) -> Bool {
+        leg == .client ? client.wrote(count) : server.wrote(count)
     }
 
     /// The end of a turn: what was written is sent, what has passed is counted, and what was not read yet is.
@@ -210,14 +212,13 @@ final class SessionDriver {
         count()
         flush(.client)
         flush(.server)
-        resumeReads(.client)
-        resumeReads(.server)
+        if client.owesRead { resumeReads(.client) }
+        if server.owesRead { resumeReads(.server) }
     }
 
     private func flush(_ leg: Leg) {
-        guard self[leg].unflushed > 0 else { return }
-        self[leg].unflushed = 0
-        self[leg].transport?.flush()
+        let transport = leg == .client ? client.takeUnflushed() : server.takeUnflushed()
+        transport?.flush()
     }
 
     private func resumeReads(_ leg: Leg) {
@@ -234,20 +235,33 @@ final class SessionDriver {
     }
 
     private func count() {
+        guard info.isCompressed else { return countPassed() }
         if session.hasTraffic {
-            let counters = info.counters
             let up = session.takeTraffic(from: .client)
             totals.fromClient.add(up)
-            counters.count(fromClient: up)
+            info.counters.count(fromClient: up)
             let down = session.takeTraffic(from: .server)
             totals.fromServer.add(down)
-            counters.count(fromServer: down)
+            info.counters.count(fromServer: down)
         }
-        guard info.isCompressed else { return }
         let memory = session.zlibMemory
         if memory != zlibMemory {
             info.counters.compressionMemory.add(memory - zlibMemory)
             zlibMemory = memory
+        }
+    }
+
+    /// Without compression nothing is ever inflated or compressed.
+    private func countPassed() {
+        let up = session.takePassed(from: .client)
+        if !up.isEmpty {
+            totals.fromClient.add(up)
+            info.counters.count(fromClient: up)
+        }
+        let down = session.takePassed(from: .server)
+        if !down.isEmpty {
+            totals.fromServer.add(down)
+            info.counters.count(fromServer: down)
         }
     }
 
@@ -265,17 +279,37 @@ final class SessionDriver {
 
 /// One leg as the driver sees it.
 private struct LegOfDriver {
+    private static let flushThreshold: Int32 = 64 * 1024
+
     var transport: (any LegTransport)?
     /// Bytes written since the last flush.
-    var unflushed = 0
+    private var unflushed: Int32 = 0
     /// A read was held back.
     var owesRead = false
+
+    /// Tells whether it is time to flush.
+    mutating func wrote(_ count: Int) -> Bool {
+        unflushed = Int32(clamping: Int(unflushed) &+ count)
+        return unflushed >= Self.flushThreshold
+    }
+
+    /// The transport, if there is anything to flush.
+    mutating func takeUnflushed() -> (any LegTransport)? {
+        guard unflushed > 0 else { return nil }
+        unflushed = 0
+        return transport
+    }
 }
 
 /// What went one way over a whole session.
 struct DirectionTotals {
     var messages = 0
     var bytes = 0
+
+    mutating func add(_ traffic: PassedTraffic) {
+        messages &+= Int(traffic.textMessages) &+ Int(traffic.binaryMessages)
+        bytes &+= traffic.payloadBytes
+    }
 
     mutating func add(_ traffic: DirectionTraffic) {
         messages &+= traffic.textMessages &+ traffic.binaryMessages
