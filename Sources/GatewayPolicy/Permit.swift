@@ -22,15 +22,17 @@ public final class Permit: Sendable {
 /// One connection's place on a server. Given back once, like ``Permit``.
 public final class ServerPermit: Sendable {
     public let server: ServerRecord
-    private let permit: Permit
+    private let isReleased = Atomic(false)
 
-    init(server: ServerRecord, giveBack: @escaping @Sendable () -> Void) {
+    init(server: ServerRecord) {
         self.server = server
-        permit = Permit(giveBack: giveBack)
     }
 
     /// Gives the place back; does nothing the second time. Any thread.
     public func release() {
-        permit.release()
+        guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        server.giveBack()
     }
+
+    deinit { release() }
 }

@@ -84,10 +84,13 @@ public final class ServerRecord: Sendable {
             return true
         }
         guard isTaken else { return nil }
-        return ServerPermit(server: self) { [self] in
-            state.withLock { $0.active -= 1 }
-            lines.placeIsFree()
-        }
+        return ServerPermit(server: self)
+    }
+
+    /// A permit's place is free again.
+    func giveBack() {
+        state.withLock { $0.active -= 1 }
+        lines.placeIsFree()
     }
 
     /// A connection to the server, or its handshake, failed: the server rests.

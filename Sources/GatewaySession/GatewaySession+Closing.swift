@@ -1,4 +1,3 @@
-import GatewayConfig
 import NIOCore
 import WebSocketCore
 
@@ -7,7 +6,7 @@ import WebSocketCore
 // A Close goes out only between two frames of its direction. Where a frame has been begun and will never be finished,
 // the transport is dropped instead, which the peer sees as 1006.
 extension GatewaySession {
-    private var closeTimeout: TimeAmount { TimeAmount(settings.closeTimeout) }
+    private var closeTimeout: TimeAmount { rules.closeTimeout }
 
     /// A peer's Close: passed on as it is, code and reason; or the answer to one that went to it.
     mutating func closeArrived(from leg: Leg, frame: ByteBuffer, payload: ClosePayload, now: NIODeadline) {

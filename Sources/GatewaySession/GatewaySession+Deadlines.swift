@@ -1,4 +1,3 @@
-import GatewayConfig
 public import NIOCore
 import WebSocketCore
 
@@ -7,8 +6,7 @@ extension GatewaySession {
     static var idleStateLifetime: TimeAmount { .seconds(5) }
 
     var holdsIdleState: Bool {
-        fromClient.message == nil && fromClient.zlib.holdsDeflater
-            || fromServer.message == nil && fromServer.zlib.holdsDeflater
+        fromClient.holdsIdleDeflater || fromServer.holdsIdleDeflater
     }
 
     /// A deadline may have passed. Being called early is harmless.
@@ -21,26 +19,26 @@ extension GatewaySession {
             }
             return
         }
-        if settings.maxLifetime > .zero, now >= lifetimeEnd {
+        if rules.maxLifetime > .zero, now >= lifetimeEnd {
             close(
                 ClosePayload(code: .goingAway, reason: "connection reached its lifetime"),
-                grace: TimeAmount(settings.closeTimeout), now: now)
+                grace: rules.closeTimeout, now: now)
             return
         }
-        if settings.idleTimeout > .zero, now >= lastActivity + TimeAmount(settings.idleTimeout) {
+        if rules.idleTimeout > .zero, now >= lastActivity + rules.idleTimeout {
             close(
                 ClosePayload(code: .goingAway, reason: "connection was idle"),
-                grace: TimeAmount(settings.closeTimeout), now: now)
+                grace: rules.closeTimeout, now: now)
             return
         }
         for leg in Leg.allCases {
-            if self[leg].isStalled(now: now) {
+            if self[leg].isStalled(now: now, rules) {
                 vanished(leg, why: "\(leg == .client ? "client" : "server") stopped reading", now: now)
                 return
             }
             // While it is not read, its silence says nothing.
             if !wantsRead(from: leg) { self[leg].keepAlive.received(now: now) }
-            switch self[leg].keepAlive.verdict(now: now) {
+            switch self[leg].keepAlive.verdict(now: now, rules) {
             case .quiet: self[leg].pingIsDue = false
             case .ping: self[leg].pingIsDue = true
             case .dead:
@@ -49,8 +47,8 @@ extension GatewaySession {
             }
         }
         if holdsIdleState, now >= lastActivity + Self.idleStateLifetime {
-            if fromClient.message == nil { fromClient.zlib.releaseDeflater() }
-            if fromServer.message == nil { fromServer.zlib.releaseDeflater() }
+            fromClient.releaseIdleDeflater()
+            fromServer.releaseIdleDeflater()
         }
     }
 

@@ -1,4 +1,3 @@
-public import GatewayConfig
 public import NIOCore
 public import PerMessageDeflate
 import WebSocketCore
@@ -12,61 +11,62 @@ import WebSocketCore
 /// What is held at any moment is bounded: one chunk of input a leg (or what one read of a TLS leg gave), a cut header
 /// of at most 139 bytes, 64 KiB of a message being rewritten, and zlib's state.
 public struct GatewaySession: ~Copyable {
-    let settings: SessionSettings
+    let rules: SessionRules
+    let maskKeys: any MaskKeySource
     var fromClient: RelayDirection
     var fromServer: RelayDirection
     var client: LegState
     var server: LegState
-    let maskKeys: any MaskKeySource
 
     private let startedAt: NIODeadline
     /// When something came that was not the answer to the gateway's own ping.
     var lastActivity: NIODeadline
-    /// How the session is ending, from the first event that ends it.
-    var outcome: SessionOutcome?
-    /// When what is left is cut.
-    var closeDeadline: NIODeadline?
-    /// Until when the Close to a peer that broke a rule waits for what the other side has begun.
-    var answersDue: NIODeadline?
+    /// nil: nothing has ended it.
+    private var ending: SessionEnding?
+    /// What is to be done besides moving bytes; empty on the way of a message.
+    private(set) var actions: [SessionAction] = []
     private var hasFinished = false
     private var deadlineIsNew = false
     private var knowsOfIdleState = false
-    private var actions = CircularBuffer<SessionAction>()
 
     /// - Parameters:
-    ///   - settings: the route's.
+    ///   - rules: the route's.
     ///   - extensions: what each leg agreed on.
     ///   - zlib: where compression state is taken from and given back to.
     ///   - maskKeys: keys for the frames that the gateway itself makes for the server.
     ///   - now: both handshakes are done.
     public init(
-        settings: SessionSettings, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
+        rules: SessionRules, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
         now: NIODeadline
     ) {
-        self.settings = settings
+        self.rules = rules
         self.maskKeys = maskKeys
-        let up = extensions.compression(from: .client)
-        let down = extensions.compression(from: .server)
         fromClient = RelayDirection(
-            source: .client, settings: settings, compression: up,
-            zlib: ZlibStates(pool: zlib, compression: up, settings: settings.compression), maskKeys: maskKeys)
+            source: .client, rules: rules, compression: extensions.compression(from: .client), pool: zlib,
+            maskKeys: maskKeys)
         fromServer = RelayDirection(
-            source: .server, settings: settings, compression: down,
-            zlib: ZlibStates(pool: zlib, compression: down, settings: settings.compression), maskKeys: maskKeys)
-        let keepAlive = KeepAlive(settings: settings, now: now)
-        client = LegState(keepAlive: keepAlive)
-        server = LegState(keepAlive: keepAlive)
+            source: .server, rules: rules, compression: extensions.compression(from: .server), pool: zlib,
+            maskKeys: maskKeys)
+        client = LegState(now: now)
+        server = LegState(now: now)
         startedAt = now
         lastActivity = now
     }
 
-    var lifetimeEnd: NIODeadline { startedAt + TimeAmount(settings.maxLifetime) }
+    var outcome: SessionOutcome? { ending?.outcome }
+    var closeDeadline: NIODeadline? { ending?.deadline }
+    var answersDue: NIODeadline? {
+        get { ending?.answersDue }
+        nonmutating set { ending?.answersDue = newValue }
+    }
+
+    var lifetimeEnd: NIODeadline { startedAt + rules.maxLifetime }
 
     // MARK: Inputs
 
     /// Bytes came from that leg's peer.
     public mutating func receive(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline) {
-        // Both legs are named: the subscript would copy the state of one, and this is done for each message.
+        // Both legs are named: the subscript would copy the state of one.
         switch leg {
         case .client:
             client.keepAlive.received(now: now)
@@ -106,11 +106,7 @@ public struct GatewaySession: ~Copyable {
 
     /// That leg's transport has passed its high watermark (false), or fallen below its low one (true).
     public mutating func writabilityChanged(_ leg: Leg, isWritable: Bool, now: NIODeadline) {
-        if isWritable {
-            self[leg].unwritableSince = nil
-        } else if self[leg].unwritableSince == nil {
-            self[leg].unwritableSince = now
-        }
+        self[leg].setWritable(isWritable, now: now)
     }
 
     /// Ends the session on the gateway's own account: both peers get this Close once the messages in flight have
@@ -127,14 +123,14 @@ public struct GatewaySession: ~Copyable {
     }
 
     /// Whether its end has begun: what that is has been decided.
-    public var isEnding: Bool { outcome != nil }
+    public var isEnding: Bool { ending != nil }
 
     // MARK: Outputs
 
     /// The next thing to do; nil when there is nothing until the next input.
     public mutating func nextAction(now: NIODeadline) -> SessionAction? {
         while true {
-            if let action = actions.popFirst() { return action }
+            if !actions.isEmpty { return takeAction() }
             if hasFinished { return nil }
             if let action = step(.client, now: now) { return action }
             if let action = step(.server, now: now) { return action }
@@ -145,6 +141,13 @@ public struct GatewaySession: ~Copyable {
                 return nil
             }
         }
+    }
+
+    /// There are only a few at a time. The last one gives the room back.
+    private mutating func takeAction() -> SessionAction {
+        let action = actions.removeFirst()
+        if actions.isEmpty { actions = [] }
+        return action
     }
 
     /// Whether more bytes from that leg's peer are of use now. False while what came before can't go on.
@@ -172,10 +175,10 @@ public struct GatewaySession: ~Copyable {
 
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
-        if let closeDeadline { return min(closeDeadline, answersDue ?? .distantFuture) }
-        var deadline = min(client.keepAliveDeadline, server.keepAliveDeadline)
-        if settings.idleTimeout > .zero { deadline = min(deadline, lastActivity + TimeAmount(settings.idleTimeout)) }
-        if settings.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
+        if let ending { return min(ending.deadline, ending.answersDue ?? .distantFuture) }
+        var deadline = min(client.keepAliveDeadline(rules), server.keepAliveDeadline(rules))
+        if rules.idleTimeout > .zero { deadline = min(deadline, lastActivity + rules.idleTimeout) }
+        if rules.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }
         if holdsIdleState { deadline = min(deadline, lastActivity + Self.idleStateLifetime) }
         return deadline
     }
@@ -187,16 +190,25 @@ public struct GatewaySession: ~Copyable {
     }
 
     /// Whether a Close is on its way or a side has gone.
-    public var isClosing: Bool { outcome != nil }
+    public var isClosing: Bool { ending != nil }
+
+    /// Whether anything went either way since it was last taken.
+    public var hasTraffic: Bool { fromClient.hasTraffic || fromServer.hasTraffic }
+
+    /// What went from that leg's peer to the other since it was last asked, in a session without compression.
+    public mutating func takePassed(from leg: Leg) -> PassedTraffic {
+        switch leg {
+        case .client: fromClient.takePassed()
+        case .server: fromServer.takePassed()
+        }
+    }
 
     /// What went from that leg's peer to the other since it was last asked.
     public mutating func takeTraffic(from leg: Leg) -> DirectionTraffic {
-        var traffic = DirectionTraffic()
         switch leg {
-        case .client: swap(&traffic, &fromClient.traffic)
-        case .server: swap(&traffic, &fromServer.traffic)
+        case .client: fromClient.takeTraffic()
+        case .server: fromServer.takeTraffic()
         }
-        return traffic
     }
 
     /// Bytes from that leg's peer that are held now, as they came or rewritten: those that the other leg could not take
@@ -204,13 +216,13 @@ public struct GatewaySession: ~Copyable {
     public func heldBytes(from leg: Leg) -> Int { leg == .client ? fromClient.heldBytes : fromServer.heldBytes }
 
     /// Bytes of zlib state held now.
-    public var zlibMemory: Int { fromClient.zlib.memory + fromServer.zlib.memory }
+    public var zlibMemory: Int { fromClient.zlibMemory + fromServer.zlibMemory }
 
     // MARK: Inside
 
     /// Whether anything is due but moving bytes; on the way of a message there is not.
-    private var needsSettling: Bool {
-        outcome != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
+    var needsSettling: Bool {
+        ending != nil || client.pingIsDue || server.pingIsDue || client.incoming != .open || server.incoming != .open
     }
 
     subscript(leg: Leg) -> LegState {
@@ -222,7 +234,8 @@ public struct GatewaySession: ~Copyable {
 
     mutating func noteNewDeadline() { deadlineIsNew = true }
 
-    private mutating func watchIdleState() {
+    mutating func watchIdleState() {
+        guard fromClient.compressed != nil || fromServer.compressed != nil else { return }
         let holds = holdsIdleState
         if holds && !knowsOfIdleState { deadlineIsNew = true }
         knowsOfIdleState = holds
@@ -230,8 +243,7 @@ public struct GatewaySession: ~Copyable {
 
     /// Notes how the session ends, and by when.
     mutating func begin(_ outcome: SessionOutcome, until deadline: NIODeadline) {
-        if self.outcome == nil { self.outcome = outcome }
-        closeDeadline = deadline
+        if let ending { ending.deadline = deadline } else { ending = SessionEnding(outcome, deadline: deadline) }
         deadlineIsNew = true
     }
 
@@ -240,63 +252,5 @@ public struct GatewaySession: ~Copyable {
         fromClient.ignoreRest()
         fromServer.ignoreRest()
         emit(.finished(outcomeSoFar))
-    }
-
-    private mutating func step(_ source: Leg, now: NIODeadline) -> SessionAction? {
-        let result: RelayStep
-        switch source {
-        case .client:
-            guard mayStep(fromClient, destinationIsWritable: server.isWritable) else { return nil }
-            result = fromClient.step(until: server.closeStop)
-            if fromClient.takeIsActive() { lastActivity = now }
-            if fromClient.relayedPings | fromClient.relayedPongs != 0 { countRelayedControls() }
-        case .server:
-            guard mayStep(fromServer, destinationIsWritable: client.isWritable) else { return nil }
-            result = fromServer.step(until: client.closeStop)
-            if fromServer.takeIsActive() { lastActivity = now }
-            if fromServer.relayedPings | fromServer.relayedPongs != 0 { countRelayedControls() }
-        }
-        switch result {
-        case .forward(let bytes):
-            return .write(bytes, to: source.other)
-        case .needsInput, .stopped:
-            return nil
-        case .pong(let frame, let payload):
-            let isOurs = self[source].keepAlive.swallows(pong: payload)
-            watchPongs()
-            // The answer to the gateway's own ping is no traffic: it does not keep an idle connection open.
-            if !isOurs { lastActivity = now }
-            guard !isOurs, self[source.other].takesFrames else { return step(source, now: now) }
-            return .write(frame, to: source.other)
-        case .close(let frame, let payload):
-            closeArrived(from: source, frame: frame, payload: payload, now: now)
-        case .violation(let violation):
-            violated(by: source, violation, now: now)
-        }
-        return nil
-    }
-
-    private func mayStep(_ direction: borrowing RelayDirection, destinationIsWritable: Bool) -> Bool {
-        switch direction.intake {
-        case .ignore: false
-        case .awaitClose: true
-        case .relay: destinationIsWritable
-        }
-    }
-
-    private mutating func countRelayedControls() {
-        server.keepAlive.relayed(pings: fromClient.relayedPings)
-        client.keepAlive.relayed(pongs: fromClient.relayedPongs)
-        client.keepAlive.relayed(pings: fromServer.relayedPings)
-        server.keepAlive.relayed(pongs: fromServer.relayedPongs)
-        fromClient.relayedPings = 0
-        fromClient.relayedPongs = 0
-        fromServer.relayedPings = 0
-        fromServer.relayedPongs = 0
-    }
-
-    mutating func watchPongs() {
-        fromClient.handsUpPongs = client.keepAlive.awaitsPong
-        fromServer.handsUpPongs = server.keepAlive.awaitsPong
     }
 }

@@ -1,4 +1,3 @@
-import GatewayConfig
 import NIOCore
 import WebSocketCore
 
@@ -7,65 +6,64 @@ import WebSocketCore
 /// Any sign of life counts as an answer: there are peers whose pongs carry a constant, whatever the ping said. For the
 /// same reason a pong that can't belong to anyone else's ping is taken as ours, and not passed on.
 struct KeepAlive {
-    /// Zero: no pings.
-    private let interval: TimeAmount
-    private let timeout: TimeAmount
     private(set) var lastReceived: NIODeadline
-    /// When the last ping that has no answer yet was sent.
-    private(set) var pingSentAt: NIODeadline?
+    /// When the last ping was sent; of no account once every ping has its answer.
+    private var lastPing = NIODeadline.distantPast
     private var sent: UInt32 = 0
     /// Pings whose pong may still come: where data came first, another ping may follow before it.
     private var unanswered: UInt32 = 0
     /// The other peer's pings that this one has not answered yet.
-    private var relayedPings = 0
+    private var relayedPings: UInt32 = 0
 
-    init(settings: SessionSettings, now: NIODeadline) {
-        interval = TimeAmount(settings.pingInterval)
-        timeout = TimeAmount(settings.pongTimeout)
+    init(now: NIODeadline) {
         lastReceived = now
     }
+
+    /// When the last ping that has no answer yet was sent.
+    private var pingSentAt: NIODeadline? { unanswered > 0 ? lastPing : nil }
 
     mutating func received(now: NIODeadline) {
         lastReceived = now
     }
 
-    mutating func relayed(pings: Int) { relayedPings &+= pings }
+    mutating func relayed(pings: UInt32) { relayedPings = UInt32(clamping: UInt64(relayedPings) &+ UInt64(pings)) }
 
-    mutating func relayed(pongs: Int) { relayedPings = max(0, relayedPings &- pongs) }
+    mutating func relayed(pongs: UInt32) { relayedPings = relayedPings > pongs ? relayedPings &- pongs : 0 }
 
     /// What to do at `now`.
     enum Verdict { case quiet, ping, dead }
 
-    mutating func verdict(now: NIODeadline) -> Verdict {
+    func verdict(now: NIODeadline, _ rules: SessionRules) -> Verdict {
+        let interval = rules.pingInterval
         guard interval > .zero else { return .quiet }
         if let pingSentAt {
             if lastReceived >= pingSentAt {
                 // Something came; a pong that still follows is ours to swallow.
                 return now >= lastReceived + interval ? .ping : .quiet
             }
-            return now >= pingSentAt + timeout ? .dead : .quiet
+            return now >= pingSentAt + rules.pongTimeout ? .dead : .quiet
         }
         return now >= lastReceived + interval ? .ping : .quiet
     }
 
     /// When `verdict` may have something new to say.
-    var deadline: NIODeadline {
-        guard interval > .zero else { return .distantFuture }
-        if let pingSentAt, lastReceived < pingSentAt { return pingSentAt + timeout }
-        return lastReceived + interval
+    func deadline(_ rules: SessionRules) -> NIODeadline {
+        guard rules.pingInterval > .zero else { return .distantFuture }
+        if let pingSentAt, lastReceived < pingSentAt { return pingSentAt + rules.pongTimeout }
+        return lastReceived + rules.pingInterval
     }
 
     /// When a peer that has taken nothing since `start` counts as gone: no ping can reach it, so it gets as long as one
     /// that is quiet.
-    func stallDeadline(since start: NIODeadline) -> NIODeadline {
-        interval > .zero ? start + interval + timeout : .distantFuture
+    static func stallDeadline(since start: NIODeadline, _ rules: SessionRules) -> NIODeadline {
+        rules.pingInterval > .zero ? start + rules.pingInterval + rules.pongTimeout : .distantFuture
     }
 
     /// The payload of the ping that is sent now; never empty, as some parsers lose what follows an empty ping.
     mutating func ping(now: NIODeadline) -> ByteBuffer {
         sent &+= 1
         unanswered &+= 1
-        pingSentAt = now
+        lastPing = now
         return payload
     }
 
@@ -99,7 +97,6 @@ struct KeepAlive {
         } else {
             return false
         }
-        if unanswered == 0 { pingSentAt = nil }
         return true
     }
 }

@@ -11,41 +11,59 @@ struct LegState {
         case lost
     }
 
-    var isWritable: Bool { unwritableSince == nil }
-    /// Since when the transport is past its high watermark.
-    var unwritableSince: NIODeadline?
+    var keepAlive: KeepAlive
+    /// A Close that waits for a boundary.
+    var pendingClose: PendingClose?
+    private var stalledAt = NIODeadline.distantPast
+    private(set) var isWritable = true
+
     var incoming = Incoming.open
     /// The end of what comes in has been acted upon.
     var endIsHandled = false
     var hasEndedWriting = false
     var isDropped = false
-
     var closeSent = false
     var closeReceived = false
-    /// A Close that waits for a boundary.
-    var pendingClose: PendingClose?
     /// The gateway's ping is due and waits for a boundary.
     var pingIsDue = false
-    var keepAlive: KeepAlive
 
-    struct PendingClose {
-        var payload: ClosePayload
+    init(now: NIODeadline) {
+        keepAlive = KeepAlive(now: now)
+    }
+
+    /// Rare, and so apart from the leg.
+    final class PendingClose {
+        let payload: ClosePayload
         /// Where it may be written; `.never` while the other side finishes what it has begun.
         var at: RelayStop
         /// The peer broke a rule: nothing more is expected from it, the writing half ends behind the Close.
-        var endsLeg: Bool
+        let endsLeg: Bool
+
+        init(payload: ClosePayload, at: RelayStop, endsLeg: Bool) {
+            self.payload = payload
+            self.at = at
+            self.endsLeg = endsLeg
+        }
+    }
+
+    /// The transport is past its high watermark (false), or below its low one (true).
+    mutating func setWritable(_ isWritable: Bool, now: NIODeadline) {
+        if !isWritable, self.isWritable { stalledAt = now }
+        self.isWritable = isWritable
     }
 
     /// When the keep-alive is to be looked at again. A ping that is due already waits for a boundary, not for time.
-    var keepAliveDeadline: NIODeadline {
-        min(
-            pingIsDue ? .distantFuture : keepAlive.deadline,
-            unwritableSince.map { keepAlive.stallDeadline(since: $0) } ?? .distantFuture)
+    func keepAliveDeadline(_ rules: SessionRules) -> NIODeadline {
+        min(pingIsDue ? .distantFuture : keepAlive.deadline(rules), stallDeadline(rules))
     }
 
     /// Whether the peer has taken nothing for so long that it counts as gone, whatever it sends.
-    func isStalled(now: NIODeadline) -> Bool {
-        unwritableSince.map { now >= keepAlive.stallDeadline(since: $0) } ?? false
+    func isStalled(now: NIODeadline, _ rules: SessionRules) -> Bool {
+        !isWritable && now >= stallDeadline(rules)
+    }
+
+    private func stallDeadline(_ rules: SessionRules) -> NIODeadline {
+        isWritable ? .distantFuture : KeepAlive.stallDeadline(since: stalledAt, rules)
     }
 
     /// Where what goes to this leg has to pause, so that a Close can be written.

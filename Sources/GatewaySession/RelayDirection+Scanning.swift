@@ -19,10 +19,10 @@ enum ScanEvent: Equatable {
     /// What is left is the beginning of a header or of a control frame.
     case cut
     /// A whole control frame that is not simply passed on begins here.
-    case control(FrameHeader)
+    indirect case control(FrameHeader)
     /// Payload of a message that is being rewritten begins here, or its end is due.
     case transcode
-    case violation(ProtocolViolation)
+    indirect case violation(ProtocolViolation)
     /// The boundary that was asked for.
     case stopped
 }
@@ -51,12 +51,14 @@ struct MessageInFlight {
 
 extension RelayDirection {
     /// One pass over a chunk. Stops where bytes need more than being passed on.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer, until stop: RelayStop) -> Scan {
-        var cursor = 0
+    ///
+    /// - Parameter whole: how many bytes `readOver` has read over.
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, from whole: Int, until stop: RelayStop) -> Scan {
+        var cursor = whole
         // Where the current frame begins in this chunk; nil when that was in an earlier one.
         var frameStart: Int?
         let relays = intake == .relay
-        let payloadBefore = traffic.payloadBytes
+        let payloadBefore = compressed?.traffic.payloadBytes ?? 0
         func ended(_ event: ScanEvent) -> Scan {
             Scan(consumed: cursor, forwarded: relays ? cursor : 0, event: event)
         }
@@ -122,6 +124,35 @@ extension RelayDirection {
             }
             cursor += header.encodedLength
         }
+    }
+
+    /// Reads over whole messages of one frame that go on as they are; tells how many bytes they are. What begins there is
+    /// anything else, and `scan` judges it. No state is touched: most reads are one such message.
+    mutating func readOver(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard compressed == nil, intake == .relay, isAtMessageBoundary else { return 0 }
+        let largest = rules.settings.maxMessageSize
+        let validates = rules.settings.validateUTF8
+        var cursor = 0
+        while cursor < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[cursor...])
+            guard let header = FrameHeader.wholeMessage(rest, isMasked: source == .client),
+                header.payloadLength <= largest
+            else { break }
+            let end = header.encodedLength &+ header.payloadLength
+            if header.opcode == .text {
+                if validates {
+                    var utf8 = UTF8Validator()
+                    let payload = UnsafeRawBufferPointer(rebasing: rest[header.encodedLength..<end])
+                    guard utf8.consume(payload, mask: header.maskKey, offset: 0), utf8.isAtBoundary else { break }
+                }
+                passed.textMessages &+= 1
+            } else {
+                passed.binaryMessages &+= 1
+            }
+            passed.payloadBytes &+= header.payloadLength
+            cursor &+= end
+        }
+        return cursor
     }
 
     /// The rules that hold for every frame of this direction (RFC 6455 §5.1, §5.2, §5.4; RFC 7692 §6).
@@ -212,7 +243,7 @@ extension RelayDirection {
         let endsMessage = frame.fin && framePosition + payload.count == frame.payloadLength
         switch message.treatment {
         case .verbatim:
-            traffic.payloadBytes &+= payload.count
+            passed.payloadBytes &+= payload.count
             guard message.isText, settings.validateUTF8 else { return nil }
             guard utf8.consume(payload, mask: frame.maskKey, offset: framePosition),
                 !endsMessage || utf8.isAtBoundary
@@ -229,7 +260,7 @@ extension RelayDirection {
         guard let message else { return }
         self.message = nil
         guard message.treatment != .dropped else { return }
-        if message.isText { traffic.textMessages &+= 1 } else { traffic.binaryMessages &+= 1 }
+        if message.isText { passed.textMessages &+= 1 } else { passed.binaryMessages &+= 1 }
         switch message.treatment {
         case .inspected, .inflated, .recompressed:
             traffic.messagesInflated &+= 1
@@ -238,7 +269,7 @@ extension RelayDirection {
         case .verbatim, .deflated, .dropped:
             break
         }
-        zlib.messageEnded()
+        compressed?.zlib.messageEnded()
     }
 
     var notUTF8: ProtocolViolation {

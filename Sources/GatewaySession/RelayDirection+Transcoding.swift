@@ -59,7 +59,7 @@ extension RelayDirection {
         }
     }
 
-    private var outgoingMaskKey: MaskKey? { source == .client ? maskKeys.nextMaskKey() : nil }
+    private var outgoingMaskKey: MaskKey? { source == .client ? maskKeys?.nextMaskKey() : nil }
 
     private var textIsComplete: Bool {
         guard let message, message.isText, settings.validateUTF8 else { return true }
@@ -119,7 +119,11 @@ extension RelayDirection {
     /// Size, ratio and UTF-8 of what was just inflated: the bytes of `buffer` after `position`.
     private mutating func checkInflated(_ buffer: ByteBuffer, from position: Int) -> ProtocolViolation? {
         guard var message else { return nil }
-        defer { self.message = message }
+        var traffic = traffic
+        defer {
+            self.message = message
+            self.traffic = traffic
+        }
         return buffer.withUnsafeReadableBytes { bytes in
             Self.check(
                 UnsafeRawBufferPointer(rebasing: bytes[position...]), of: &message, settings, &utf8, &traffic)

@@ -18,3 +18,17 @@ public struct DirectionTraffic: Equatable, Sendable {
 
     public var isEmpty: Bool { self == DirectionTraffic() }
 }
+
+/// What went through one direction without compression. Small, as every session has it: none of it stays for longer than
+/// a turn of the event loop, in which no 32 bits of messages pass.
+public struct PassedTraffic: Equatable, Sendable {
+    /// Messages that ended.
+    public var textMessages: UInt32 = 0
+    public var binaryMessages: UInt32 = 0
+    /// Message payload, counted as it passes.
+    public var payloadBytes = 0
+
+    @inlinable public init() {}
+
+    @inlinable public var isEmpty: Bool { textMessages | binaryMessages == 0 && payloadBytes == 0 }
+}

@@ -15,6 +15,7 @@ public struct FrameHeader: Equatable, Sendable {
     /// Two bytes, a 64-bit length and a masking key.
     public static let maximumEncodedLength = 14
 
+    @inlinable
     public init(
         fin: Bool, rsv1: Bool = false, rsv2: Bool = false, rsv3: Bool = false, opcode: Opcode,
         maskKey: MaskKey? = nil, payloadLength: Int
@@ -29,6 +30,7 @@ public struct FrameHeader: Equatable, Sendable {
     }
 
     /// Bytes that ``encode(into:)`` writes and ``parse(_:)`` consumes.
+    @inlinable
     public var encodedLength: Int {
         let lengthBytes = payloadLength <= 125 ? 0 : payloadLength <= 0xFFFF ? 2 : 8
         return 2 &+ lengthBytes &+ (maskKey == nil ? 0 : 4)
@@ -81,6 +83,32 @@ public struct FrameHeader: Equatable, Sendable {
         return FrameHeader(
             fin: fin, rsv1: first & 0x40 != 0, rsv2: first & 0x20 != 0, rsv3: first & 0x10 != 0, opcode: opcode,
             maskKey: maskKey, payloadLength: payloadLength)
+    }
+
+    /// The header of a message of one frame that is whole in `bytes`, from its first byte on: text or binary, no reserved
+    /// bit, a length below 64 KiB, a mask as expected. nil for anything else, right or wrong: ``parse(_:)`` tells.
+    ///
+    /// This is what most reads are, and takes a third of the instructions that ``parse(_:)`` does.
+    @inlinable
+    public static func wholeMessage(_ bytes: UnsafeRawBufferPointer, isMasked: Bool) -> FrameHeader? {
+        guard let base = bytes.baseAddress, bytes.count >= 2 else { return nil }
+        let first = base.load(as: UInt8.self)
+        let second = base.load(fromByteOffset: 1, as: UInt8.self)
+        guard first == 0x81 || first == 0x82, (second & 0x80 != 0) == isMasked else { return nil }
+        var payloadLength = Int(second & 0x7F)
+        var position = 2
+        if payloadLength > 125 {
+            guard payloadLength == 126, bytes.count >= 4 else { return nil }
+            payloadLength = Int(UInt16(bigEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+            guard payloadLength > 125 else { return nil }
+            position = 4
+        }
+        let end = position &+ (isMasked ? 4 : 0) &+ payloadLength
+        guard end <= bytes.count else { return nil }
+        return FrameHeader(
+            fin: true, opcode: first == 0x81 ? .text : .binary,
+            maskKey: isMasked ? MaskKey(raw: base.loadUnaligned(fromByteOffset: position, as: UInt32.self)) : nil,
+            payloadLength: payloadLength)
     }
 
     /// Appends the header, its length in the shortest form.

@@ -70,6 +70,7 @@ final class SimulatedPair {
     var overreads = 0
     /// Until `start` the session is told what comes, and asked for nothing: one of its legs is still on its way.
     private var isStarted: Bool
+    private var reads = 0
     private var split: Split
     private var cuts: SeededGenerator
 
@@ -84,7 +85,7 @@ final class SimulatedPair {
         memory = CompressionMemory(limit: memoryLimit)
         pool = ZlibPool(memory: memory)
         session = GatewaySession(
-            settings: settings, extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(), now: now)
+            rules: SessionRules(settings), extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(), now: now)
         self.split = split
         if case .random(let seed) = split {
             cuts = SeededGenerator(seed: seed)
@@ -141,10 +142,20 @@ final class SimulatedPair {
         for _ in 0...overreads where peer.outboxHead < peer.outbox.count && !self[leg].gatewayDropped {
             let bytes = nextRead(of: peer)
             self[leg].bytesRead += bytes.readableBytes
-            session.receive(bytes, from: leg, now: now)
+            receive(bytes, from: leg)
             pump()
         }
         return true
+    }
+
+    /// One read in two by the way that most messages go, the first among them; the other through the queue of actions.
+    private func receive(_ bytes: ByteBuffer, from leg: Leg) {
+        reads += 1
+        if !isStarted || reads % 2 == 0 {
+            session.receive(bytes, from: leg, now: now)
+        } else if session.relays(bytes, from: leg, now: now) {
+            perform(.write(bytes, to: leg.other))
+        }
     }
 
     private func nextRead(of peer: SimulatedPeer) -> ByteBuffer {

@@ -107,6 +107,39 @@ struct FrameHeaderTests {
         #expect(buffer.readableBytes <= FrameHeader.maximumEncodedLength)
     }
 
+    /// The two ways to read a header say the same, for each first two bytes and each end of the bytes near the payload's.
+    @Test("of a whole message of one frame is what it is read as otherwise", arguments: [false, true])
+    func wholeMessage(isMasked: Bool) {
+        for first in UInt8.min...UInt8.max {
+            for second in UInt8.min...UInt8.max {
+                let bytes = [first, second] + [0, 200, 0x37, 0xFA, 0x21, 0x3D] + [UInt8](repeating: 7, count: 204)
+                let parsed = (try? Self.parse(bytes)) ?? nil
+                let end = parsed.map { $0.encodedLength &+ $0.payloadLength } ?? 2
+                for count in Set([0, 1, 2, 3, 5, end - 1, end, bytes.count]) where (0...bytes.count).contains(count) {
+                    let isWhole =
+                        parsed.map { header in
+                            header.fin && !header.rsv1 && !header.rsv2 && !header.rsv3
+                                && (header.opcode == .text || header.opcode == .binary)
+                                && (header.maskKey != nil) == isMasked && end <= count
+                        } ?? false
+                    let found = bytes.withUnsafeBytes {
+                        FrameHeader.wholeMessage(UnsafeRawBufferPointer(rebasing: $0[..<count]), isMasked: isMasked)
+                    }
+                    guard found != (isWhole ? parsed : nil) else { continue }
+                    Issue.record("\(first) \(second), \(count) bytes: \(String(describing: found))")
+                }
+            }
+        }
+    }
+
+    @Test(
+        "of a whole message of one frame has its length in the shortest form, below 64 KiB",
+        arguments: ["82 7e 00 7d", "82 7f 00 00 00 00 00 00 00 01", "82 7f 00 00 00 00 00 01 00 00"] as [Bytes])
+    func otherLengths(start: Bytes) {
+        let bytes = start.values + [UInt8](repeating: 0, count: 70_000)
+        #expect(bytes.withUnsafeBytes { FrameHeader.wholeMessage($0, isMasked: false) } == nil)
+    }
+
     struct Violation: Sendable, CustomTestStringConvertible {
         var testDescription: String
         /// Just as many bytes as tell.

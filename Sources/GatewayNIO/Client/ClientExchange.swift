@@ -382,8 +382,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
             SessionDriver(
                 id: id, info: info,
                 session: GatewaySession(
-                    settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
-                    maskKeys: loop.maskKeys, now: .now()), loop: loop)
+                    rules: decision.outgoing.rules, extensions: extensions, zlib: loop.zlib,
+                    maskKeys: loop.maskKeys, now: .now()))
         }
         var fields = Self.responseFields(decision, server, extensions)
         var serverFields = HeaderFilter.response(

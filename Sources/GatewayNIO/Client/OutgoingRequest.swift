@@ -15,6 +15,7 @@ struct OutgoingRequest {
     let request: HTTPRequest
     let target: RequestTarget
     let route: RouteConfiguration
+    let rules: SessionRules
     let liveRoute: LiveRoute
     let destination: Destination
     let forwarded: ForwardedFields

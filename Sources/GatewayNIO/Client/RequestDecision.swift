@@ -85,9 +85,8 @@ enum RequestDecision {
         }
         guard let destination = match.destination else { return .refuse(.noServer, route: route) }
         let outgoing = OutgoingRequest(
-            request: upgrade?.request ?? http, target: checked.target, route: route, liveRoute: match.live,
-            destination: destination,
-            forwarded: forwarded, requestID: request.id,
+            request: upgrade?.request ?? http, target: checked.target, route: route, rules: match.rules,
+            liveRoute: match.live, destination: destination, forwarded: forwarded, requestID: request.id,
             trace: TraceContext.take(from: http.headerFields, random: loop.randomIdentifier),
             via: request.listener.via
                 ? ViaField.element(version: request.version.number, pseudonym: loop.process.pseudonym) : nil)

@@ -1,5 +1,6 @@
 public import GatewayConfig
 import GatewayPolicy
+import GatewaySession
 import GatewayTelemetry
 import NIOCore
 import PerMessageDeflate
@@ -18,6 +19,8 @@ public final class Generation: Sendable {
     /// One route, and where it leads.
     struct Route: Sendable {
         let configuration: RouteConfiguration
+        /// What holds for its WebSockets.
+        let rules: SessionRules
         let live: LiveRoute
         /// What a `respond:` route answers with: once, however many have not read it yet.
         let fixedBody: ByteBuffer?
@@ -48,7 +51,8 @@ public final class Generation: Sendable {
             case .redirect: break
             }
             return Route(
-                configuration: route, live: process.route(route.name), fixedBody: body, destination: destination)
+                configuration: route, rules: SessionRules(route.session), live: process.route(route.name),
+                fixedBody: body, destination: destination)
         }
         var listeners: [String: CompiledListener] = [:]
         for listener in configuration.listeners {

@@ -12,15 +12,12 @@ import WebSocketCore
 /// Writes are flushed once for all that a read produced, or when 64 KiB have gathered, so that the transport's
 /// watermarks are told of in time.
 final class SessionDriver {
-    private static let flushThreshold = 64 * 1024
     /// How long a session with compression works before the others of its loop have their turn: few bytes of it may
     /// inflate to very many.
     private static let turn = TimeAmount.milliseconds(5)
 
     let id: SessionID
     let info: SessionInfo
-    private let loop: LoopContext
-    private let counters: RouteCounters
     private var session: GatewaySession
     private var client = LegOfDriver()
     private var server = LegOfDriver()
@@ -33,12 +30,10 @@ final class SessionDriver {
     private var wakeAt = NIODeadline.distantFuture
     private var totals = (fromClient: DirectionTotals(), fromServer: DirectionTotals())
 
-    init(id: SessionID, info: SessionInfo, session: consuming GatewaySession, loop: LoopContext) {
+    init(id: SessionID, info: SessionInfo, session: consuming GatewaySession) {
         self.id = id
         self.info = info
-        self.loop = loop
         self.session = session
-        counters = loop.counters(of: info.route)
     }
 
     // MARK: What the legs' handlers report
@@ -68,8 +63,15 @@ final class SessionDriver {
     func oweRead(_ leg: Leg) { self[leg].owesRead = true }
 
     func read(_ bytes: ByteBuffer, from leg: Leg) {
-        session.receive(bytes, from: leg, now: .now())
-        pump()
+        let now = NIODeadline.now()
+        guard isStarted, !isPumping, !awaitsTurn else {
+            session.receive(bytes, from: leg, now: now)
+            pump(now: now)
+            return
+        }
+        guard session.relays(bytes, from: leg, now: now) else { return pump(now: now) }
+        write(bytes, to: leg.other, now: now)
+        if session.takeDeadlineIsNew() { schedule() }
     }
 
     func readComplete() { flush() }
@@ -131,7 +133,8 @@ final class SessionDriver {
 
     /// The session as it is now.
     func snapshot() -> ConnectionSnapshot {
-        info.snapshot(
+        count()
+        return info.snapshot(
             id: id, fromClient: totals.fromClient, fromServer: totals.fromServer,
             shared: (client.transport?.sharedConnection, server.transport?.sharedConnection),
             queue: .init(
@@ -148,44 +151,35 @@ final class SessionDriver {
         flush()
     }
 
-    private func pump() {
+    private func pump() { pump(now: .now()) }
+
+    private func pump(now: NIODeadline) {
         guard isStarted, !awaitsTurn else { return }
         guard !isPumping else {
             mustPumpAgain = true
             return
         }
         isPumping = true
-        let now = NIODeadline.now()
         repeat {
             mustPumpAgain = false
             while !awaitsTurn, let action = session.nextAction(now: now) {
                 perform(action, now: now)
                 if info.isCompressed, NIODeadline.now() - now >= Self.turn {
                     awaitsTurn = true
-                    loop.giveTurnLater(id)
+                    info.loop.giveTurnLater(id)
                 }
             }
         } while mustPumpAgain && !awaitsTurn
         isPumping = false
-        count()
         if session.takeDeadlineIsNew() { schedule() }
     }
 
     private func perform(_ action: SessionAction, now: NIODeadline) {
         switch action {
         case .write(let bytes, let leg):
-            guard let transport = self[leg].transport else { return }
-            let size = self[leg].unflushed + bytes.readableBytes
-            transport.write(bytes)
-            if size >= Self.flushThreshold {
-                self[leg].unflushed = 0
-                transport.flush()
-                session.writabilityChanged(leg, isWritable: transport.isWritable, now: now)
-            } else {
-                self[leg].unflushed = size
-            }
+            write(bytes, to: leg, now: now)
         case .writeClose(let bytes, let leg):
-            self[leg].unflushed += bytes.readableBytes
+            _ = wrote(bytes.readableBytes, to: leg)
             self[leg].transport?.writeClose(bytes)
         case .end(let leg):
             flush(leg)
@@ -198,18 +192,33 @@ final class SessionDriver {
         }
     }
 
+    private func write(_ bytes: ByteBuffer, to leg: Leg, now: NIODeadline) {
+        guard let transport = leg == .client ? client.transport : server.transport else { return }
+        // Counted before, as what the write sets off may write as well.
+        let isMuch = wrote(bytes.readableBytes, to: leg)
+        transport.write(bytes)
+        guard isMuch else { return }
+        flush(leg)
+        session.writabilityChanged(leg, isWritable: transport.isWritable, now: now)
+    }
+
+    private func wrote(_ count: Int, to leg: Leg) -> Bool {
+        leg == .client ? client.wrote(count) : server.wrote(count)
+    }
+
+    /// The end of a turn: what was written is sent, what has passed is counted, and what was not read yet is.
     private func flush() {
         guard isStarted else { return }
+        count()
         flush(.client)
         flush(.server)
-        resumeReads(.client)
-        resumeReads(.server)
+        if client.owesRead { resumeReads(.client) }
+        if server.owesRead { resumeReads(.server) }
     }
 
     private func flush(_ leg: Leg) {
-        guard self[leg].unflushed > 0 else { return }
-        self[leg].unflushed = 0
-        self[leg].transport?.flush()
+        let transport = leg == .client ? client.takeUnflushed() : server.takeUnflushed()
+        transport?.flush()
     }
 
     private func resumeReads(_ leg: Leg) {
@@ -222,56 +231,48 @@ final class SessionDriver {
         let deadline = session.nextDeadline
         guard deadline < wakeAt else { return }
         wakeAt = deadline
-        loop.wake(id, at: deadline)
+        info.loop.wake(id, at: deadline)
     }
 
     private func count() {
-        let up = session.takeTraffic(from: .client)
-        if !up.isEmpty {
+        guard info.isCompressed else { return countPassed() }
+        if session.hasTraffic {
+            let up = session.takeTraffic(from: .client)
             totals.fromClient.add(up)
-            counters.count(fromClient: up)
-        }
-        let down = session.takeTraffic(from: .server)
-        if !down.isEmpty {
+            info.counters.count(fromClient: up)
+            let down = session.takeTraffic(from: .server)
             totals.fromServer.add(down)
-            counters.count(fromServer: down)
+            info.counters.count(fromServer: down)
         }
-        guard info.isCompressed else { return }
         let memory = session.zlibMemory
         if memory != zlibMemory {
-            counters.compressionMemory.add(memory - zlibMemory)
+            info.counters.compressionMemory.add(memory - zlibMemory)
             zlibMemory = memory
+        }
+    }
+
+    /// Without compression nothing is ever inflated or compressed.
+    private func countPassed() {
+        let up = session.takePassed(from: .client)
+        if !up.isEmpty {
+            totals.fromClient.add(up)
+            info.counters.count(fromClient: up)
+        }
+        let down = session.takePassed(from: .server)
+        if !down.isEmpty {
+            totals.fromServer.add(down)
+            info.counters.count(fromServer: down)
         }
     }
 
     private func finish(_ outcome: SessionOutcome) {
         count()
-        info.ended(outcome, fromClient: totals.fromClient, fromServer: totals.fromServer, counters: counters)
-        loop.remove(id)
+        info.ended(outcome, fromClient: totals.fromClient, fromServer: totals.fromServer)
+        info.loop.remove(id)
     }
 
     private subscript(leg: Leg) -> LegOfDriver {
         _read { if leg == .client { yield client } else { yield server } }
         _modify { if leg == .client { yield &client } else { yield &server } }
-    }
-}
-
-/// One leg as the driver sees it.
-private struct LegOfDriver {
-    var transport: (any LegTransport)?
-    /// Bytes written since the last flush.
-    var unflushed = 0
-    /// A read was held back.
-    var owesRead = false
-}
-
-/// What went one way over a whole session.
-struct DirectionTotals {
-    var messages = 0
-    var bytes = 0
-
-    mutating func add(_ traffic: DirectionTraffic) {
-        messages &+= traffic.textMessages &+ traffic.binaryMessages
-        bytes &+= traffic.payloadBytes
     }
 }

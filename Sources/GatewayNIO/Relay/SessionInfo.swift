@@ -10,19 +10,24 @@ import WebSocketCore
 final class SessionInfo {
     let route: LiveRoute
     let server: SessionServer
-    let isCompressed: Bool
-    private let requestID: String
-    private let traceID: String
-    let client: ClientAddress
+    /// Of the route, on the loop of the session.
+    let counters: RouteCounters
+    let loop: LoopContext
+    private let permit: Permit
+    private let startedAt: NIODeadline
     private let listener: String
+    /// What the client was told of compression; nil: there is none on its leg.
+    private let compressionAnswer: String?
+    private let requestID: CompactIdentifier
+    private let traceID: CompactIdentifier
+    let client: ClientAddress
     let clientVersion: LegVersion
+    let serverVersion: LegVersion
     /// The draft that the client speaks; nil: RFC 6455.
     let draft: LegacyDraft?
-    let serverVersion: LegVersion
-    private let startedAt: NIODeadline
-    private let extensions: SessionExtensions
-    private let permit: Permit
-    private let loop: LoopContext
+    /// Whether compression was agreed on for either leg.
+    let isCompressed: Bool
+    private let clientIsCompressed: Bool
 
     /// Counts the connection as accepted.
     init(
@@ -31,26 +36,27 @@ final class SessionInfo {
     ) {
         route = decision.outgoing.liveRoute
         server = upgraded.server
-        requestID = decision.outgoing.requestID
-        traceID = decision.outgoing.trace.traceID
-        client = decision.outgoing.forwarded.clientAddress
-        self.listener = listener
-        self.clientVersion = clientVersion
-        draft = decision.upgrade.draft
-        serverVersion = upgraded.leg.version
-        self.startedAt = startedAt
-        self.extensions = extensions
-        isCompressed = extensions.client != nil || extensions.server != nil
-        permit = decision.permit
+        counters = loop.counters(of: route)
         self.loop = loop
+        permit = decision.permit
+        self.startedAt = startedAt
+        self.listener = listener
+        compressionAnswer = extensions.clientAnswer
+        requestID = CompactIdentifier(decision.outgoing.requestID)
+        traceID = CompactIdentifier(decision.outgoing.trace.traceID)
+        client = decision.outgoing.forwarded.clientAddress
+        self.clientVersion = clientVersion
+        serverVersion = upgraded.leg.version
+        draft = decision.upgrade.draft
+        clientIsCompressed = extensions.client != nil
+        isCompressed = clientIsCompressed || extensions.server != nil
 
-        let counters = loop.counters(of: route)
         counters.accepted.add()
         counters.active.add(1)
         if clientVersion == .http2 { counters.activeHTTP2Client.add() }
         if serverVersion == .http2 { counters.activeHTTP2Server.add() }
         if server.isCommand { counters.activeCommands.add(1) }
-        if extensions.client != nil { counters.compressionActive.add(1) }
+        if clientIsCompressed { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
         counters.handshakes.record(
@@ -67,14 +73,14 @@ final class SessionInfo {
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
-            id: id, requestID: requestID, client: "\(client)", listener: listener, route: route.name,
+            id: id, requestID: requestID.text, client: "\(client)", listener: listener, route: route.name,
             server: server.name,
             protocol: .init(client: clientVersion.rawValue, server: serverProtocol),
             legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
             ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
-            compression: extensions.clientAnswer ?? "none", queue: queue)
+            compression: compressionAnswer ?? "none", queue: queue)
     }
 
     /// What becomes of the session when its configuration is replaced.
@@ -82,26 +88,24 @@ final class SessionInfo {
         server.fate(route: route.name, in: difference)
     }
 
-    func ended(
-        _ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals, counters: RouteCounters
-    ) {
+    func ended(_ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals) {
         server.release(permit)
         counters.closed.add()
         counters.active.add(-1)
         if clientVersion == .http2 { counters.activeHTTP2Client.subtract() }
         if serverVersion == .http2 { counters.activeHTTP2Server.subtract() }
         if server.isCommand { counters.activeCommands.add(-1) }
-        if extensions.client != nil { counters.compressionActive.add(-1) }
+        if clientIsCompressed { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
         guard loop.generation.configuration.log.access else { return }
         var metadata: Logger.Metadata = [
-            "request_id": "\(requestID)", "trace_id": "\(traceID)", "client": "\(client)",
+            "request_id": "\(requestID.text)", "trace_id": "\(traceID.text)", "client": "\(client)",
             "listener": "\(listener)", "route": "\(route.name)", "server": "\(server.name)",
             "client_protocol": "\(clientVersion)", "server_protocol": "\(serverProtocol)",
             "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
             "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
             "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",
-            "compression": "\(extensions.clientAnswer ?? "none")",
+            "compression": "\(compressionAnswer ?? "none")",
             "closed_by": "\(outcome.closer.rawValue)", "code": "\(outcome.code)", "reason": "\(outcome.reason)",
         ]
         if let draft { metadata["legacy_version"] = "\(draft.rawValue)" }

@@ -2,7 +2,20 @@ import GatewaySession
 import GatewayTelemetry
 
 extension RouteCounters {
+    func count(fromClient traffic: PassedTraffic) {
+        messagesFromClientText.add(UInt64(traffic.textMessages))
+        messagesFromClientBinary.add(UInt64(traffic.binaryMessages))
+        bytesFromClient.add(UInt64(traffic.payloadBytes))
+    }
+
+    func count(fromServer traffic: PassedTraffic) {
+        messagesToClientText.add(UInt64(traffic.textMessages))
+        messagesToClientBinary.add(UInt64(traffic.binaryMessages))
+        bytesToClient.add(UInt64(traffic.payloadBytes))
+    }
+
     func count(fromClient traffic: DirectionTraffic) {
+        guard !traffic.isEmpty else { return }
         messagesFromClientText.add(UInt64(traffic.textMessages))
         messagesFromClientBinary.add(UInt64(traffic.binaryMessages))
         bytesFromClient.add(UInt64(traffic.payloadBytes))
@@ -10,6 +23,7 @@ extension RouteCounters {
     }
 
     func count(fromServer traffic: DirectionTraffic) {
+        guard !traffic.isEmpty else { return }
         messagesToClientText.add(UInt64(traffic.textMessages))
         messagesToClientBinary.add(UInt64(traffic.binaryMessages))
         bytesToClient.add(UInt64(traffic.payloadBytes))

@@ -129,10 +129,8 @@ enum FramesTarget {
     ) throws -> Relayed {
         let none = DirectionCompression()
         var direction = RelayDirection(
-            source: choices.source, settings: choices.settings, compression: none,
-            zlib: ZlibStates(
-                pool: ZlibPool(memory: CompressionMemory(limit: 0)), compression: none,
-                settings: choices.settings.compression), maskKeys: CountedMaskKeys())
+            source: choices.source, rules: SessionRules(choices.settings), compression: none,
+            pool: ZlibPool(memory: CompressionMemory(limit: 0)), maskKeys: CountedMaskKeys())
         direction.handsUpPongs = choices.handsUpPongs
         if choices.awaitsClose { direction.awaitClose() }
         var pieces = pieces
@@ -151,7 +149,7 @@ enum FramesTarget {
             try require(isBounded, "\(held) bytes are held back, expected at most 139")
         }
         relayed.isBetweenMessages = direction.sourceIsBetweenMessages
-        relayed.traffic = direction.traffic
+        relayed.traffic = direction.takeTraffic()
         return relayed
     }
 
