@@ -215,6 +215,12 @@ public struct GatewaySession: ~Copyable {
     /// yet, and the beginning of a header or of a message being rewritten.
     public func heldBytes(from leg: Leg) -> Int { leg == .client ? fromClient.heldBytes : fromServer.heldBytes }
 
+    /// Keeps no more memory than the bytes that are held: at the end of a turn, for input whose memory is shared.
+    public mutating func letGoOfSharedMemory() {
+        fromClient.letGoOfSharedMemory()
+        fromServer.letGoOfSharedMemory()
+    }
+
     /// Bytes of zlib state held now.
     public var zlibMemory: Int { fromClient.zlibMemory + fromServer.zlibMemory }
 

@@ -112,6 +112,9 @@ struct RelayDirection: ~Copyable {
         unfinished.waiting.append(bytes)
     }
 
+    /// Keeps no more memory than the bytes that it holds.
+    func letGoOfSharedMemory() { unfinished?.letGoOfSharedMemory() }
+
     /// Drops what is waiting and whatever still comes.
     mutating func ignoreRest() {
         intake = .ignore

@@ -22,6 +22,18 @@ final class UnfinishedInput {
 
     var isEmpty: Bool { input == nil && deferred == nil && frame == nil && message == nil }
 
+    /// Copies what is held where it is a small part of the memory that it lies in: a read's bytes are in a buffer that all
+    /// sockets of an event loop share, and all of that would be held.
+    func letGoOfSharedMemory() {
+        input = input.map(Self.compact)
+        if !waiting.isEmpty { waiting = waiting.map(Self.compact) }
+    }
+
+    private static func compact(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard bytes.storageCapacity / 2 > max(bytes.readableBytes, 1024) else { return bytes }
+        return ByteBuffer(bytes: bytes.readableBytesView)
+    }
+
     /// Takes the place of `input` when that is used up.
     func takeWaiting() { input = waiting.isEmpty ? nil : waiting.removeFirst() }
 }

@@ -212,6 +212,7 @@ final class SessionDriver {
         count()
         flush(.client)
         flush(.server)
+        session.letGoOfSharedMemory()
         if client.owesRead { resumeReads(.client) }
         if server.owesRead { resumeReads(.server) }
     }
