@@ -28,7 +28,7 @@ def setting(runs):
     machine, options = run["machine"], run["options"]
     versions = ", ".join(f"{name} {_version(text)}" for name, text in run["versions"].items())
     return (f"{run['date'][:10]}, {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}. "
-            f"{options['rounds']} rounds of {options['seconds']:g} s; load average at the start "
+            f"Rounds: {options['rounds']}, of {options['seconds']:g} s; load average at the start "
             f"{machine['load_average'][0]:.1f}. {versions}.")
 
 
