@@ -38,10 +38,12 @@ public struct GatewaySession: ~Copyable {
     ///   - extensions: what each leg agreed on.
     ///   - zlib: where compression state is taken from and given back to.
     ///   - maskKeys: keys for the frames that the gateway itself makes for the server.
+    ///   - route: sessions of one route compress a message that a server sends to many of them once; nil: this one
+    ///     shares nothing.
     ///   - now: both handshakes are done.
     public init(
         settings: SessionSettings, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
-        now: NIODeadline
+        route: String? = nil, now: NIODeadline
     ) {
         self.settings = settings
         self.maskKeys = maskKeys
@@ -52,7 +54,8 @@ public struct GatewaySession: ~Copyable {
             zlib: ZlibStates(pool: zlib, compression: up, settings: settings.compression), maskKeys: maskKeys)
         fromServer = RelayDirection(
             source: .server, settings: settings, compression: down,
-            zlib: ZlibStates(pool: zlib, compression: down, settings: settings.compression), maskKeys: maskKeys)
+            zlib: ZlibStates(pool: zlib, compression: down, settings: settings.compression, route: route),
+            maskKeys: maskKeys)
         let keepAlive = KeepAlive(settings: settings, now: now)
         client = LegState(keepAlive: keepAlive)
         server = LegState(keepAlive: keepAlive)
@@ -77,6 +80,7 @@ public struct GatewaySession: ~Copyable {
             }
         case .server:
             server.keepAlive.received(now: now)
+            fromServer.zlib.received(now: now)
             fromServer.receive(bytes)
             if server.pingIsDue {
                 server.pingIsDue = false

@@ -7,11 +7,14 @@ public final class ZlibPool {
     private let memory: CompressionMemory
     private let maximumIdle: Int
     private var idle: [ZlibStream.Kind: [ZlibStream]] = [:]
+    /// What connections of this event loop compress once for all of them.
+    let shared: SharedCompression
 
     /// - Parameter maximumIdle: most streams kept of each set of parameters.
     public init(memory: CompressionMemory, maximumIdle: Int = 4) {
         self.memory = memory
         self.maximumIdle = maximumIdle
+        shared = SharedCompression(memory: memory)
     }
 
     /// An idle compressor, or a new one.
@@ -67,9 +70,21 @@ public final class ZlibPool {
         keep(inflater.stream)
     }
 
-    /// Frees all idle streams.
+    /// A connection that shares what is compressed with others of the same route and parameters.
+    ///
+    /// - Parameter takeover: whether its compressor remembers earlier messages.
+    public func receiver(
+        route: String, windowBits: Int, memoryLevel: Int, level: Int, takeover: Bool
+    ) -> SharedReceiver {
+        let scope = SharedCompression.Scope(
+            route: route, windowBits: windowBits, memoryLevel: memoryLevel, level: level)
+        return SharedReceiver(cache: shared, scope: scope, takeover: takeover)
+    }
+
+    /// Frees all idle streams, and forgets what is shared.
     public func trim() {
         idle.removeAll()
+        shared.removeAll()
     }
 
     private func keep(_ stream: ZlibStream) {

@@ -383,7 +383,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 id: id, info: info,
                 session: GatewaySession(
                     settings: decision.route.session, extensions: extensions, zlib: loop.zlib,
-                    maskKeys: loop.maskKeys, now: .now()), loop: loop)
+                    maskKeys: loop.maskKeys, route: decision.route.name, now: .now()), loop: loop)
         }
         var fields = Self.responseFields(decision, server, extensions)
         var serverFields = HeaderFilter.response(
