@@ -63,7 +63,7 @@ static double check(const struct engine *engine, const struct shape *shape, cons
     memset(&receiver, 0, sizeof receiver);
     if (inflateInit2(&receiver, -shape->window_bits) != Z_OK) fail(engine, "inflateInit2 failed");
     size_t size = 0;
-    for (int i = 0; i < MESSAGES_PER_KIND; i++) {
+    for (int i = 0; i < payloads->count; i++) {
         const struct message *message = &payloads->messages[i];
         size_t count = compress_message(compressor, message->bytes, message->length, output, CAPACITY);
         if (count == 0) fail(engine, "a message was not compressed whole");
@@ -89,16 +89,16 @@ static double check(const struct engine *engine, const struct shape *shape, cons
 /* CPU per message of one pass over all of them. */
 static double measure(struct compressor *compressor, const struct shape *shape, const struct payloads *payloads) {
     double start = now();
-    for (int i = 0; i < MESSAGES_PER_KIND; i++) {
+    for (int i = 0; i < payloads->count; i++) {
         const struct message *message = &payloads->messages[i];
         compress_message(compressor, message->bytes, message->length, output, CAPACITY);
         if (!shape->takeover) forget_window(compressor);
     }
-    return (now() - start) / MESSAGES_PER_KIND;
+    return (now() - start) / payloads->count;
 }
 
 static void print_row(const struct engine *engine, const struct payloads *payloads, struct figure figure, double base) {
-    double share = figure.size / (double)total_length(payloads);
+    double share = figure.size / (double)payloads->length;
     printf("| %-18s | %-24s | %8.2f | %5.2f | %6.1f %% | %5.0f |\n", payloads->name, engine->name, figure.nanoseconds / 1000,
         figure.nanoseconds / base, 100 * share, (double)figure.memory / 1024);
 }

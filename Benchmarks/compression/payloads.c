@@ -109,38 +109,39 @@ static const struct {
 
 const int payload_kind_count = sizeof kinds / sizeof *kinds;
 
-struct payloads *make_payloads(int kind) {
-    struct payloads *payloads = calloc(1, sizeof *payloads);
-    struct text *text = malloc(sizeof *text);
-    if (payloads == NULL || text == NULL) {
+static void *allocate(size_t size) {
+    void *memory = malloc(size);
+    if (memory == NULL) {
         fprintf(stderr, "no memory for the messages\n");
         exit(1);
     }
+    return memory;
+}
+
+struct payloads *make_payloads(int kind) {
+    enum { MOST = 8192, ENOUGH = 512 * 1024 };
+    struct payloads *payloads = allocate(sizeof *payloads);
+    struct text *text = allocate(sizeof *text);
     state = 1;
     payloads->name = kinds[kind].name;
-    for (int i = 0; i < MESSAGES_PER_KIND; i++) {
+    payloads->messages = allocate(MOST * sizeof *payloads->messages);
+    payloads->count = 0;
+    payloads->length = 0;
+    while (payloads->length < ENOUGH && payloads->count < MOST) {
         text->length = 0;
         kinds[kind].write(text);
-        struct message *message = &payloads->messages[i];
+        struct message *message = &payloads->messages[payloads->count++];
         message->length = text->length;
-        message->bytes = malloc(text->length);
-        if (message->bytes == NULL) {
-            fprintf(stderr, "no memory for the messages\n");
-            exit(1);
-        }
+        message->bytes = allocate(text->length);
         memcpy(message->bytes, text->bytes, text->length);
+        payloads->length += text->length;
     }
     free(text);
     return payloads;
 }
 
 void free_payloads(struct payloads *payloads) {
-    for (int i = 0; i < MESSAGES_PER_KIND; i++) free(payloads->messages[i].bytes);
+    for (int i = 0; i < payloads->count; i++) free(payloads->messages[i].bytes);
+    free(payloads->messages);
     free(payloads);
-}
-
-size_t total_length(const struct payloads *payloads) {
-    size_t sum = 0;
-    for (int i = 0; i < MESSAGES_PER_KIND; i++) sum += payloads->messages[i].length;
-    return sum;
 }

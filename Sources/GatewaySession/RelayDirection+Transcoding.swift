@@ -21,7 +21,7 @@ extension RelayDirection {
         if inflates, let violation = zlib.readyInflater() { return violation }
         let expected = inflates && !deflates ? header.payloadLength &* 4 : header.payloadLength
         transcoding = Transcoding(
-            opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected)
+            opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected, waits: zlib.shares)
         return nil
     }
 
@@ -31,6 +31,7 @@ extension RelayDirection {
         guard var work = transcoding else { return .needsInput }
         // Taken out while it is worked on, so that its buffers have one owner and are not copied.
         transcoding = nil
+        work.begin()
         defer { if message != nil { transcoding = work } }
         do {
             while true {

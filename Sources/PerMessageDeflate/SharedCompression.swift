@@ -1,3 +1,4 @@
+internal import CZlib
 public import NIOCore
 public import WebSocketCore
 
@@ -43,13 +44,26 @@ public final class SharedCompression {
         var form: UInt16
     }
 
-    private struct Form {
-        var hash: UInt64
-        var scope: Scope
-        var opcode: Opcode
-        var message: ByteBuffer
-        var frame: ByteBuffer
-        var madeAt: NIODeadline
+    /// A class, as looking at one in an array would copy all of it.
+    private final class Form {
+        let hash: UInt64
+        let scope: Scope
+        let opcode: Opcode
+        let message: ByteBuffer
+        let frame: ByteBuffer
+        let expires: NIODeadline
+
+        init(
+            hash: UInt64, scope: Scope, opcode: Opcode, message: UnsafeRawBufferPointer, frame: ByteBuffer,
+            expires: NIODeadline
+        ) {
+            self.hash = hash
+            self.scope = scope
+            self.opcode = opcode
+            self.message = ByteBuffer(bytes: message)
+            self.frame = frame
+            self.expires = expires
+        }
 
         var bytes: Int { message.storageCapacity + frame.storageCapacity }
     }
@@ -67,6 +81,8 @@ public final class SharedCompression {
     /// A ring: the oldest form is the first to expire.
     private var forms: [Form?] = []
     private var oldest = 0
+    /// When the oldest one does.
+    private var expiry = NIODeadline.distantFuture
     private(set) var formCount = 0
     private(set) var bytes = 0
     private var receivers = 0
@@ -102,7 +118,7 @@ public final class SharedCompression {
         _ message: UnsafeRawBufferPointer, _ opcode: Opcode, scope: Scope, seed: UInt64, receiver: UInt32, enough: Int,
         now: NIODeadline
     ) -> Sight {
-        if formCount > 0 { expire(now: now) }
+        while now >= expiry { removeOldest() }
         if sightings.isEmpty { makeTables() }
         let hash = PayloadHash.of(message, seed: seed ^ UInt64(opcode.rawValue))
         let place = Int(truncatingIfNeeded: hash) & (Self.sightingCount &- 1)
@@ -134,12 +150,14 @@ public final class SharedCompression {
         let place = Int(truncatingIfNeeded: hash) & (Self.sightingCount &- 1)
         guard !sightings.isEmpty, sightings[place].hash == hash else { return }
         let form = Form(
-            hash: hash, scope: scope, opcode: opcode, message: ByteBuffer(bytes: message), frame: frame, madeAt: now)
+            hash: hash, scope: scope, opcode: opcode, message: message, frame: frame,
+            expires: now + Self.lifetime)
         while formCount == Self.mostForms || formCount > 0 && bytes + form.bytes > Self.mostBytes { removeOldest() }
         guard memory.reserve(form.bytes) else { return }
         let index = (oldest + formCount) % Self.mostForms
         forms[index] = form
         formCount += 1
+        if formCount == 1 { expiry = form.expires }
         bytes += form.bytes
         sightings[place].form = UInt16(index)
     }
@@ -156,10 +174,6 @@ public final class SharedCompression {
         forms = Array(repeating: nil, count: Self.mostForms)
     }
 
-    private func expire(now: NIODeadline) {
-        while formCount > 0, let form = forms[oldest], now - form.madeAt >= Self.lifetime { removeOldest() }
-    }
-
     private func removeOldest() {
         if let form = forms[oldest] {
             bytes -= form.bytes
@@ -168,18 +182,14 @@ public final class SharedCompression {
         forms[oldest] = nil
         oldest = (oldest + 1) % Self.mostForms
         formCount -= 1
+        expiry = forms.isEmpty ? .distantFuture : forms[oldest]?.expires ?? .distantFuture
     }
 
     private static func equal(_ kept: ByteBuffer, _ message: UnsafeRawBufferPointer) -> Bool {
         kept.withUnsafeReadableBytes { kept in
             guard kept.count == message.count else { return false }
-            var index = 0
-            while index &+ 8 <= kept.count {
-                let left = kept.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                guard left == message.loadUnaligned(fromByteOffset: index, as: UInt64.self) else { return false }
-                index &+= 8
-            }
-            return kept[index...].elementsEqual(message[index...])
+            guard let left = kept.baseAddress, let right = message.baseAddress else { return true }
+            return memcmp(left, right, kept.count) == 0
         }
     }
 }
