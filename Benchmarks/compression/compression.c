@@ -128,7 +128,7 @@ static void compare(const struct shape *shape, const struct payloads *payloads, 
 }
 
 int main(int count, char **arguments) {
-    int rounds = count > 1 ? atoi(arguments[1]) : 15;
+    int rounds = count > 1 ? atoi(arguments[1]) : 3;
     if (rounds < 1 || count > 2) {
         fprintf(stderr, "usage: compression [ROUNDS]\n");
         return 2;
