@@ -41,6 +41,7 @@ extension GatewaySession {
     ) -> Int? {
         guard isWritable, direction.mayPass else { return nil }
         source.keepAlive.received(now: now)
+        direction.compressed?.zlib.received(now: now)
         return direction.pass(bytes)
     }
 

@@ -34,10 +34,12 @@ public struct GatewaySession: ~Copyable {
     ///   - extensions: what each leg agreed on.
     ///   - zlib: where compression state is taken from and given back to.
     ///   - maskKeys: keys for the frames that the gateway itself makes for the server.
+    ///   - route: sessions of one route compress a message that a server sends to many of them once; nil: this one
+    ///     shares nothing.
     ///   - now: both handshakes are done.
     public init(
         rules: SessionRules, extensions: SessionExtensions, zlib: ZlibPool, maskKeys: any MaskKeySource,
-        now: NIODeadline
+        route: String? = nil, now: NIODeadline
     ) {
         self.rules = rules
         self.maskKeys = maskKeys
@@ -46,7 +48,7 @@ public struct GatewaySession: ~Copyable {
             maskKeys: maskKeys)
         fromServer = RelayDirection(
             source: .server, rules: rules, compression: extensions.compression(from: .server), pool: zlib,
-            maskKeys: maskKeys)
+            maskKeys: maskKeys, route: route)
         client = LegState(now: now)
         server = LegState(now: now)
         startedAt = now
@@ -77,6 +79,7 @@ public struct GatewaySession: ~Copyable {
             }
         case .server:
             server.keepAlive.received(now: now)
+            fromServer.compressed?.zlib.received(now: now)
             fromServer.receive(bytes)
             if server.pingIsDue {
                 server.pingIsDue = false

@@ -21,15 +21,17 @@ extension RelayDirection {
         if inflates, let violation = zlib.readyInflater() { return violation }
         let expected = inflates && !deflates ? header.payloadLength &* 4 : header.payloadLength
         transcoding = Transcoding(
-            opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected)
+            opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected, waits: zlib.shares)
         return nil
     }
 
     /// Works on the message until a frame is ready, or input is needed.
     mutating func transcode(_ chunk: inout ByteBuffer?) -> TranscodingStep {
+        if zlib.shares, let step = shareMessage(&chunk) { return step }
         guard var work = transcoding else { return .needsInput }
         // Taken out while it is worked on, so that its buffers have one owner and are not copied.
         transcoding = nil
+        work.begin()
         defer { if message != nil { transcoding = work } }
         do {
             while true {
@@ -57,6 +59,34 @@ extension RelayDirection {
         } catch {
             return .violation(ProtocolViolation(closeCode: .invalidPayload, reason: "\(error)"))
         }
+    }
+
+    /// Sends a whole message of the server in a frame that was compressed for other connections too; nil: it is to be
+    /// compressed for this one.
+    private mutating func shareMessage(_ chunk: inout ByteBuffer?) -> TranscodingStep? {
+        guard let frame, frame.fin, frame.opcode != .continuation, frame.maskKey == nil, framePosition == 0,
+            let message, message.treatment == .deflated, frame.payloadLength <= SharedCompression.largestMessage,
+            let bytes = chunk, bytes.readableBytes >= frame.payloadLength
+        else { return nil }
+        let shared = bytes.withUnsafeReadableBytes { readable -> ByteBuffer? in
+            let payload = UnsafeRawBufferPointer(rebasing: readable[..<frame.payloadLength])
+            guard let shared = zlib.sharedFrame(of: payload, opcode: frame.opcode) else { return nil }
+            if message.isText, settings.validateUTF8 { _ = utf8.consume(payload, mask: nil, offset: 0) }
+            return shared
+        }
+        guard let shared else { return nil }
+        guard textIsComplete else { return .violation(notUTF8) }
+        chunk?.moveReaderIndex(forwardBy: frame.payloadLength)
+        self.frame = nil
+        transcoding = nil
+        traffic.payloadBytes &+= frame.payloadLength
+        traffic.messagesDeflated &+= 1
+        traffic.messagesShared &+= 1
+        traffic.deflatedFrom &+= frame.payloadLength
+        // A server's frame of at most 64 KiB has a header of 2 or 4 bytes.
+        traffic.deflatedTo &+= shared.readableBytes - (shared.readableBytes <= 2 + 125 ? 2 : 4)
+        endMessage()
+        return .frame(shared)
     }
 
     private var outgoingMaskKey: MaskKey? { source == .client ? maskKeys?.nextMaskKey() : nil }

@@ -34,7 +34,7 @@ struct RelayDirection: ~Copyable {
 
     init(
         source: Leg, rules: SessionRules, compression: DirectionCompression, pool: ZlibPool,
-        maskKeys: any MaskKeySource
+        maskKeys: any MaskKeySource, route: String? = nil
     ) {
         self.source = source
         self.rules = rules
@@ -44,7 +44,7 @@ struct RelayDirection: ~Copyable {
         }
         compressed = CompressedDirection(
             compression,
-            zlib: ZlibStates(pool: pool, compression: compression, settings: rules.settings.compression),
+            zlib: ZlibStates(pool: pool, compression: compression, settings: rules.settings.compression, route: route),
             maskKeys: maskKeys)
     }
 

@@ -9,6 +9,8 @@ public struct DirectionTraffic: Equatable, Sendable {
     public var messagesDeflated = 0
     public var deflatedFrom = 0
     public var deflatedTo = 0
+    /// How many of those went in a frame that was compressed once for several connections.
+    public var messagesShared = 0
     /// Compressed messages the gateway inflated, to pass them on or to look into them, before and after.
     public var messagesInflated = 0
     public var inflatedFrom = 0

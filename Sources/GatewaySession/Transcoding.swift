@@ -31,12 +31,22 @@ struct Transcoding {
     private var hasSentFrame = false
     /// Payload bytes of the frames made so far.
     private(set) var sent = 0
+    private let expectedSize: Int
 
-    init(opcode: Opcode, inflates: Bool, deflates: Bool, expecting size: Int) {
+    /// - Parameters:
+    ///   - size: bytes that the first frame may come to.
+    ///   - waits: there is no room for it before ``begin()``, and perhaps never need of it.
+    init(opcode: Opcode, inflates: Bool, deflates: Bool, expecting size: Int, waits: Bool = false) {
         self.opcode = opcode
         self.inflates = inflates
         self.deflates = deflates
-        gathered = Transcoding.emptyFrame(capacity: size)
+        expectedSize = size
+        gathered = waits ? ByteBuffer() : Transcoding.emptyFrame(capacity: size)
+    }
+
+    /// Makes room for the first frame, if there is none.
+    mutating func begin() {
+        if gathered.capacity == 0 { gathered = Transcoding.emptyFrame(capacity: expectedSize) }
     }
 
     /// Most bytes that are compressed for one frame: what shrinks to little is sent as it is by then, so that a step

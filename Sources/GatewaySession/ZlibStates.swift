@@ -9,12 +9,20 @@ struct ZlibStates: ~Copyable {
     private let incoming: DirectionCompression.Half?
     private let outgoing: DirectionCompression.Half?
     private let memoryLevel: Int
+    private let level: Int
     private var inflater: Inflater?
     private var deflater: Deflater?
     /// Room for the inflater is set aside, whether or not a message has needed it yet.
     private var hasPromise = false
+    /// Present where what is compressed may go to other connections as well.
+    private var receiver: SharedReceiver?
+    /// Bytes of shared messages that the compressor has followed since it compressed one itself.
+    private var followed = 0
 
-    init(pool: ZlibPool, compression: DirectionCompression, settings: CompressionSettings) {
+    /// - Parameter route: connections of this name share what they compress; nil: this one shares nothing.
+    init(
+        pool: ZlibPool, compression: DirectionCompression, settings: CompressionSettings, route: String? = nil
+    ) {
         self.pool = pool
         incoming = compression.incoming
         outgoing = compression.outgoing.map { half in
@@ -23,6 +31,12 @@ struct ZlibStates: ~Copyable {
                 takeover: half.takeover && settings.contextTakeover)
         }
         memoryLevel = settings.memoryLevel
+        level = settings.level
+        if let route, let outgoing, incoming == nil {
+            receiver = pool.receiver(
+                route: route, windowBits: outgoing.windowBits, memoryLevel: memoryLevel, level: level,
+                takeover: outgoing.takeover)
+        }
         if let incoming, incoming.takeover {
             pool.promiseInflater(windowBits: incoming.windowBits)
             hasPromise = true
@@ -60,7 +74,8 @@ struct ZlibStates: ~Copyable {
     /// Makes sure that a message can be compressed; false: send it as it is, which is always allowed.
     mutating func readyDeflater() -> Bool {
         guard deflater == nil, let outgoing else { return deflater != nil }
-        deflater = try? pool.takeDeflater(windowBits: outgoing.windowBits, memoryLevel: memoryLevel)
+        deflater = try? pool.takeDeflater(
+            windowBits: outgoing.windowBits, memoryLevel: memoryLevel, level: level)
         return deflater != nil
     }
 
@@ -83,6 +98,7 @@ struct ZlibStates: ~Copyable {
     mutating func releaseAll() {
         releaseDeflater()
         releaseInflater()
+        receiver = nil
         if hasPromise, let incoming { pool.endPromise(windowBits: incoming.windowBits) }
         hasPromise = false
     }
@@ -127,7 +143,63 @@ struct ZlibStates: ~Copyable {
 
     mutating func finishDeflating(into work: inout Transcoding) throws -> Bool {
         let limit = work.room
+        followed = 0
         return try deflater?.finishMessage(into: &work.gathered, limit: limit) ?? true
+    }
+
+    // MARK: Messages that many connections get
+
+    /// A compressor follows shared messages for so many windows, and is given up then: its connection gets no others,
+    /// it seems, and nothing but those is left in the window.
+    private static var windowsToFollow: Int { 4 }
+
+    /// Whether messages may be shared at all.
+    var shares: Bool { receiver != nil }
+
+    /// Notes the time of what arrives.
+    func received(now: NIODeadline) { receiver?.now = now }
+
+    /// The frame of a whole message that others get too; nil: it is to be compressed as any other.
+    mutating func sharedFrame(of message: UnsafeRawBufferPointer, opcode: Opcode) -> ByteBuffer? {
+        guard let receiver, let frame = receiver.frame(of: message, opcode, make: { makeFrame(of: message, opcode) })
+        else { return nil }
+        follow(message)
+        return frame
+    }
+
+    /// A message in one frame, compressed with an empty window.
+    private func makeFrame(of message: UnsafeRawBufferPointer, _ opcode: Opcode) -> ByteBuffer? {
+        guard let outgoing else { return nil }
+        do {
+            var deflater = try pool.takeDeflater(
+                windowBits: outgoing.windowBits, memoryLevel: memoryLevel, level: level)
+            var work = Transcoding(opcode: opcode, inflates: false, deflates: true, expecting: message.count)
+            let used = try deflater.compress(message, into: &work.gathered, limit: Transcoding.gatherLimit)
+            let room = Transcoding.gatherLimit - work.gathered.readableBytes
+            guard used == message.count, try deflater.finishMessage(into: &work.gathered, limit: room) else {
+                return nil
+            }
+            pool.give(back: deflater)
+            return work.takeFrame(fin: true, maskKey: nil)
+        } catch {
+            return nil
+        }
+    }
+
+    /// Keeps the compressor's window what the peer's is, when the peer has got a message that another compressed.
+    private mutating func follow(_ message: UnsafeRawBufferPointer) {
+        // Without context takeover it is given back as the message ends.
+        guard let outgoing, outgoing.takeover, deflater != nil else { return }
+        let window = 1 << outgoing.windowBits
+        followed += min(message.count, window)
+        do {
+            guard deflater?.isFresh == false, followed < Self.windowsToFollow * window else {
+                return releaseDeflater()
+            }
+            try deflater?.follow(message)
+        } catch {
+            releaseDeflater()
+        }
     }
 
     // MARK: Looking into a message that goes on as it is

@@ -102,6 +102,23 @@ public struct Deflater: ~Copyable {
         return true
     }
 
+    /// Whether it has compressed nothing yet, and so remembers nothing.
+    public var isFresh: Bool { stream.isFresh }
+
+    /// Takes a message into the window that the peer got compressed by another, between two of this one's own: the
+    /// window stays what the peer's is. With ``reset()`` instead, this compressor would refer to nothing before its next
+    /// message; without either, to what lies elsewhere in the peer's window.
+    ///
+    /// - Throws: `ZlibError.streamFault` when zlib refuses, after which only ``reset()`` helps.
+    public mutating func follow(_ message: UnsafeRawBufferPointer) throws(ZlibError) {
+        guard let start = message.baseAddress, message.count > 0 else { return }
+        stream.isFresh = false
+        let length = UInt32(truncatingIfNeeded: min(message.count, UnsafeMutablePointer<z_stream>.largestInput))
+        let tail = start + (message.count - Int(length))
+        let code = deflateSetDictionary(stream.pointer, tail.assumingMemoryBound(to: UInt8.self), length)
+        guard code == Z_OK else { throw .streamFault(code: code) }
+    }
+
     /// Forgets the window and any unfinished message, as after every message without context takeover.
     public mutating func reset() {
         stream.reset()
@@ -113,6 +130,7 @@ public struct Deflater: ~Copyable {
     /// One call of zlib; returns the bytes appended.
     private mutating func run(_ flush: Int32, into output: inout ByteBuffer, room: Int) throws(ZlibError) -> Int {
         let pointer = stream.pointer
+        stream.isFresh = false
         var code = Z_OK
         let produced = output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { space in
             pointer.setOutput(space, atMost: room)

@@ -68,6 +68,7 @@ public struct Inflater: ~Copyable {
         _ input: UnsafeRawBufferPointer, into output: inout ByteBuffer, limit: Int
     ) throws(InflateError) -> InflateProgress {
         defer { stream.pointer.clearBuffers() }
+        stream.isFresh = false
         var consumed = 0
         var produced = 0
         while produced < limit {
@@ -115,6 +116,7 @@ public struct Inflater: ~Copyable {
         _ input: UnsafeRawBufferPointer, body: (UnsafeRawBufferPointer) -> Bool
     ) throws(InflateError) -> Bool {
         defer { stream.pointer.clearBuffers() }
+        stream.isFresh = false
         let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.mostOutput, alignment: 16)
         defer { scratch.deallocate() }
         var consumed = 0

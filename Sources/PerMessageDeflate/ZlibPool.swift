@@ -6,12 +6,16 @@
 public final class ZlibPool {
     private let memory: CompressionMemory
     private let maximumIdle: Int
-    private var idle: [ZlibStream.Kind: [ZlibStream]] = [:]
+    /// Few kinds at any time: looking through them takes less than a hash of one.
+    private var idle: [(kind: ZlibStream.Kind, streams: [ZlibStream])] = []
+    /// What connections of this event loop compress once for all of them.
+    let shared: SharedCompression
 
     /// - Parameter maximumIdle: most streams kept of each set of parameters.
     public init(memory: CompressionMemory, maximumIdle: Int = 4) {
         self.memory = memory
         self.maximumIdle = maximumIdle
+        shared = SharedCompression(memory: memory)
     }
 
     /// An idle compressor, or a new one.
@@ -19,9 +23,8 @@ public final class ZlibPool {
     /// - Throws: `ZlibError.overMemoryLimit` when the account has no room for a new one (the message can go
     ///   uncompressed), and as ``Deflater/init(windowBits:memoryLevel:level:)``.
     public func takeDeflater(windowBits: Int, memoryLevel: Int, level: Int = 6) throws(ZlibError) -> Deflater {
-        if let stream = idle[.deflate(windowBits: windowBits, memoryLevel: memoryLevel, level: level)]?.popLast() {
-            return Deflater(reusing: stream)
-        }
+        let kind = ZlibStream.Kind.deflate(windowBits: windowBits, memoryLevel: memoryLevel, level: level)
+        if let stream = takeIdle(kind) { return Deflater(reusing: stream) }
         do {
             return try Deflater(windowBits: windowBits, memoryLevel: memoryLevel, level: level, account: memory)
         } catch .overMemoryLimit where !idle.isEmpty {
@@ -36,7 +39,7 @@ public final class ZlibPool {
     /// - Throws: `ZlibError.overMemoryLimit` when the account has no room for a new one, and as
     ///   ``Inflater/init(windowBits:)``.
     public func takeInflater(windowBits: Int) throws(ZlibError) -> Inflater {
-        if let stream = idle[.inflate(windowBits: windowBits)]?.popLast() { return Inflater(reusing: stream) }
+        if let stream = takeIdle(.inflate(windowBits: windowBits)) { return Inflater(reusing: stream) }
         do {
             return try Inflater(windowBits: windowBits, account: memory)
         } catch .overMemoryLimit where !idle.isEmpty {
@@ -67,14 +70,37 @@ public final class ZlibPool {
         keep(inflater.stream)
     }
 
-    /// Frees all idle streams.
+    /// A connection that shares what is compressed with others of the same route and parameters.
+    ///
+    /// - Parameter takeover: whether its compressor remembers earlier messages.
+    public func receiver(
+        route: String, windowBits: Int, memoryLevel: Int, level: Int, takeover: Bool
+    ) -> SharedReceiver {
+        let scope = SharedCompression.Scope(
+            route: route, windowBits: windowBits, memoryLevel: memoryLevel, level: level)
+        return SharedReceiver(cache: shared, scope: scope, takeover: takeover)
+    }
+
+    /// Frees all idle streams, and forgets what is shared.
     public func trim() {
         idle.removeAll()
+        shared.removeAll()
+    }
+
+    private func takeIdle(_ kind: ZlibStream.Kind) -> ZlibStream? {
+        guard let index = idle.firstIndex(where: { $0.kind == kind }) else { return nil }
+        return idle[index].streams.popLast()
     }
 
     private func keep(_ stream: ZlibStream) {
-        guard idle[stream.kind, default: []].count < maximumIdle, memory.used <= memory.limit else { return }
+        guard memory.used <= memory.limit else { return }
+        guard let index = idle.firstIndex(where: { $0.kind == stream.kind }) else {
+            stream.reset()
+            idle.append((stream.kind, [stream]))
+            return
+        }
+        guard idle[index].streams.count < maximumIdle else { return }
         stream.reset()
-        idle[stream.kind, default: []].append(stream)
+        idle[index].streams.append(stream)
     }
 }

@@ -21,6 +21,8 @@ final class ZlibStream {
     let kind: Kind
     let pointer: UnsafeMutablePointer<z_stream>
     private let account: CompressionMemory?
+    /// Nothing was done with it since it was made or reset.
+    var isFresh = true
 
     /// - Parameter account: where the memory is counted already, and given back when the stream is freed.
     init(_ kind: Kind, account: CompressionMemory?) throws(ZlibError) {
@@ -48,6 +50,8 @@ final class ZlibStream {
 
     /// Forgets all state, window included.
     func reset() {
+        guard !isFresh else { return }
+        isFresh = true
         switch kind {
         case .deflate: deflateReset(pointer)
         case .inflate: inflateReset(pointer)

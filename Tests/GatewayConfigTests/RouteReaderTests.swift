@@ -32,6 +32,7 @@ import Testing
               mode: terminate
               window_bits: 15
               memory_level: 9
+              level: 1
               context_takeover: false
               threshold: 1KiB
               max_ratio: 0
@@ -52,6 +53,7 @@ import Testing
         session.validateUTF8 = false
         session.compression.windowBits = 15
         session.compression.memoryLevel = 9
+        session.compression.level = 1
         session.compression.contextTakeover = false
         session.compression.threshold = 1024
         session.compression.maxRatio = 0

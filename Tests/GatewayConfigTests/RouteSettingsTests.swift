@@ -13,7 +13,7 @@ import Testing
               max_connections: 5
               idle_timeout: 1m
               ping_interval: 1s
-              compression: { mode: off, window_bits: 9, threshold: 0 }
+              compression: { mode: off, window_bits: 9, level: 9, threshold: 0 }
               request_headers: { set: { X-A: 1 }, remove: [X-B] }
             routes:
               - { name: a, upstream: u }
@@ -35,6 +35,7 @@ import Testing
         #expect(first.session.compression.mode == .off)
         #expect(second.session.compression.mode == .terminate)
         #expect(second.session.compression.windowBits == 9)
+        #expect(second.session.compression.level == 9)
         #expect(second.session.compression.threshold == 0)
         #expect(first.requestHeaders == HeaderEdits(set: ["x-a": "1"], remove: ["x-b"]))
         #expect(second.requestHeaders == HeaderEdits(set: ["x-a": "1"], remove: []))
@@ -244,12 +245,15 @@ import Testing
         ),
         ("compression: { window_bits: 16 }", "4:33: error: expected a number from 9 to 15, found \"16\""),
         ("compression: { memory_level: 0 }", "4:34: error: expected a number from 1 to 9, found \"0\""),
+        ("compression: { level: 0 }", "4:27: error: expected a number from 1 to 9, found \"0\""),
+        ("compression: { level: 10 }", "4:27: error: expected a number from 1 to 9, found \"10\""),
+        ("compression: { level: best }", "4:27: error: expected a number from 1 to 9, found \"best\""),
         ("compression: { max_ratio: -1 }", "4:31: error: expected a number from 0 to 1000000, found \"-1\""),
         ("compression: { threshold: -1 }", "4:31: error: expected a size such as 64KiB, found \"-1\""),
         ("compression: { upstream: maybe }", "4:30: error: expected on or off, found \"maybe\""),
         (
-            "compression: { level: 6 }",
-            "4:20: error: unknown key \"level\"; expected context_takeover, max_ratio, memory_level, mode, threshold, upstream, window_bits"
+            "compression: { strategy: 6 }",
+            "4:20: error: unknown key \"strategy\"; expected context_takeover, level, max_ratio, memory_level, mode, threshold, upstream, window_bits"
         ),
         (
             "request_headers: { set: { Sec-WebSocket-Key: x } }",

@@ -60,6 +60,64 @@ import Testing
         }
     }
 
+    @Test("a message that a server sends to many is compressed once, and counted as shared; UTF-8 is checked for each")
+    func sharesMessages() {
+        let pool = ZlibPool(memory: CompressionMemory(limit: 1 << 30))
+        let pairs = (0..<5).map { _ in
+            SimulatedPair(extensions: CompressionPairing.clientOnly.extensions, pool: pool, route: "r")
+        }
+        let message = SimulatedMessage(isText: true, payload: sampleText(5000))
+        for pair in pairs {
+            pair.server.send(message)
+            pair.run()
+            #expect(pair.client.messages == [message])
+            #expect(pair.traffic.fromServer.messagesDeflated == 1)
+            #expect(pair.traffic.fromServer.payloadBytes == 5000)
+            #expect(pair.traffic.fromServer.deflatedTo == pair.client.frames[0].payload.count)
+        }
+        #expect(pairs.map(\.traffic.fromServer.messagesShared) == [0, 1, 1, 1, 1])
+        #expect(Set(pairs.dropFirst().map(\.clientLink.writes)).count == 1)
+        // The same bytes are no text: as a binary message they pass, as text they pass for nobody.
+        let noise = [UInt8](repeating: 0xFF, count: 5000)
+        for pair in pairs { pair.server.send(.binary(noise)) }
+        for pair in pairs { pair.run() }
+        #expect(pairs.allSatisfy { $0.client.messages.last == SimulatedMessage(isText: false, payload: noise) })
+        for pair in pairs {
+            pair.server.send(SimulatedFrame(opcode: SimulatedFrame.text, payload: noise))
+            pair.run()
+            #expect(pair.server.close?.code == 1007)
+            #expect(pair.client.messages.count == 2)
+        }
+    }
+
+    @Test("a message is not shared with another route, in fragments, cut, above 32 KiB, or by a client")
+    func sharesNothingElse() {
+        func shared(
+            _ size: Int, fragments: [Int] = [], split: Split = .whole, from leg: Leg = .server,
+            routes: [String?] = ["r", "r", "r"]
+        ) -> Int {
+            let pool = ZlibPool(memory: CompressionMemory(limit: 1 << 30))
+            let pairing = leg == .server ? CompressionPairing.clientOnly : .serverOnly
+            return routes.reduce(0) { sum, route in
+                let pair = SimulatedPair(extensions: pairing.extensions, split: split, pool: pool, route: route)
+                kept.append(pair)
+                pair.peer(leg).send(SimulatedMessage(isText: false, payload: .some(size)), fragments: fragments)
+                pair.run()
+                #expect(pair.peer(leg.other).messages.map(\.payload.count) == [size])
+                let traffic = pair.traffic
+                return sum + (leg == .server ? traffic.fromServer : traffic.fromClient).messagesShared
+            }
+        }
+        var kept: [SimulatedPair] = []
+        #expect(shared(5000) == 2)
+        #expect(shared(32 * 1024) == 2)
+        #expect(shared(32 * 1024 + 1) == 0)
+        #expect(shared(5000, fragments: [2000]) == 0)
+        #expect(shared(5000, split: .bytes) == 0)
+        #expect(shared(5000, from: .client) == 0)
+        #expect(shared(5000, routes: ["a", "b", nil]) == 0)
+    }
+
     @Test("a fragmented message is compressed, as its length is not known when it begins")
     func compressesFragments() {
         let pair = SimulatedPair(extensions: CompressionPairing.clientOnly.extensions)

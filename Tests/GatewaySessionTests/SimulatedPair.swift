@@ -76,16 +76,17 @@ final class SimulatedPair {
 
     init(
         settings: SessionSettings = .quiet, extensions: SessionExtensions = .none, split: Split = .whole,
-        memoryLimit: Int = 1 << 30, startsLater: Bool = false
+        memoryLimit: Int = 1 << 30, startsLater: Bool = false, pool shared: ZlibPool? = nil, route: String? = nil
     ) {
         isStarted = !startsLater
         self.extensions = extensions
         client = SimulatedPeer(.client, compression: extensions.client)
         server = SimulatedPeer(.server, compression: extensions.server)
         memory = CompressionMemory(limit: memoryLimit)
-        pool = ZlibPool(memory: memory)
+        pool = shared ?? ZlibPool(memory: memory)
         session = GatewaySession(
-            rules: SessionRules(settings), extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(), now: now)
+            rules: SessionRules(settings), extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(), route: route,
+            now: now)
         self.split = split
         if case .random(let seed) = split {
             cuts = SeededGenerator(seed: seed)
@@ -362,6 +363,7 @@ extension DirectionTraffic {
         messagesDeflated += other.messagesDeflated
         deflatedFrom += other.deflatedFrom
         deflatedTo += other.deflatedTo
+        messagesShared += other.messagesShared
         messagesInflated += other.messagesInflated
         inflatedFrom += other.inflatedFrom
         inflatedTo += other.inflatedTo

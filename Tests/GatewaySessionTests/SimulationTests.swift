@@ -30,4 +30,20 @@ import Testing
             seed += UInt64(Self.shards)
         }
     }
+
+    @Test(
+        "a message to many sessions arrives at each as it was sent, compressed once or not, among others of its own",
+        arguments: 0..<shards)
+    func broadcasts(shard: Int) {
+        var shared = 0
+        var seed = Self.firstSeed + UInt64(shard)
+        while seed < Self.firstSeed + max(Self.runs / 8, 1) {
+            var simulation = BroadcastSimulation(seed: seed)
+            let faults = simulation.run()
+            #expect(faults == [], "SLUICE_SIMULATION_SEED=\(seed) SLUICE_SIMULATION_RUNS=1")
+            shared += simulation.shared
+            seed += UInt64(Self.shards)
+        }
+        #expect(shared > 0 || Self.runs < 100, "nothing was shared, so nothing was shown")
+    }
 }

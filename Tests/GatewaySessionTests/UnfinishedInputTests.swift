@@ -6,7 +6,7 @@ import Testing
 @Suite("What a direction holds")
 struct UnfinishedInputTests {
     /// So many bytes in the middle of memory that is larger.
-    private func part(_ count: Int, of capacity: Int) -> ByteBuffer? {
+    private func slice(_ count: Int, of capacity: Int) -> ByteBuffer? {
         var buffer = ByteBuffer(repeating: 7, count: capacity / 4)
         buffer.reserveCapacity(capacity)
         buffer.writeRepeatingByte(9, count: capacity / 4)
@@ -16,11 +16,12 @@ struct UnfinishedInputTests {
     @Test("a small part of a large buffer is copied, and the buffer let go", arguments: [1, 100, 1024, 15_000])
     func small(count: Int) throws {
         let held = UnfinishedInput()
-        let part = try #require(part(count, of: 64 * 1024))
+        let part = try #require(slice(count, of: 64 * 1024))
         held.input = part
         held.waiting = [part]
         held.letGoOfSharedMemory()
-        for bytes in try [#require(held.input), #require(held.waiting.first)] {
+        for bytes in [held.input, held.waiting.first] {
+            let bytes = try #require(bytes)
             #expect(bytes == part)
             #expect(bytes.storageCapacity <= max(1024, 2 * count))
         }

@@ -2,6 +2,7 @@ import GatewayConfig
 import NIOCore
 import PerMessageDeflate
 import Testing
+import WebSocketCore
 
 @testable import GatewaySession
 
@@ -14,15 +15,33 @@ import Testing
 
         init(
             incoming: DirectionCompression.Half? = nil, outgoing: DirectionCompression.Half? = nil,
-            limit: Int = 1 << 20, change: (inout CompressionSettings) -> Void = { _ in }
+            limit: Int = 1 << 20, route: String? = nil, beside other: Holder? = nil,
+            change: (inout CompressionSettings) -> Void = { _ in }
         ) {
             var settings = CompressionSettings()
             change(&settings)
-            account = CompressionMemory(limit: limit)
-            pool = ZlibPool(memory: account)
+            account = other?.account ?? CompressionMemory(limit: limit)
+            pool = other?.pool ?? ZlibPool(memory: account)
             states = ZlibStates(
                 pool: pool, compression: DirectionCompression(incoming: incoming, outgoing: outgoing),
-                settings: settings)
+                settings: settings, route: route)
+        }
+
+        var shares: Bool { states.shares }
+
+        /// As a direction does it: a message is shared, or compressed by itself. Gives what goes to the peer.
+        func send(_ message: [UInt8]) throws -> (frame: [UInt8], isShared: Bool) {
+            guard states.readyDeflater() else { return ([], false) }
+            defer { states.messageEnded() }
+            return try message.withUnsafeBytes { bytes in
+                if let frame = states.sharedFrame(of: bytes, opcode: .binary) {
+                    return (Array(frame.readableBytesView), true)
+                }
+                var work = Transcoding(opcode: .binary, inflates: false, deflates: true, expecting: bytes.count)
+                _ = try states.deflate(bytes, into: &work)
+                _ = try states.finishDeflating(into: &work)
+                return (Array(work.takeFrame(fin: true, maskKey: nil).readableBytesView), false)
+            }
         }
 
         var memory: Int { states.memory }
@@ -108,6 +127,54 @@ import Testing
         #expect(states.readyDeflater())
         states.messageEnded()
         #expect(!states.holdsDeflater)
+    }
+
+    @Test("shares where the destination compresses, the source does not, and the route has a name")
+    func sharesBetweenSessions() {
+        let half = DirectionCompression.Half(windowBits: 12, takeover: true)
+        #expect(Holder(outgoing: half, route: "r").shares)
+        #expect(!Holder(outgoing: half).shares)
+        #expect(!Holder(incoming: half, outgoing: half, route: "r").shares)
+        #expect(!Holder(incoming: half, route: "r").shares)
+        let states = Holder(outgoing: half, route: "r")
+        states.releaseAll()
+        #expect(!states.shares)
+    }
+
+    @Test("level says how hard to look for what repeats")
+    func usesLevel() throws {
+        let text = sampleText(20_000)
+        let sizes = try [1, 6, 9].map { level in
+            try Holder(outgoing: .init(windowBits: 15, takeover: false)) {
+                $0.windowBits = 15
+                $0.level = level
+            }.send(text).frame.count
+        }
+        #expect(sizes[0] > sizes[1] && sizes[1] >= sizes[2])
+    }
+
+    @Test(
+        "a connection that gets only what others compressed holds no compressor, one that did for a while gives it up")
+    func givesCompressorUp() throws {
+        let half = DirectionCompression.Half(windowBits: 12, takeover: true)
+        let first = Holder(outgoing: half, route: "r")
+        let second = Holder(outgoing: half, route: "r", beside: first)
+        let third = Holder(outgoing: half, route: "r", beside: first)
+        var kept = 0
+        for number in 0..<6 {
+            let message = [UInt8](repeating: UInt8(number), count: 5000)
+            let isShared = try [first, second, third].map { try $0.send(message).isShared }
+            #expect(isShared == [false, true, true])
+            #expect(!second.holdsDeflater && !third.holdsDeflater)
+        }
+        #expect(first.holdsDeflater)
+        // From now on the first comes last.
+        for number in 10..<20 {
+            let message = [UInt8](repeating: UInt8(number), count: 5000)
+            #expect(try [second, third, first].map { try $0.send(message).isShared } == [false, true, true])
+            if first.holdsDeflater { kept += 1 }
+        }
+        #expect(kept == 3, "it follows less than four windows of others' messages")
     }
 
     @Test("without agreement there is neither; without memory there is no compressor, but an inflater")

@@ -164,6 +164,55 @@ def test_a_repeated_message_shrinks_with_context_takeover(gateway, backend, wire
     assert sizes[1] < sizes[0] // 5
 
 
+def test_a_message_to_many_clients_arrives_at_each_between_messages_of_its_own(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address, compression={"mode": "terminate", "window_bits": 15, "memory_level": 8}))
+    clients = []
+    for number in range(40):
+        offer = "permessage-deflate" + ("; server_no_context_takeover" if number % 4 == 0 else "")
+        client, peer = wire.pair(running, server, fields=[(EXTENSIONS, offer)])
+        clients.append((client, peer, Deflate(client.response.get(EXTENSIONS), "client")))
+    sizes = []
+    news = [os.urandom(700).hex().encode() for _ in range(5)]
+    for text in news:
+        for number, (client, peer, _) in enumerate(clients):
+            peer.send_frame(TEXT, b"for you %d " % number + text[:200])
+            peer.send_frame(TEXT, text)
+            peer.send_frame(TEXT, text[-300:] + b" for you %d" % number)
+        for number, (client, _, codec) in enumerate(clients):
+            for expected in (
+                b"for you %d " % number + text[:200], text, text[-300:] + b" for you %d" % number,
+            ):
+                opcode, payload, compressed = client.read_message()
+                assert compressed and (opcode, codec.decompress(payload)) == (TEXT, expected)
+                sizes.append((number % 4 != 0, expected is text, len(payload)))
+    # What refers back to the message before is small, also where that one was compressed for others.
+    own = [size for takeover, shared, size in sizes if takeover and not shared][1::2]
+    assert max(own) < 60, f"expected messages that repeat 300 bytes to shrink to less than 60, got {sorted(set(own))}"
+
+
+def test_the_level_of_a_reload_is_that_of_new_connections(gateway, backend, wire):
+    def config(level):
+        return proxied(server.address, compression={"mode": "terminate", "level": level, "window_bits": 15})
+
+    def size(client):
+        codec = Deflate(client.response.get(EXTENSIONS), "client")
+        client.send_frame(TEXT, text)
+        _, payload, compressed = client.read_message()
+        assert compressed and codec.decompress(payload) == text
+        return len(payload)
+
+    server = backend()
+    text = " ".join(f"{number * number} is the square of {number}" for number in range(2000)).encode()
+    running = gateway(config(1))
+    before, kept = (wire.open(running, fields=[(EXTENSIONS, "permessage-deflate")]) for _ in range(2))
+    fast = size(before)
+    running.reload(config(9))
+    assert size(kept) == fast, "a connection keeps the level it began with"
+    small = size(wire.open(running, fields=[(EXTENSIONS, "permessage-deflate")]))
+    assert small < fast
+
+
 def test_a_compressed_message_may_be_fragmented_anywhere(gateway, wire, backend):
     running = gateway(proxied(backend().address))
     client = wire.open(running, fields=[(EXTENSIONS, "permessage-deflate")])

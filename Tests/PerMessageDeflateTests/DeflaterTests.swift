@@ -99,6 +99,49 @@ struct DeflaterTests {
     }
 
     @Test(
+        "follows messages that the peer got from elsewhere: its window stays the peer's",
+        arguments: windows, [true, false])
+    func follows(window: (windowBits: Int, memoryLevel: Int), beginsFresh: Bool) throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SeededGenerator(seed: seed)
+        var deflater = try Deflater(windowBits: window.windowBits, memoryLevel: window.memoryLevel)
+        var inflater = try Inflater(windowBits: window.windowBits)
+        #expect(deflater.isFresh == true)
+        if !beginsFresh {
+            let first = sample(3000, using: &generator)
+            let output = try inflate(compress(first, with: &deflater), with: &inflater)
+            #expect(output == first)
+        }
+        for size in [300, 1, 0, 5000, 100, 40_000, 20] {
+            let shared = sample(size, using: &generator)
+            var other = try Deflater(windowBits: window.windowBits, memoryLevel: window.memoryLevel)
+            let received = try inflate(compress(shared, with: &other), with: &inflater)
+            #expect(received == shared)
+            try shared.withUnsafeBytes { try deflater.follow($0) }
+            // Its end is the same: a reference to it shows whether the windows agree.
+            let own = Array(shared.suffix(200)) + sample(200, using: &generator)
+            let payload = try compress(own, with: &deflater, limit: 64)
+            let output = try inflate(payload, with: &inflater)
+            #expect(output == own, "seed \(seed), size \(size)")
+        }
+        #expect(deflater.isFresh == false)
+        deflater.reset()
+        #expect(deflater.isFresh == true)
+        let hello = try compress(Array("Hello".utf8), with: &deflater)
+        #expect(Bytes(hello) == "f2 48 cd c9 c9 07 00")
+    }
+
+    @Test("refers to what it followed")
+    func refersBack() throws {
+        var generator = SeededGenerator(seed: 3)
+        let message = (0..<1000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        var deflater = try Deflater(windowBits: 12, memoryLevel: 5)
+        try message.withUnsafeBytes { try deflater.follow($0) }
+        let payload = try compress(message, with: &deflater)
+        #expect(payload.count < 30)
+    }
+
+    @Test(
         "is refused for parameters zlib does not have",
         arguments: [(8, 8, 6), (16, 8, 6), (15, 0, 6), (15, 10, 6), (15, 8, -1), (15, 8, 10)])
     func outOfRange(windowBits: Int, memoryLevel: Int, level: Int) {

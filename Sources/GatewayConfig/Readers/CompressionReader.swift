@@ -16,6 +16,7 @@ struct CompressionReader {
         if let value = section.word("mode", CompressionSettings.Mode.self) { settings.mode = value }
         if let value = windowBits(section) { settings.windowBits = value }
         if let value = section.integer("memory_level", in: 1...9) { settings.memoryLevel = value }
+        if let value = section.integer("level", in: 1...9) { settings.level = value }
         if let value = section.flag("context_takeover") { settings.contextTakeover = value }
         if let value = section.size("threshold", in: 0...(1 << 31)) { settings.threshold = value }
         if let value = section.integer("max_ratio", in: 0...1_000_000) { settings.maxRatio = value }

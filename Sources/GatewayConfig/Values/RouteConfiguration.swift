@@ -189,6 +189,8 @@ public struct CompressionSettings: Equatable, Sendable {
     public var windowBits = 12
     /// zlib's memLevel: 1 to 9.
     public var memoryLevel = 5
+    /// How hard zlib looks for what repeats: 1 (least CPU) to 9 (smallest).
+    public var level = 6
     public var contextTakeover = true
     /// Messages shorter than this many bytes go uncompressed.
     public var threshold = 128

@@ -383,7 +383,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 id: id, info: info,
                 session: GatewaySession(
                     rules: decision.outgoing.rules, extensions: extensions, zlib: loop.zlib,
-                    maskKeys: loop.maskKeys, now: .now()))
+                    maskKeys: loop.maskKeys, route: decision.route.name, now: .now()))
         }
         var fields = Self.responseFields(decision, server, extensions)
         var serverFields = HeaderFilter.response(
