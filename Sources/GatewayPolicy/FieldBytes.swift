@@ -9,7 +9,7 @@ public import NIOCore
 public enum FieldBytes {
     /// The head as the parser is to see it.
     public static func widened(_ head: ByteBuffer) -> ByteBuffer {
-        guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
+        guard !head.withUnsafeReadableBytes(isASCII) else { return head }
         var wide = ByteBuffer()
         wide.reserveCapacity(head.readableBytes * 2)
         for byte in head.readableBytesView {
@@ -24,8 +24,22 @@ public enum FieldBytes {
 
     /// A head that the serialiser wrote, as it is to be sent.
     public static func narrowed(_ head: ByteBuffer) -> ByteBuffer {
-        guard head.readableBytesView.contains(where: { $0 >= 0x80 }) else { return head }
+        guard !head.withUnsafeReadableBytes(isASCII) else { return head }
         return ByteBuffer(bytes: narrowed(String(buffer: head)))
+    }
+
+    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var position = 0
+        var bits: UInt64 = 0
+        while bytes.count - position >= 8 {
+            bits |= bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            position += 8
+        }
+        while position < bytes.count {
+            bits |= UInt64(bytes[position])
+            position += 1
+        }
+        return bits & 0x8080_8080_8080_8080 == 0
     }
 
     /// What a widened value stands for.
