@@ -87,7 +87,8 @@ struct StreamSocketWritingTests {
 
     @Test("watermarks: above the high one it is not writable, below the low one it is again")
     func watermarks() throws {
-        let (socket, _) = try joined()
+        let (socket, peer) = try joined()
+        defer { peer.close() }
         socket.watermarks = .init(low: 3, high: 5)
         var room = 0
         calls.writing = { _ in

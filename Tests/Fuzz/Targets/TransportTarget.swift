@@ -1,3 +1,5 @@
+import NIOCore
+
 @testable import GatewayTLS
 @testable import SocketTransport
 
