@@ -41,7 +41,8 @@ extension Target.Dependency {
 // The invariants and what runs them: `make fuzz`, or in an ordinary test run each input that was kept.
 let fuzzDependencies: [Target.Dependency] = [
     "GatewayNIO", "GatewaySession", "GatewayTelemetry", "GatewayPolicy", "GatewayConfig", "PerMessageDeflate",
-    "HTTP2Core", "WebSocketCore", "CZlib", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes, .logging,
+    "HTTP2Core", "WebSocketCore", "SocketTransport", "GatewayTLS", "TestSupport", "CZlib", .nioCore, .nioEmbedded,
+    .nioHTTP1, .httpTypes, .logging,
 ]
 let fuzzTarget: Target =
     isFuzzing
@@ -183,6 +184,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTLSTests", dependencies: ["GatewayTLS", "TestSupport", .x509, .crypto, .asn1],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SocketTransportTests",
+            dependencies: ["SocketTransport", "GatewayTLS", "TestSupport", .nioCore, .nioTLS],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayNIOTests",

@@ -1,4 +1,3 @@
-import CLinux
 public import NIOCore
 
 #if canImport(Glibc)
@@ -73,7 +72,7 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
 
     override func ready(_ events: PollEvents) {
         for _ in 0..<Self.most where isAccepting && !isPaused {
-            let accepted = accept4(descriptor, nil, nil, CInt(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+            let accepted = loop.calls.accept(descriptor)
             guard accepted < 0 else {
                 isShort = false
                 begin(accepted)

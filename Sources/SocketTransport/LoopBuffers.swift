@@ -22,7 +22,7 @@ final class LoopBuffers {
     ///
     /// Whoever keeps what comes of it beyond the turn keeps all of the buffer, and the event loop makes itself another one.
     ///
-    /// - Parameter read: gets at least `readSize` bytes of memory; its result is how many it has filled, nil for none.
+    /// - Parameter read: gets `readSize` bytes of memory; its result is how many it has filled, nil for none.
     /// - Returns: what was read; nil where `read` has given nil.
     func fill(
         _ read: (UnsafeMutableRawBufferPointer) throws(IOError) -> Int?
@@ -30,7 +30,9 @@ final class LoopBuffers {
         input.clear(minimumCapacity: Self.readSize)
         var result = Result<Int?, IOError>.success(nil)
         input.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.readSize) { memory in
-            result = Result { () throws(IOError) in try read(memory) }
+            // There may be more of it, where TLS has put what it decrypts.
+            let room = UnsafeMutableRawBufferPointer(rebasing: memory[..<Self.readSize])
+            result = Result { () throws(IOError) in try read(room) }
             return (try? result.get()) ?? 0
         }
         return try result.get() == nil ? nil : input
@@ -61,6 +63,8 @@ final class LoopBuffers {
     }
 
     /// Puts small pieces together, so that few calls carry them. Large ones go as they are.
+    ///
+    /// - Parameter send: calls nobody who might gather something else on this loop.
     func gather(_ first: ByteBuffer, _ more: [ByteBuffer], send: (UnsafeRawBufferPointer) -> Void) {
         output.clear(minimumCapacity: Self.blockSize)
         func add(_ piece: ByteBuffer) {

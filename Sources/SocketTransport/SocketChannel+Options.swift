@@ -33,7 +33,9 @@ extension SocketChannel {
             } else if !value {
                 socket.stopReading()
             }
-        case (is ChannelOptions.Types.WriteBufferWaterMarkOption, let value as ChannelOptions.Types.WriteBufferWaterMark):
+        case (
+            is ChannelOptions.Types.WriteBufferWaterMarkOption, let value as ChannelOptions.Types.WriteBufferWaterMark
+        ):
             socket.watermarks = .init(low: value.low, high: value.high)
         case (let option as ChannelOptions.Types.SocketOption, let value as SocketOptionValue):
             try socket.setOption(

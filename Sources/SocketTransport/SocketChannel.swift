@@ -160,6 +160,10 @@ extension SocketChannel: ChannelCore {
             promise?.fail(ChannelError.operationUnsupported)
             return
         }
+        guard !socket.outputIsEnding else {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
         if let promise { unflushed.append(promise) }
         socket.write(bytes)
     }
@@ -194,6 +198,10 @@ extension SocketChannel: ChannelCore {
         }
         switch mode {
         case .output:
+            guard !socket.outputHasEnded else {
+                promise?.succeed(())
+                return
+            }
             if let promise { outputPromises.append(promise) }
             socket.endOutput()
         case .all:

@@ -27,6 +27,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
 
     // Touched by the thread of the loop alone.
     let poller: Poller
+    let calls: SocketCalls
     let buffers = LoopBuffers()
     private let waker: Waker
     private var tasks: [() -> Void] = []
@@ -40,7 +41,8 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     private(set) var turnTime = NIODeadline.now()
 
     /// - Throws: `IOError`, when the process has no file descriptor left.
-    init() throws {
+    init(calls: SocketCalls = SocketCalls()) throws {
+        self.calls = calls
         poller = try Poller()
         let flags = CInt(EFD_CLOEXEC | EFD_NONBLOCK)
         waker = Waker(descriptor: try SystemCall.check(eventfd(0, flags), "eventfd"))
@@ -80,22 +82,35 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     // MARK: Turns
 
     private func run() {
-        thread.store(UInt(pthread_self()), ordering: .releasing)
-        while true {
-            runDue()
-            if mustEnd { break }
-            let count = poller.wait(timeout: timeout)
-            turnTime = .now()
-            for number in 0..<count { poller.tell(number) }
-            shakeHands()
-        }
+        begin()
+        while turn() {}
         windUp()
+    }
+
+    /// Makes the calling thread that of the loop. Tests drive a loop turn by turn on a thread of their own.
+    func begin() { thread.store(UInt(pthread_self()), ordering: .releasing) }
+
+    /// One turn.
+    ///
+    /// - Parameter limit: milliseconds that it waits at most; nil: until something is due or ready.
+    /// - Returns: false: the loop is to end.
+    func turn(limit: CInt? = nil) -> Bool {
+        runDue()
+        if mustEnd { return false }
+        var wait = timeout
+        if let limit { wait = wait < 0 ? limit : min(wait, limit) }
+        let count = poller.wait(timeout: wait)
+        turnTime = .now()
+        for number in 0..<count { poller.tell(number) }
+        shakeHands()
+        return true
     }
 
     /// Runs the timers that are due and the tasks that are there; those that come meanwhile wait for the next turn.
     private func runDue() {
         let now = NIODeadline.now()
-        while let work = timers.takeDue(now: now) { work() }
+        let newest = timers.newest
+        while let work = timers.takeDue(now: now, newest: newest) { work() }
         takeInbox()
         guard !tasks.isEmpty else { return }
         var due: [() -> Void] = []
@@ -119,7 +134,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     }
 
     /// Goes on with TLS handshakes for a moment: a crowd of them is not to hold up what is open.
-    private func shakeHands() {
+    func shakeHands() {
         guard !handshakes.isEmpty else { return }
         let end = NIODeadline.now() + Self.handshakeTime
         repeat { handshakes.removeFirst().continueHandshake() } while !handshakes.isEmpty && NIODeadline.now() < end
@@ -134,61 +149,89 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     }
 
     /// Ends whatever is left. What is asked for from now on is refused.
-    private func windUp() {
+    func windUp() {
         for case let socket as any ClosedWithLoop in poller.everything { socket.closeWithLoop() }
         // What the ends of the sockets have caused may cause more, but not for ever.
         for _ in 0..<1000 {
             waker.isWoken = true
             takeInbox()
-            guard !tasks.isEmpty else { break }
             let due = tasks
             tasks = []
             for task in due { task() }
+            for fail in timers.takeFailures() { fail(EventLoopError.shutdown) }
+            if tasks.isEmpty, timers.count == 0, closeInbox(evenIfFull: false) { break }
         }
-        for fail in timers.takeFailures() { fail(EventLoopError.shutdown) }
-        inbox.withLock { $0.isOpen = false }
-        waker.isWoken = true
-        takeInbox()
-        for task in tasks { task() }
-        tasks = []
+        _ = closeInbox(evenIfFull: true)
         poller.remove(waker, waker.descriptor)
-        ended?()
-        ended = nil
+        for callback in ended { callback() }
+        ended = []
+    }
+
+    /// Takes nothing more. The thread is then the loop's no longer, as the system may give its number to another.
+    ///
+    /// - Returns: false: there is something that was taken and not done.
+    private func closeInbox(evenIfFull: Bool) -> Bool {
+        inbox.withLock { inbox in
+            guard inbox.tasks.isEmpty || evenIfFull else { return false }
+            if inbox.isOpen { thread.store(0, ordering: .releasing) }
+            inbox.isOpen = false
+            return true
+        }
     }
 
     /// Called on the loop's thread when it has ended.
-    private var ended: (() -> Void)?
+    private var ended: [() -> Void] = []
 
-    /// Has the loop end, and calls back when it has.
+    /// Has the loop end, and calls back when it has; at once, when that was before.
     func end(_ callback: @escaping @Sendable () -> Void) {
-        execute {
-            self.ended = callback
+        let isTaken = enqueue {
+            self.ended.append(callback)
             self.mustEnd = true
         }
+        if !isTaken { callback() }
     }
 
     // MARK: Tasks
 
     public var inEventLoop: Bool { thread.load(ordering: .acquiring) == UInt(pthread_self()) }
 
-    public func execute(_ task: @escaping @Sendable () -> Void) {
-        if inEventLoop { return _executeIsolatedUnsafeUnchecked(task) }
-        let wakes = inbox.withLock { inbox in
-            guard inbox.isOpen else { return false }
+    /// Once the loop has ended, the task is dropped.
+    public func execute(_ task: @escaping @Sendable () -> Void) { _ = enqueue(task) }
+
+    /// - Returns: false: the loop has ended, and the task is not run.
+    private func enqueue(_ task: @escaping @Sendable () -> Void) -> Bool {
+        if inEventLoop {
+            _executeIsolatedUnsafeUnchecked(task)
+            return true
+        }
+        let (isTaken, wakes) = inbox.withLock { inbox in
+            guard inbox.isOpen else { return (false, false) }
             inbox.tasks.append(task)
             defer { inbox.isWoken = true }
-            return !inbox.isWoken
+            return (true, !inbox.isWoken)
         }
         if wakes { waker.wake() }
+        return isTaken
+    }
+
+    /// Fails a promise that nobody else knows yet, after the end of the loop. A promise is completed on its loop's thread
+    /// alone, and this loop has none any more.
+    private func refuse<T>(_ promise: EventLoopPromise<T>) {
+        inbox.withLock { _ in
+            thread.store(UInt(pthread_self()), ordering: .releasing)
+            promise.fail(EventLoopError.shutdown)
+            thread.store(0, ordering: .releasing)
+        }
     }
 
     public func _executeIsolatedUnsafeUnchecked(_ task: @escaping () -> Void) { tasks.append(task) }
 
     public func submit<T>(_ task: @escaping @Sendable () throws -> T) -> EventLoopFuture<T> {
         let promise = makePromise(of: T.self)
-        execute {
+        let isTaken = enqueue {
             do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
         }
+        if !isTaken { refuse(promise) }
         return promise.futureResult
     }
 
@@ -203,19 +246,24 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
             promise.fail($0)
         }
         let bound = UncheckedTimer(timer)
-        if inEventLoop { timers.add(timer) } else { execute { self.timers.add(bound.timer) } }
+        if inEventLoop {
+            timers.add(timer)
+        } else if !enqueue({ self.timers.add(bound.timer) }) {
+            refuse(promise)
+        }
         return Scheduled(promise: promise) {
-            if self.inEventLoop {
-                self.timers.cancel(bound.timer)
-            } else {
-                self.execute { self.timers.cancel(bound.timer) }
-            }
+            if self.inEventLoop { self.cancel(bound) } else { self.execute { self.cancel(bound) } }
         }
     }
 
     @discardableResult
     public func scheduleTask<T>(in delay: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
         scheduleTask(deadline: .now() + delay, task)
+    }
+
+    private func cancel(_ bound: UncheckedTimer) {
+        let held = timers.cancel(bound.timer)
+        withExtendedLifetime(held) {}
     }
 
     /// Used on the thread of the loop alone.

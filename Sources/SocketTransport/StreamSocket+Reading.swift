@@ -22,28 +22,27 @@ extension StreamSocket {
 
     /// Reads once. What is left is read in the next turn, after the other sockets.
     func receive() {
+        if case .bytes(let count) = takeInput(), count > 0 { delegate?.socketReadComplete(self) }
+    }
+
+    /// Gives what has come, which is what was asked for. As long as nothing comes of a read, that still stands.
+    func deliver(_ bytes: ByteBuffer) {
         wantsRead = false
-        switch takeInput() {
-        case .bytes(let count) where count > 0: delegate?.socketReadComplete(self)
-        // Nothing came of it: what was asked for still stands.
-        case .bytes, .nothing: wantsRead = true
-        case .over: break
-        }
+        delegate?.socket(self, received: bytes)
     }
 
     /// Reads what stands before the end of the input, though nobody has asked for it: who waits for something else is to
     /// learn that the peer has left.
     func receiveToEnd() {
         var left = Self.readAhead
-        var hasRead = false
-        while left > 0, case .bytes(let count) = takeInput() {
-            hasRead = hasRead || count > 0
+        // Whoever takes the socket over on the way has not asked for it.
+        while left > 0, noticesEnd, case .bytes(let count) = takeInput() {
+            if count > 0 { delegate?.socketReadComplete(self) }
             left -= max(1, count)
         }
-        if hasRead, isOpen { delegate?.socketReadComplete(self) }
         guard isOpen, !inputHasEnded else { return }
         // What is left of it waits until it is asked for.
-        hasReadAhead = true
+        hasReadAhead = noticesEnd
         loopWatches()
     }
 
@@ -62,14 +61,14 @@ extension StreamSocket {
             endInput()
             return .over
         }
-        delegate?.socket(self, received: bytes)
+        deliver(bytes)
         return .bytes(bytes.readableBytes)
     }
 
     /// - Returns: how many bytes came, 0 at the end of the input; nil: nothing is there now.
     func readSome(into memory: UnsafeMutableRawBufferPointer) throws(IOError) -> Int? {
         while true {
-            let count = SystemCall.read(descriptor, memory)
+            let count = loop.calls.read(descriptor, memory)
             if count >= 0 { return count }
             switch errno {
             case EINTR: continue

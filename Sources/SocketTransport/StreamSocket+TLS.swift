@@ -29,6 +29,7 @@ extension StreamSocket {
         try connection.start()
         sendTLSOutput()
         beginHandshake()
+        closeIfBroken()
     }
 
     /// Whether TLS was started and its handshake is not done.
@@ -39,7 +40,6 @@ extension StreamSocket {
 
     /// The handshake reads on its own account.
     private func beginHandshake() {
-        wantsRead = true
         if place != nil { loopWatches() }
     }
 
@@ -86,21 +86,29 @@ extension StreamSocket {
             return .over
         }
         sendTLSOutput()
-        if received.hasCompletedHandshake, isOpen {
+        if received.hasCompletedHandshake {
             delegate?.socketSecured(self, applicationProtocol: tls.negotiated.applicationProtocol)
-            flush()
+            sendBehindHandshake()
         }
-        if bytes.readableBytes > 0, isOpen { delegate?.socket(self, received: bytes) }
+        // It is the peer's, whatever has become of the other direction.
+        if bytes.readableBytes > 0, isOpen { deliver(bytes) }
+        let failure = received.failure ?? outputFailure
+        guard isOpen, failure != nil || received.hasEnded else {
+            return isOpen ? .bytes(bytes.readableBytes) : .over
+        }
+        if bytes.readableBytes > 0 { delegate?.socketReadComplete(self) }
         guard isOpen else { return .over }
-        if let failure = received.failure {
-            close(because: failure)
-            return .over
-        }
-        if received.hasEnded {
-            endInput()
-            return .over
-        }
-        return .bytes(bytes.readableBytes)
+        if let failure { close(because: failure) } else { endInput() }
+        return .over
+    }
+
+    /// Sends what had to wait for the handshake.
+    private func sendBehindHandshake() {
+        guard isOpen, outputFailure == nil else { return }
+        let hasWaited = unflushed != nil
+        flush()
+        if hasWaited, isOpen, isDrained { delegate?.socketDrained(self) }
+        if isOpen, outputIsEnding, !outputHasEnded { endBehindWritten() }
     }
 
     // MARK: Writing
@@ -110,19 +118,19 @@ extension StreamSocket {
 
     func encrypt(_ bytes: UnsafeRawBufferPointer, by connection: TLSConnection) {
         var rest = bytes
-        while !rest.isEmpty, isOpen {
+        while !rest.isEmpty, outputFailure == nil {
             let count = min(rest.count, Self.blockSize)
             do {
                 try connection.send(UnsafeRawBufferPointer(rebasing: rest[..<count]))
             } catch {
-                return close(because: error)
+                outputFailure = outputFailure ?? error
             }
             sendTLSOutput()
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
 
-    /// Sends what TLS has made.
+    /// Sends what TLS has made. The memory is free for other connections afterwards.
     func sendTLSOutput() {
         let workspace = loop.buffers.tls
         guard !workspace.output.isEmpty else { return }
@@ -132,10 +140,10 @@ extension StreamSocket {
 
     /// Says that nothing more comes, as far as the kernel takes it at once, before the socket is closed.
     func sayGoodbye() {
-        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding else { return }
+        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding, outputFailure == nil else { return }
         tls.end()
         let workspace = loop.buffers.tls
-        if !workspace.output.isEmpty { _ = SystemCall.write(descriptor, workspace.output, isSocket: true) }
+        if !workspace.output.isEmpty { _ = loop.calls.write(descriptor, workspace.output, isSocket: true) }
         workspace.clearOutput()
     }
 }

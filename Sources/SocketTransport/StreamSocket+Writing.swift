@@ -20,12 +20,18 @@ extension StreamSocket {
     public var bufferedBytes: Int { unflushedBytes + (waiting?.readableBytes ?? 0) }
 
     /// Whether everything that was flushed is with the kernel.
-    public var isDrained: Bool { waiting == nil }
+    public var isDrained: Bool { waiting == nil && (unflushed == nil || !isHandshaking) }
 
     /// Hands what was written to the kernel, in as few calls as can be. What it does not take is copied, as the memory may be
     /// that of all sockets, and goes when the socket is ready for more.
     public func flush() {
         if unflushed == nil || isHandshaking { return }
+        sendUnflushed()
+        closeIfBroken()
+        if isOpen { noteWritability() }
+    }
+
+    private func sendUnflushed() {
         guard let first = unflushed.take() else { return }
         unflushedBytes = 0
         if moreUnflushed.isEmpty {
@@ -35,24 +41,34 @@ extension StreamSocket {
             swap(&more, &moreUnflushed)
             loop.buffers.gather(first, more) { sendPlain($0) }
         }
-        noteWritability()
+    }
+
+    /// Closes the socket when the kernel takes nothing more.
+    func closeIfBroken() {
+        if let outputFailure { close(because: outputFailure) }
     }
 
     /// Ends the sending half behind everything that was written (shutdown(2)).
     public func endOutput() {
         guard isOpen, !outputIsEnding else { return }
         flush()
-        guard isOpen else { return }
+        guard isOpen, !outputIsEnding else { return }
+        outputIsEnding = true
+        // Behind the handshake goes what was written before its end.
+        if !isHandshaking { endBehindWritten() }
+    }
+
+    func endBehindWritten() {
         tls?.end()
         sendTLSOutput()
-        outputIsEnding = true
+        closeIfBroken()
         if isOpen, isDrained { finishOutput() }
     }
 
     private func finishOutput() {
-        guard isOpen else { return }
+        guard isOpen, !outputHasEnded else { return }
         if kind == .pipe { return close(because: nil) }
-        _ = shutdown(descriptor, CInt(SHUT_WR))
+        loop.calls.endOutput(descriptor)
         outputHasEnded = true
         delegate?.socketOutputEnded(self)
         if isOpen, inputHasEnded { close(because: nil) }
@@ -64,19 +80,20 @@ extension StreamSocket {
         if let tls { encrypt(bytes, by: tls) } else { send(bytes) }
     }
 
-    /// Sends wire bytes; what the kernel does not take waits.
+    /// Sends wire bytes; what the kernel does not take waits. Where it takes nothing more, the caller closes the socket in the
+    /// end by `closeIfBroken`.
     func send(_ bytes: UnsafeRawBufferPointer) {
-        guard isOpen else { return }
+        guard isOpen, outputFailure == nil else { return }
         if waiting != nil { return keep(bytes) }
         let count = transmit(bytes)
         if count < bytes.count { keep(UnsafeRawBufferPointer(rebasing: bytes[count...])) }
     }
 
-    /// - Returns: how many bytes the kernel has taken. The socket may be closed then.
+    /// - Returns: how many bytes the kernel has taken. `outputFailure` says when it takes nothing more.
     private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
         var sent = 0
         while sent < bytes.count {
-            let count = SystemCall.write(
+            let count = loop.calls.write(
                 descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...]), isSocket: kind == .socket)
             if count >= 0 {
                 sent += count
@@ -88,7 +105,7 @@ extension StreamSocket {
             case EAGAIN:
                 return sent
             default:
-                close(because: IOError(errnoCode: errno, reason: "write"))
+                outputFailure = IOError(errnoCode: errno, reason: "write")
                 return sent
             }
         }
@@ -96,7 +113,7 @@ extension StreamSocket {
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) {
-        guard isOpen else { return }
+        guard outputFailure == nil else { return }
         if waiting == nil {
             waiting = ByteBuffer(bytes: bytes)
             loopWatches()
@@ -110,14 +127,17 @@ extension StreamSocket {
     func sendWaiting() {
         guard var bytes = waiting.take() else { return }
         let count = bytes.withUnsafeReadableBytes { transmit($0) }
+        closeIfBroken()
         guard isOpen else { return }
         bytes.moveReaderIndex(forwardBy: count)
         if bytes.readableBytes > 0 { waiting = bytes }
         noteWritability()
         guard isOpen, waiting == nil else { return }
         loopWatches()
+        // Something else may wait for the handshake's end.
+        guard isDrained else { return }
         delegate?.socketDrained(self)
-        if isOpen, isDrained, outputIsEnding, !outputHasEnded { finishOutput() }
+        if isOpen, isDrained, outputIsEnding, !isHandshaking { finishOutput() }
     }
 
     private func noteWritability() {

@@ -91,6 +91,9 @@ public final class StreamSocket: PolledDescriptor {
     var unflushedBytes = 0
     /// What was flushed and the kernel has not taken.
     var waiting: ByteBuffer?
+    /// Why the kernel takes nothing more. The socket is closed for it once nothing that the sockets of the loop share is in
+    /// use: its delegate may then send something on another socket.
+    var outputFailure: (any Error)?
 
     /// Takes a descriptor that does not block; it is closed with the socket. Nothing happens before `open`.
     public convenience init(_ descriptor: CInt, on loop: SocketEventLoop) {
@@ -121,6 +124,8 @@ public final class StreamSocket: PolledDescriptor {
     ///
     /// - Throws: `IOError`, when the kernel has no memory for it, or does not watch files of that kind.
     public func open() throws {
+        // It is watched already where something was flushed that the kernel did not take.
+        guard place == nil else { return loopWatches() }
         try loop.poller.add(self, descriptor, for: wantedInterest)
     }
 
@@ -128,7 +133,7 @@ public final class StreamSocket: PolledDescriptor {
 
     private var wantedInterest: PollEvents {
         var interest: PollEvents = []
-        if wantsRead, !inputHasEnded {
+        if wantsRead || isHandshaking, !inputHasEnded {
             interest = .readable
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
             interest = .peerEnded

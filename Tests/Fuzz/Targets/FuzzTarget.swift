@@ -1,7 +1,7 @@
 /// What is fuzzed. Each target is a function of bytes that throws where an invariant does not hold, so that libFuzzer
 /// and an ordinary test can run the same one.
 enum FuzzTarget: String, CaseIterable, Sendable {
-    case frames, extensions, handshake, inflater, session, configuration, http2
+    case frames, extensions, handshake, inflater, session, configuration, http2, transport
 
     /// - Throws: `BrokenInvariant`.
     func check(_ bytes: UnsafeRawBufferPointer) throws {
@@ -13,6 +13,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         case .session: try SessionTarget.check(bytes)
         case .configuration: try ConfigurationTarget.check(bytes)
         case .http2: try HTTP2Target.check(bytes)
+        case .transport: try TransportTarget.check(bytes)
         }
     }
 }
