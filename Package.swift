@@ -90,7 +90,7 @@ let package = Package(
             name: "HTTP2Core", dependencies: [.nioCore, .nioHPACK, .httpTypes],
             swiftSettings: strict),
         .target(
-            name: "GatewayConfig", dependencies: [.yams, .x509, .asn1, .crypto],
+            name: "GatewayConfig", dependencies: [.yams],
             swiftSettings: strict),
         .target(
             name: "GatewayPolicy", dependencies: ["GatewayConfig", .nioCore, .httpTypes, .crypto],
@@ -120,9 +120,8 @@ let package = Package(
             name: "GatewayNIO",
             dependencies: [
                 "GatewaySession", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", "PerMessageDeflate",
-                "HTTP2Core", "WebSocketCore", "SocketTransport", "GatewayTLS", .nioCore, .nioPosix, .nioHTTP1, .nioTLS, .httpTypes,
-                .logging,
-                .asn1, .subprocess, .systemPackage,
+                "HTTP2Core", "WebSocketCore", "SocketTransport", "GatewayTLS", .nioCore, .nioPosix, .nioHTTP1, .nioTLS,
+                .httpTypes, .logging, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),
         .target(
@@ -134,7 +133,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "GatewayNIO", "GatewayAdmin", "SocketTransport", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry", .nioCore,
+                "GatewayNIO", "GatewayAdmin", "SocketTransport", "GatewayPolicy", "GatewayConfig", "GatewayTelemetry",
+                .nioCore,
                 .nioPosix, .logging,
             ],
             swiftSettings: strict),
@@ -166,7 +166,7 @@ let package = Package(
             dependencies: ["PerMessageDeflate", "WebSocketCore", "CZlib", "TestSupport", .nioCore],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayConfigTests", dependencies: ["GatewayConfig", "TestSupport", .x509, .asn1, .crypto],
+            name: "GatewayConfigTests", dependencies: ["GatewayConfig", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayPolicyTests",
@@ -192,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "GatewayNIOTests",
             dependencies: [
-                "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig",
+                "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "GatewayTLS",
                 "PerMessageDeflate", "WebSocketCore", "SocketTransport", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes,
                 .x509, .crypto, .asn1, .logging, "TestSupport",
             ],

@@ -11,10 +11,11 @@ public enum ConfigurationFile {
     ///   - path: absolute, or relative to the working directory. Relative paths in the file are relative to it.
     ///   - environment: what `${NAME}` and `${NAME:-default}` refer to.
     ///   - now: what the validity of certificates is measured against.
-    ///   - checkFiles: whether certificates, keys and authorities are opened and verified.
+    ///   - judge: opens certificates, keys and authorities and says what is wrong with them; nil: nothing that the file
+    ///     names is opened or looked for.
     /// - Throws: every mistake in the file, not just the first.
     public static func load(
-        path: String, environment: [String: String], now: Date = Date(), checkFiles: Bool = true
+        path: String, environment: [String: String], now: Date = Date(), judge: (any TLSFileJudge)?
     ) throws(ConfigurationErrors) -> GatewayConfiguration {
         let text: String
         do {
@@ -26,7 +27,7 @@ public enum ConfigurationFile {
         }
         return try parse(
             text, file: path, directory: directory(of: path), environment: environment, now: now,
-            checkFiles: checkFiles)
+            judge: judge)
     }
 
     /// The same from text: `file` is named in errors, and relative paths are relative to `directory`.
@@ -34,10 +35,10 @@ public enum ConfigurationFile {
     /// - Throws: every mistake in the text, not just the first.
     public static func parse(
         _ text: String, file: String, directory: String, environment: [String: String], now: Date,
-        checkFiles: Bool = true
+        judge: (any TLSFileJudge)?
     ) throws(ConfigurationErrors) -> GatewayConfiguration {
         let context = ReadingContext(
-            file: file, directory: directory, environment: environment, now: now, checkFiles: checkFiles)
+            file: file, directory: directory, environment: environment, now: now, judge: judge)
         let configuration = YAMLDocument.read(text, context: context).flatMap { root in
             ConfigurationReader(context: context).read(root)
         }

@@ -6,18 +6,27 @@ final class ReadingContext {
     let directory: String
     let environment: [String: String]
     let now: Date
-    let checkFiles: Bool
+    /// nil: nothing that the file names is opened or looked for.
+    let judge: (any TLSFileJudge)?
     /// Errors alone.
     private(set) var issues: [ConfigurationIssue] = []
     private var warnings: [ConfigurationIssue] = []
 
-    init(file: String, directory: String, environment: [String: String], now: Date, checkFiles: Bool) {
+    init(
+        file: String, directory: String, environment: [String: String], now: Date, judge: (any TLSFileJudge)?
+    ) {
         self.file = file
         self.directory = directory
         self.environment = environment
         self.now = now
-        self.checkFiles = checkFiles
+        self.judge = judge
     }
+
+    /// Whether what the file names has to be there.
+    var checksFiles: Bool { judge != nil }
+
+    /// `now`, as certificates count.
+    var secondsSince1970: Int64 { Int64(now.timeIntervalSince1970.rounded(.down)) }
 
     /// The same mistake at the same place is kept once: an alias leads to one place many times.
     func report(_ message: String, at place: Place) {

@@ -49,16 +49,16 @@ struct ConfigurationOption: ParsableArguments {
     /// Prints every error and exits with 1 when the file is refused.
     func load() throws -> GatewayConfiguration {
         do {
-            return try read(checkFiles: true)
+            return try read(opensFiles: true)
         } catch {
             StandardError.print("\(error)")
             throw Exit.configurationRefused
         }
     }
 
-    /// - Parameter checkFiles: whether certificates and keys are opened, which only the gateway's user may be able to.
-    func read(checkFiles: Bool) throws(ConfigurationErrors) -> GatewayConfiguration {
+    /// - Parameter opensFiles: whether certificates and keys are opened, which only the gateway's user may be able to.
+    func read(opensFiles: Bool) throws(ConfigurationErrors) -> GatewayConfiguration {
         try ConfigurationFile.load(
-            path: path ?? "", environment: ProcessInfo.processInfo.environment, now: Date(), checkFiles: checkFiles)
+            path: path ?? "", environment: ProcessInfo.processInfo.environment, now: Date(), opensFiles: opensFiles)
     }
 }

@@ -114,7 +114,7 @@ import Testing
         try folder.write("data", "")
         func found(_ command: String) -> [String] {
             problems(
-                file(command), environment: ["PATH": "/usr/bin:/bin"], directory: folder.path, checkFiles: true)
+                file(command), environment: ["PATH": "/usr/bin:/bin"], directory: folder.path, judge: FakeJudge())
         }
         #expect(found("[./program]") == [])
         #expect(found("{ run: [sh], directory: . }") == [])

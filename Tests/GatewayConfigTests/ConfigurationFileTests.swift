@@ -76,7 +76,7 @@ import Testing
             listeners: [{ name: l, address: "unix:l.sock", tls: { certificates: [{ certificate: a, private_key: b }] } }]
             routes: [{ name: r, respond: 200 }]
             """)
-        let configuration = try ConfigurationFile.load(path: path, environment: [:], now: newYear, checkFiles: false)
+        let configuration = try ConfigurationFile.load(path: path, environment: [:], now: newYear, judge: nil)
         #expect(configuration.listeners[0].address == .unix(path: directory.path + "/l.sock"))
         #expect(
             configuration.listeners[0].tls?.certificates
@@ -88,7 +88,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let path = try directory.write("marked.yaml", "\u{FEFF}" + text)
         #expect(
-            try ConfigurationFile.load(path: path, environment: [:], now: newYear, checkFiles: false)
+            try ConfigurationFile.load(path: path, environment: [:], now: newYear, judge: nil)
                 == parse(text))
         #expect(try parse("\u{FEFF}" + text) == parse(text))
         #expect(problems("\u{FEFF}lisseners: []").first == "1:1: error: missing key \"listeners\"")
@@ -107,7 +107,7 @@ import Testing
         let content = try #require(Section.root.file(with: "").data(using: encoding))
         try (Data(mark) + content).write(to: URL(fileURLWithPath: path))
         #expect {
-            try ConfigurationFile.load(path: path, environment: [:], now: newYear)
+            try ConfigurationFile.load(path: path, environment: [:], now: newYear, judge: nil)
         } throws: { "\($0)" == "\(path):1:1: error: the file is \(name) text; save it as UTF-8" }
     }
 
@@ -152,7 +152,7 @@ import Testing
         ]
         for (path, expected) in cases {
             #expect {
-                try ConfigurationFile.load(path: path, environment: [:], now: newYear)
+                try ConfigurationFile.load(path: path, environment: [:], now: newYear, judge: nil)
             } throws: { "\($0)" == expected }
         }
     }

@@ -20,13 +20,13 @@ import Testing
     func anExampleIsAccepted(file: String) throws {
         let configuration = try ConfigurationFile.load(
             path: Self.folder + "/" + file, environment: ["SLUICE_ADMIN_TOKEN": "secret"], now: newYear,
-            checkFiles: false)
+            judge: nil)
         #expect(!summary(of: configuration).isEmpty)
     }
 
     @Test func theFullExampleShowsTheDefaults() throws {
         let configuration = try ConfigurationFile.load(
-            path: Self.folder + "/sluice.yaml", environment: [:], now: newYear, checkFiles: false)
+            path: Self.folder + "/sluice.yaml", environment: [:], now: newYear, judge: nil)
         #expect(configuration.limits == ProcessLimits())
         #expect(configuration.log == LogConfiguration())
         #expect(configuration.drain == DrainConfiguration())

@@ -35,11 +35,26 @@ enum Section: Sendable {
 /// 2026-01-01T00:00:00Z.
 let newYear = Date(timeIntervalSince1970: 1_767_225_600)
 
+/// Says of each file what a test wants, by how it is shown; of the others nothing.
+struct FakeJudge: TLSFileJudge {
+    var findings: [TLSFinding] = []
+
+    func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
+        switch files {
+        case .identity(_, _, let ocsp):
+            findings.filter { [.certificate, .privateKey].contains($0.part) || ocsp != nil && $0.part == .ocsp }
+        case .authorities: findings.filter { $0.part == .authorities }
+        case .ticketKeys: findings.filter { $0.part == .ticketKeys }
+        }
+    }
+}
+
 func parse(
-    _ text: String, environment: [String: String] = [:], directory: String = "/etc/sluice", checkFiles: Bool = false
+    _ text: String, environment: [String: String] = [:], directory: String = "/etc/sluice",
+    judge: (any TLSFileJudge)? = nil
 ) throws(ConfigurationErrors) -> GatewayConfiguration {
     try ConfigurationFile.parse(
-        text, file: "test.yaml", directory: directory, environment: environment, now: newYear, checkFiles: checkFiles)
+        text, file: "test.yaml", directory: directory, environment: environment, now: newYear, judge: judge)
 }
 
 func parse(
@@ -50,10 +65,11 @@ func parse(
 
 /// Each as `LINE:COLUMN: error: MESSAGE`; empty when the text is accepted.
 func problems(
-    _ text: String, environment: [String: String] = [:], directory: String = "/etc/sluice", checkFiles: Bool = false
+    _ text: String, environment: [String: String] = [:], directory: String = "/etc/sluice",
+    judge: (any TLSFileJudge)? = nil
 ) -> [String] {
     do {
-        _ = try parse(text, environment: environment, directory: directory, checkFiles: checkFiles)
+        _ = try parse(text, environment: environment, directory: directory, judge: judge)
         return []
     } catch {
         return error.errors.map { String($0.description.dropFirst("test.yaml:".count)) }

@@ -225,8 +225,6 @@ import Testing
         ),
         ("retries: 11", "4:14: error: expected a number from 0 to 10, found \"11\""),
         ("connect_timeout: 0s", "4:22: error: expected a duration longer than 0s"),
-        ("tls: { server_name: a b }", "4:25: error: expected a host name such as backend.internal, found \"a b\""),
-        ("tls: { verfy: true }", "4:12: error: unknown key \"verfy\"; did you mean \"verify\"?"),
     ])
     func aMistakeIsReportedAtItsPlace(lines: String, expected: String) {
         #expect(problems(.upstream, lines) == [expected])

@@ -11,7 +11,7 @@ import Synchronization
 /// A configuration as its file would say it. The files that it names are not looked at.
 func configuration(_ text: String) throws -> GatewayConfiguration {
     try ConfigurationFile.parse(
-        text, file: "test.yaml", directory: "/", environment: [:], now: Date(), checkFiles: false)
+        text, file: "test.yaml", directory: "/", environment: [:], now: Date(), judge: nil)
 }
 
 extension ProcessState {

@@ -8,13 +8,19 @@ import X509
 enum SelfSigned {
     /// Writes one, and its key, into a folder, in the place of those of that name.
     ///
-    /// - Parameter file: the name of both files without extension, and the common name.
-    static func write(_ file: String, names: [String], in directory: URL) throws -> CertificateFiles {
+    /// - Parameters:
+    ///   - file: the name of both files without extension, and the common name.
+    ///   - seconds: from now, that it is valid in.
+    static func write(
+        _ file: String, names: [String], in directory: URL, seconds: ClosedRange<Double> = -300...3600
+    ) throws -> CertificateFiles {
         let key = P256.Signing.PrivateKey()
         let subject = try DistinguishedName { CommonName(file) }
         let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: Date() - 300,
-            notValidAfter: Date() + 3600, issuer: subject, subject: subject, signatureAlgorithm: .ecdsaWithSHA256,
+            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
+            notValidBefore: Date() + seconds.lowerBound,
+            notValidAfter: Date() + seconds.upperBound, issuer: subject, subject: subject,
+            signatureAlgorithm: .ecdsaWithSHA256,
             extensions: .init { SubjectAlternativeNames(names.map(GeneralName.dnsName)) },
             issuerPrivateKey: .init(key))
         let files = CertificateFiles(

@@ -137,21 +137,21 @@ struct TLSMaterialTests {
         let empty = try write("")
         try authority.write("long.pem", [UInt8](repeating: 0x20, count: 1024 * 1024 + 1))
         for (path, reason) in [
-            (empty, "expected PEM certificates in \(empty), found none"),
+            (empty, "expected PEM certificates in \"\(empty)\", found none"),
             (
                 authority.path("none.pem"),
-                "the file \(authority.path("none.pem")) could not be opened: No such file or directory"
+                "the file \"\(authority.path("none.pem"))\" could not be opened: No such file or directory"
             ),
-            (authority.directory.path, "the file \(authority.directory.path) could not be read: Is a directory"),
-            (authority.path("long.pem"), "the file \(authority.path("long.pem")) is longer than 1MiB"),
-            ("a\0b", "the file a\0b could not be opened: its name holds a zero byte"),
+            (authority.directory.path, "the file \"\(authority.directory.path)\" could not be read: Is a directory"),
+            (authority.path("long.pem"), "the file \"\(authority.path("long.pem"))\" is longer than 1MiB"),
+            ("a\0b", "the file \"a\0b\" could not be opened: its name holds a zero byte"),
         ] {
             #expect(
                 refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.certificates(path) }?.reason == reason)
         }
         #expect(
             refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.privateKey(empty) }?.reason
-                == "expected a PEM private key in \(empty), found none")
+                == "expected a PEM private key in \"\(empty)\", found none")
         try authority.write(
             "full.pem", [UInt8](repeating: 0x20, count: 1024 * 1024 - certificate.utf8.count) + Array(certificate.utf8))
         #expect(try TLSMaterial.certificates(authority.path("full.pem")).chain.count == 1)
@@ -213,7 +213,7 @@ struct TLSMaterialTests {
         let path = try write(text)
         #expect(
             refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.privateKey(path) }?.reason
-                == "the private key in \(path) \(expected)")
+                == "the private key in \"\(path)\" \(expected)")
     }
 
     // MARK: Pairs
@@ -239,20 +239,41 @@ struct TLSMaterialTests {
         #expect(behind?.reason == "the certificate of the private key in b.key has to be the first in a.pem")
         #expect(behind?.block == 2)
         let good = try TLSMaterial.identity(certificate: identity.certificate, key: identity.privateKey)
-        #expect(good.warnings == [])
+        #expect(good.timeFailure(now: WallClock.seconds()) == nil)
         #expect(good.ocspResponse == nil)
     }
 
-    @Test("a certificate outside its time is served, with a warning")
+    @Test("a certificate outside its time can be served, and whoever asks is told")
     func time() throws {
         let old = try authority.identity("old", days: -3 ... -2)
-        let warnings = try TLSMaterial.identity(certificate: old.certificate, key: old.privateKey).warnings
-        #expect(warnings.first?.hasPrefix("the certificate in \(old.certificate) expired on 20") == true)
-        #expect(try TLSServerContext(TLSServerSettings(identities: [old])).warnings == warnings)
         let new = try authority.identity("new", days: 2...3)
+        let now = WallClock.seconds()
+        func said(of files: TLSServerSettings.Identity) throws -> String? {
+            try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey).timeFailure(now: now)?
+                .reason
+        }
+        #expect(try said(of: identity) == nil)
+        let reason = try #require(try said(of: old))
+        #expect(reason.hasPrefix("the certificate in \"\(old.certificate)\" expired on 20"))
         #expect(
-            try TLSMaterial.identity(certificate: new.certificate, key: new.privateKey).warnings.first?
-                .contains("is not valid before 20") == true)
+            try said(of: new)?.hasPrefix("the certificate in \"\(new.certificate)\" is not valid before 20") == true)
+
+        let server = try TLSServerContext(TLSServerSettings(identities: [identity, old]))
+        #expect(server.warnings == [])
+        #expect(server.timeFailure(now: now)?.reason == reason)
+        let renewed = try TLSServerContext(TLSServerSettings(identities: [old]))
+        #expect(renewed.timeFailure(now: now, previous: server) == nil)
+        #expect(server.timeFailure(now: now, previous: renewed) == nil)
+        #expect(
+            try TLSServerContext(TLSServerSettings(identities: [new])).timeFailure(now: now, previous: server) != nil)
+
+        var settings = TLSClientSettings()
+        settings.authorities = .files([authority.file])
+        #expect(try TLSClientContext(settings).timeFailure(now: now) == nil)
+        settings.identity = old
+        let client = try TLSClientContext(settings)
+        #expect(client.timeFailure(now: now)?.reason == reason)
+        #expect(try client.offering(["h2"]).timeFailure(now: now)?.reason == reason)
     }
 
     @Test("a file that is no OCSP response is refused")

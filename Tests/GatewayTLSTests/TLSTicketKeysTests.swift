@@ -58,7 +58,7 @@ struct TLSTicketKeysTests {
         let failure = #expect(throws: TLSMaterialFailure.self) { try keys.reload() }
         #expect(
             failure?.description
-                == "expected ticket keys of 80 or 48 bytes each in \(authority.path("keys")), found \(count) bytes; make"
+                == "expected ticket keys of 80 or 48 bytes each in \"\(authority.path("keys"))\", found \(count) bytes; make"
                 + " one with openssl rand 80")
         #expect(keys.sealing() == before)
     }

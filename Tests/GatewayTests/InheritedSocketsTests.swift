@@ -13,7 +13,7 @@ struct InheritedSocketsTests {
             listeners: [{ name: public, address: "\(address)" }, { name: spare, address: "127.0.0.1:0" }]
             \(admin.map { "admin: { address: \"\($0)\" }" } ?? "")
             routes: [{ name: a, respond: 200 }]
-            """, file: "c.yaml", directory: "/", environment: [:], now: Date(), checkFiles: false)
+            """, file: "c.yaml", directory: "/", environment: [:], now: Date(), judge: nil)
     }
 
     private static func listen(count: Int = 1) throws -> ListeningDescriptors {

@@ -10,7 +10,7 @@ struct ReloadAnswerTests {
     private static func configuration(_ routes: String) throws -> GatewayConfiguration {
         try ConfigurationFile.parse(
             "listeners: [{ name: a, address: \"127.0.0.1:0\" }]\nroutes: [\(routes)]", file: "c.yaml", directory: "/",
-            environment: [:], now: Date(), checkFiles: false)
+            environment: [:], now: Date(), judge: nil)
     }
 
     private static func object(_ answer: ReloadAnswer) throws -> [String: Any] {

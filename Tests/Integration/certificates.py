@@ -45,6 +45,14 @@ class Authority:
         self.file = self.directory / f"{name.lower().replace(' ', '-')}.pem"
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
+    def key_file(self):
+        """The authority's private key as a PEM file, for what signs in its name."""
+        file = self.file.with_suffix(".key")
+        file.write_bytes(
+            self._key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        return file
+
     def _builder(self, subject, public_key, days=1, begins=-2):
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
@@ -57,10 +65,10 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=days))
         )
 
-    def issue(self, name, alternative_names=(), *, client=False, days=1, begins=-2):
+    def issue(self, name, alternative_names=(), *, client=False, days=1, begins=-2, key=None):
         """A certificate for `alternative_names` (host names or addresses), valid from `begins` to `days` days from now;
-        `days` below 0: expired."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        `days` below 0: expired. `key`: its private key; else a new one of P-256."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (

@@ -378,11 +378,11 @@ def test_files_that_were_replaced_and_do_not_do(gateway, authority, tmp_path):
 
     key.write_bytes(other.private_key.read_bytes())
     refused(
-        f"the private key in {key} belongs to another certificate than the first in {certificate}; replace both, or "
-        "put the key's certificate first")
+        f'the private key in "{key}" belongs to another certificate than the first in "{certificate}"; replace both, '
+        "or put the key's certificate first")
     key.write_text("no key")
-    refused(f"expected a PEM private key without a passphrase in {key}, found none")
+    refused(f'expected a PEM private key in "{key}", found none')
     certificate.write_text("no certificate")
-    refused(f"expected PEM certificates in {certificate}, found none that is whole")
+    refused(f'expected PEM certificates in "{certificate}", found none')
     certificate.unlink()
-    refused(f"expected PEM certificates in {certificate}, found no such file")
+    refused(f'the file "{certificate}" could not be opened: No such file or directory')

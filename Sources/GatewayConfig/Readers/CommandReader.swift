@@ -56,7 +56,7 @@ struct CommandReader {
         var folder = context.directory
         if let directory {
             folder = context.absolutePath(directory.text)
-            if context.checkFiles, !Self.isFolder(folder) {
+            if context.checksFiles, !Self.isFolder(folder) {
                 context.report("no folder is at \(directory.shown)", at: directory.place)
             }
         }
@@ -71,14 +71,14 @@ struct CommandReader {
     private func program(_ word: ScalarText, search: String) -> String {
         guard !word.text.contains("/") else {
             let path = context.absolutePath(word.text)
-            if context.checkFiles, let fault = Self.fault(ofProgram: path) {
+            if context.checksFiles, let fault = Self.fault(ofProgram: path) {
                 context.report("\(word.shown) \(fault)", at: word.place)
             }
             return path
         }
         let candidates = search.split(separator: ":").filter { $0.hasPrefix("/") }.map { "\($0)/\(word.text)" }
         if let found = candidates.first(where: { Self.fault(ofProgram: $0) == nil }) { return found }
-        if context.checkFiles {
+        if context.checksFiles {
             let folders = candidates.isEmpty ? "" : ": \(search)"
             context.report("no program \(word.shown) is in the folders of PATH\(folders)", at: word.place)
         }
@@ -176,7 +176,7 @@ struct CommandReader {
     }
 
     private func warnOfLackingRights(_ account: CommandConfiguration.Account, _ section: MappingReader) {
-        guard context.checkFiles, geteuid() != 0 else { return }
+        guard context.checksFiles, geteuid() != 0 else { return }
         for (key, id, own) in [("user", account.user, geteuid()), ("group", account.group, getegid())] {
             guard let id, id != own, let place = section.entry(key)?.place ?? section.entry("user")?.place else {
                 continue

@@ -14,7 +14,7 @@ struct ListenerReader {
             references.addresses.append(.init(value: address, place: addressNode.place))
         }
         let access = UnixSocketAccessReader(context: context).read(section, beside: address)
-        let tls = section.node("tls").flatMap(self.tls)
+        let tls = section.node("tls").flatMap(ListenerTLSReader(context: context).read)
         let protocols = section.node("protocols").flatMap(self.protocols)
         let overHTTP2 = section.flag("websocket_over_http2")
         let maxStreams = section.node("h2").flatMap(self.maxStreams)
@@ -68,38 +68,5 @@ struct ListenerReader {
         }
         defer { section.finish() }
         return section.integer("max_streams", in: 1...100_000)
-    }
-
-    private func tls(_ node: YAMLNode) -> ListenerTLS? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with certificates") else {
-            return nil
-        }
-        let expected = "a list of at least one { certificate: FILE, private_key: FILE }"
-        let list = section.required("certificates")
-        let elements = list.flatMap { context.list($0, expecting: expected) }
-        if let list, let elements, elements.isEmpty {
-            context.report("expected \(expected), found an empty list", at: list.place)
-        }
-        let certificates = elements?.compactMap(self.certificate) ?? []
-        let version = section.word("minimum_version", TLSVersion.self)
-        let clientCA = section.text("client_ca", expecting: "the path of a PEM file")
-        if let clientCA { CertificateFileCheck(context: context).checkAuthorities(clientCA) }
-        section.finish()
-        return ListenerTLS(
-            certificates: certificates, minimumVersion: version ?? .v12,
-            clientCA: clientCA.map { context.absolutePath($0.text) })
-    }
-
-    private func certificate(_ node: YAMLNode) -> CertificateFiles? {
-        let expected = "a mapping with certificate and private_key"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
-        let path = "the path of a PEM file"
-        let certificate = section.required("certificate").flatMap { context.text($0, expecting: path) }
-        let key = section.required("private_key").flatMap { context.text($0, expecting: path) }
-        section.finish()
-        guard let certificate, let key else { return nil }
-        CertificateFileCheck(context: context).checkPair(certificate: certificate, privateKey: key)
-        return CertificateFiles(
-            certificate: context.absolutePath(certificate.text), privateKey: context.absolutePath(key.text))
     }
 }

@@ -16,7 +16,7 @@ struct UpstreamReader {
         if let balance { upstream.balance = balance }
         if let value = section.duration("slow_start") { upstream.slowStart = value }
         upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
-        upstream.tls = section.node("tls").flatMap(self.tls)
+        upstream.tls = section.node("tls").flatMap(UpstreamTLSReader(context: context).read)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
         if let value = section.duration("response_timeout", positive: true) {
             upstream.responseTimeout = value
@@ -121,27 +121,5 @@ struct UpstreamReader {
                 address: address, weight: weight ?? 1, maxConnections: cap ?? 0, priority: priority ?? 0,
                 state: state ?? .active)
         }
-    }
-
-    private func tls(_ node: YAMLNode) -> UpstreamTLS? {
-        let expected = "a mapping with server_name, ca and verify; {} for the defaults"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
-        var tls = UpstreamTLS()
-        if let name = section.text("server_name", expecting: "a host name such as backend.internal") {
-            if HostName.isValid(name.text) {
-                tls.serverName = name.text.lowercased()
-            } else {
-                let remedy = HostName.remedy(for: name.text)
-                context.report(
-                    "expected a host name such as backend.internal, found \(name.shown)\(remedy)", at: name.place)
-            }
-        }
-        if let ca = section.text("ca", expecting: "the path of a PEM file") {
-            CertificateFileCheck(context: context).checkAuthorities(ca)
-            tls.ca = context.absolutePath(ca.text)
-        }
-        if let verify = section.flag("verify") { tls.verify = verify }
-        section.finish()
-        return tls
     }
 }

@@ -4,9 +4,8 @@ struct ScalarText {
     var place: Place
     /// For messages: as written in the file, so that what came from the environment is never printed.
     var shown: String
-
     /// Whether nothing came from the environment, so that parts of it may be shown.
-    var isLiteral: Bool { shown == quoted(text) }
+    var isLiteral: Bool
 }
 
 extension ReadingContext {
@@ -18,7 +17,7 @@ extension ReadingContext {
         }
         do {
             let text = try EnvironmentReference.expand(written, environment: environment)
-            return ScalarText(text: text, place: node.place, shown: quoted(written))
+            return ScalarText(text: text, place: node.place, shown: quoted(written), isLiteral: text == written)
         } catch {
             report(error.message, at: node.place)
             return nil

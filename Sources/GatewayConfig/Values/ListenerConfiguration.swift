@@ -69,33 +69,3 @@ public enum ApplicationProtocol: String, CaseIterable, Sendable {
     case http1 = "http/1.1"
     case http2 = "h2"
 }
-
-public struct ListenerTLS: Equatable, Sendable {
-    /// The first is the default, the rest are chosen by server name. Never empty.
-    public var certificates: [CertificateFiles]
-    public var minimumVersion: TLSVersion
-    /// PEM file of the authorities that client certificates must chain to; nil: none is asked for.
-    public var clientCA: String?
-
-    public init(certificates: [CertificateFiles], minimumVersion: TLSVersion = .v12, clientCA: String? = nil) {
-        self.certificates = certificates
-        self.minimumVersion = minimumVersion
-        self.clientCA = clientCA
-    }
-}
-
-public enum TLSVersion: String, CaseIterable, Sendable {
-    case v12 = "1.2"
-    case v13 = "1.3"
-}
-
-/// A PEM certificate chain and its private key: absolute paths.
-public struct CertificateFiles: Hashable, Sendable {
-    public var certificate: String
-    public var privateKey: String
-
-    public init(certificate: String, privateKey: String) {
-        self.certificate = certificate
-        self.privateKey = privateKey
-    }
-}

@@ -127,17 +127,3 @@ public struct ServerConfiguration: Equatable, Sendable {
         self.state = state
     }
 }
-
-public struct UpstreamTLS: Equatable, Sendable {
-    /// Name sent as SNI and checked against the certificate; nil: the host of the server's address.
-    public var serverName: String?
-    /// PEM file of the authorities to trust; nil: the system's.
-    public var ca: String?
-    public var verify: Bool
-
-    public init(serverName: String? = nil, ca: String? = nil, verify: Bool = true) {
-        self.serverName = serverName
-        self.ca = ca
-        self.verify = verify
-    }
-}

@@ -102,18 +102,15 @@ struct CompiledListener: Sendable {
             return
         }
         let isSame = previous?.configuration.tls == tls && previous?.configuration.protocols == configuration.protocols
-        if isSame, let known = previous?.tls {
-            if case .refused(let reason) = known.renew() {
-                throw TLSMaterialError(place: "listener \(configuration.name)", reason: reason)
+        do {
+            if isSame, let known = previous?.tls {
+                try known.renewNow()
+                self.tls = known
+            } else {
+                self.tls = try RenewedTLS(tls, protocols: configuration.protocols, previous: previous?.tls)
             }
-            self.tls = known
-        } else {
-            do {
-                self.tls = try RenewedTLS(tls, protocols: configuration.protocols)
-            } catch {
-                throw TLSMaterialError(
-                    place: "listener \(configuration.name)", reason: "\(error)")
-            }
+        } catch {
+            throw TLSMaterialError(place: "listener \(configuration.name)", reason: "\(error)")
         }
     }
 }

@@ -138,16 +138,33 @@ struct Upkeep: Sendable {
     // MARK: Certificates
 
     private func renew(_ listener: CompiledListener) async {
-        guard let tls = listener.tls else { return }
-        switch try? await NIOThreadPool.singleton.runIfActive({ tls.renew() }) {
-        case .renewed:
-            logger.info("certificates renewed", metadata: ["listener": "\(listener.configuration.name)"])
-        case .refused(let reason):
-            logger.error(
-                "certificates changed and can't be used; those before stay",
-                metadata: ["listener": "\(listener.configuration.name)", "reason": "\(reason)"])
-        case .unchanged, nil:
-            break
+        guard let tls = listener.tls,
+            let look = try? await NIOThreadPool.singleton.runIfActive({
+                (tls.renewCertificates(), tls.renewTicketKeys())
+            })
+        else { return }
+        let name = listener.configuration.name
+        note(
+            look.0, of: name, renewed: "certificates renewed",
+            refused: "certificates changed and can't be used; those before stay")
+        note(
+            look.1, of: name, renewed: "ticket keys renewed",
+            refused: "ticket keys changed and can't be used; those before stay")
+    }
+
+    private func note(_ renewal: RenewedTLS.Renewal, of listener: String, renewed: String, refused: String) {
+        var metadata: Logger.Metadata = ["listener": "\(listener)"]
+        switch renewal {
+        case .unchanged, .refused(_, isNews: false): break
+        case .renewed(let warnings):
+            logger.info("\(renewed)", metadata: metadata)
+            for warning in warnings {
+                metadata["reason"] = "\(warning)"
+                logger.warning("a certificate of an authority is left out", metadata: metadata)
+            }
+        case .refused(let failure, isNews: true):
+            metadata["reason"] = "\(failure)"
+            logger.error("\(refused)", metadata: metadata)
         }
     }
 }

@@ -13,40 +13,42 @@ final class UpstreamTransport: Sendable {
     private let source: [String]
     /// nil: the system chooses.
     let sources: SourceAddresses?
-    private let stamp: FileStamp?
+    /// Of the files of TLS.
+    private let stamps: [FileStamp?]
     /// TLS contexts by what they offer; empty: cleartext.
     private let contexts: [[ApplicationProtocol]: TLSClientContext]
 
-    /// The previous one, unless something it depends on has changed, the file of trust roots included.
+    /// The previous one, unless something it depends on has changed, the files of TLS included.
     ///
-    /// - Throws: `TLSMaterialError` for trust roots that can't be used.
+    /// - Throws: `TLSMaterialError` for files of TLS that can't be used.
     static func make(
         _ configuration: UpstreamConfiguration, previous: UpstreamTransport?
     ) throws -> UpstreamTransport {
-        let stamp = configuration.tls?.ca.flatMap { FileStamp(path: $0) }
+        let stamps = (configuration.tls?.files ?? []).map { FileStamp(path: $0) }
         if let previous, previous.protocol == configuration.protocol, previous.http2 == configuration.http2,
-            previous.tls == configuration.tls, previous.stamp == stamp,
+            previous.tls == configuration.tls, previous.stamps == stamps,
             previous.proxyProtocol == configuration.proxyProtocol, previous.source == configuration.source
         {
             return previous
         }
-        return try UpstreamTransport(configuration, stamp: stamp)
+        return try UpstreamTransport(configuration, stamps: stamps)
     }
 
-    private init(_ configuration: UpstreamConfiguration, stamp: FileStamp?) throws {
+    private init(_ configuration: UpstreamConfiguration, stamps: [FileStamp?]) throws {
         self.protocol = configuration.protocol
         http2 = configuration.http2
         tls = configuration.tls
         proxyProtocol = configuration.proxyProtocol
         source = configuration.source
         sources = SourceAddresses(configuration.source)
-        self.stamp = stamp
+        self.stamps = stamps
         guard let tls = configuration.tls else {
             contexts = [:]
             return
         }
-        do {
+        do throws(TLSMaterialFailure) {
             let context = try TLSClientContext(TLSClientSettings(tls))
+            if let failure = context.timeFailure(now: WallClock.seconds()) { throw failure }
             var offering: [[ApplicationProtocol]: TLSClientContext] = [:]
             for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
                 offering[protocols] = try context.offering(protocols.map(\.rawValue))
@@ -87,5 +89,6 @@ extension TLSClientSettings {
         self.init()
         if let ca = tls.ca { authorities = .files([ca]) }
         verifies = tls.verify
+        identity = tls.identity.map { Identity(certificate: $0.certificate, privateKey: $0.privateKey) }
     }
 }

@@ -33,6 +33,21 @@ public enum CipherList {
         return nil
     }
 
+    /// Those that BoringSSL has for TLS 1.2 and servers with certificates, by OpenSSL's names: without what it has only
+    /// for those who insist, such as 3DES.
+    static func known() -> [String] {
+        guard let context = SSL_CTX_new(TLS_with_buffers_method()) else { return [] }
+        defer {
+            SSL_CTX_free(context)
+            ErrorQueue.clear()
+        }
+        guard SSL_CTX_set_strict_cipher_list(context, "ALL:!aPSK") == 1 else { return [] }
+        let ciphers = SSL_CTX_get_ciphers(context)
+        return (0..<OPENSSL_sk_num(ciphers)).compactMap { index in
+            SSL_CIPHER_get_name(OPENSSL_sk_value(ciphers, index).map { OpaquePointer($0) }).map { String(cString: $0) }
+        }
+    }
+
     private static let unknown =
         "is no cipher suite of TLS 1.2 that is known; expected a name such as ECDHE-RSA-AES128-GCM-SHA256"
 

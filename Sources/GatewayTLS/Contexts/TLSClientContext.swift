@@ -11,6 +11,8 @@ public final class TLSClientContext: Sendable {
     let sessions = SessionCache()
     private let settings: TLSClientSettings
     private let credential: TLSCredential?
+    /// Of the own certificate.
+    private let time: (facts: TLSCertificateFacts, file: String)?
 
     /// What is odd about the files, and no reason to refuse them.
     public let warnings: [String]
@@ -36,20 +38,23 @@ public final class TLSClientContext: Sendable {
             }
         }
         var credential: TLSCredential?
+        var time: (facts: TLSCertificateFacts, file: String)?
         if let files = settings.identity {
             let identity = try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey)
-            warnings += identity.warnings
             credential = try TLSCredential(identity)
+            time = (identity.certificates.facts, identity.certificates.file)
         }
-        try self.init(settings, verifier: verifier, credential: credential, warnings: warnings)
+        try self.init(settings, verifier: verifier, credential: credential, time: time, warnings: warnings)
     }
 
     private init(
-        _ settings: TLSClientSettings, verifier: CertificateVerifier?, credential: TLSCredential?, warnings: [String]
+        _ settings: TLSClientSettings, verifier: CertificateVerifier?, credential: TLSCredential?,
+        time: (facts: TLSCertificateFacts, file: String)?, warnings: [String]
     ) throws(TLSMaterialFailure) {
         self.settings = settings
         self.verifier = verifier
         self.credential = credential
+        self.time = time
         self.warnings = warnings
         context = try SSLContextHandle(
             minimum: settings.minimumVersion, maximum: settings.maximumVersion, signatures: settings.signatures)
@@ -75,12 +80,20 @@ public final class TLSClientContext: Sendable {
         }
     }
 
+    /// Why the own certificate is not to be shown: it is outside its time; nil: it is not, or there is none.
+    ///
+    /// - Parameter now: seconds since 1970-01-01.
+    public func timeFailure(now: Int64) -> TLSMaterialFailure? {
+        time.flatMap { $0.facts.timeFailure(now: now, file: $0.file) }
+    }
+
     /// The same, but for what is offered by ALPN: with the authorities and the certificate that were read.
     ///
     /// - Throws: `TLSMaterialFailure` for a protocol's name that is empty or too long.
     public func offering(_ applicationProtocols: [String]) throws(TLSMaterialFailure) -> TLSClientContext {
         var settings = settings
         settings.applicationProtocols = applicationProtocols
-        return try TLSClientContext(settings, verifier: verifier, credential: credential, warnings: warnings)
+        return try TLSClientContext(
+            settings, verifier: verifier, credential: credential, time: time, warnings: warnings)
     }
 }

@@ -14,6 +14,8 @@ public final class TLSServerContext: Sendable {
 
     /// What is odd about the files, and no reason to refuse them.
     public let warnings: [String]
+    /// Of each identity, its own one.
+    private let certificates: [(der: [UInt8], facts: TLSCertificateFacts, file: String)]
 
     /// Seconds that a session may be resumed for: with TLS 1.2 the same secret goes on, with 1.3 a fresh one joins it.
     private static let sessionTimeout: (v12: UInt32, v13: UInt32) = (2 * 3600, 24 * 3600)
@@ -32,7 +34,11 @@ public final class TLSServerContext: Sendable {
             identities.append(
                 try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey, ocsp: files.ocsp))
         }
-        var warnings = identities.flatMap(\.warnings)
+        var warnings: [String] = []
+        certificates = identities.compactMap { identity in
+            let certificates = identity.certificates
+            return certificates.chain.first.map { ($0.der, certificates.facts, certificates.file) }
+        }
         context = try SSLContextHandle(minimum: settings.minimumVersion, maximum: settings.maximumVersion)
         self.identities = try IdentityChoice(identities)
         applicationProtocols = try ApplicationProtocols.encoded(settings.applicationProtocols)
@@ -66,6 +72,18 @@ public final class TLSServerContext: Sendable {
         // A session goes on only where the same is asked of a client as when it began.
         let scope = Self.scope(authorities)
         guard SSL_CTX_set_session_id_context(raw, scope, scope.count) == 1 else { throw TLSMaterialFailure.noMemory }
+    }
+
+    /// Why a certificate is not to be served that another context does not have: it is outside its time. One that was
+    /// served already, and has expired meanwhile, keeps no other from being renewed.
+    ///
+    /// - Parameters:
+    ///   - now: seconds since 1970-01-01.
+    ///   - previous: nil: none is known.
+    public func timeFailure(now: Int64, previous: TLSServerContext? = nil) -> TLSMaterialFailure? {
+        let known = Set(previous?.certificates.map(\.der) ?? [])
+        return certificates.lazy.filter { !known.contains($0.der) }
+            .compactMap { $0.facts.timeFailure(now: now, file: $0.file) }.first
     }
 
     /// Reads the file of ticket keys again, where there is one. Blocks.

@@ -27,6 +27,8 @@ public final class TLSTicketKeys: Sendable {
     }
 
     private let file: String?
+    /// The file, as messages name it.
+    private let shown: String
     private let now: @Sendable () -> ContinuousClock.Instant
     /// The sealing one first.
     private let keys: Mutex<[Dated]>
@@ -36,6 +38,7 @@ public final class TLSTicketKeys: Sendable {
 
     init(now: @escaping @Sendable () -> ContinuousClock.Instant) {
         file = nil
+        shown = ""
         self.now = now
         keys = Mutex([])
     }
@@ -43,11 +46,15 @@ public final class TLSTicketKeys: Sendable {
     /// Keys of a file. Blocks.
     ///
     /// - Throws: `TLSMaterialFailure` for a file that can't be used.
-    public init(file: String) throws(TLSMaterialFailure) {
+    ///
+    /// - Parameter shown: how messages name the file; nil: by its path in quotes.
+    public init(file: String, shownAs shown: String? = nil) throws(TLSMaterialFailure) {
         self.file = file
+        let shown = shown ?? MaterialFile.quoted(file)
+        self.shown = shown
         let instant = ContinuousClock.now
         now = { instant }
-        keys = Mutex(try Self.read(file).map { Dated(key: $0, madeAt: instant) })
+        keys = Mutex(try Self.read(file, shown).map { Dated(key: $0, madeAt: instant) })
     }
 
     /// Reads the file again, where there is one. Blocks.
@@ -55,7 +62,7 @@ public final class TLSTicketKeys: Sendable {
     /// - Throws: `TLSMaterialFailure` for a file that can't be used; the keys read before stay.
     public func reload() throws(TLSMaterialFailure) {
         guard let file else { return }
-        let read = try Self.read(file)
+        let read = try Self.read(file, shown)
         let instant = now()
         keys.withLock { $0 = read.map { Dated(key: $0, madeAt: instant) } }
     }
@@ -91,19 +98,19 @@ public final class TLSTicketKeys: Sendable {
         return key(bytes[...])
     }
 
-    private static func read(_ file: String) throws(TLSMaterialFailure) -> [Key] {
-        let bytes = try MaterialFile.bytes(file, shownAs: file)
+    private static func read(_ file: String, _ shown: String) throws(TLSMaterialFailure) -> [Key] {
+        let bytes = try MaterialFile.bytes(file, shownAs: shown)
         let length = bytes.count % 80 == 0 ? 80 : 48
         guard !bytes.isEmpty, bytes.count % length == 0 else {
             throw TLSMaterialFailure(
                 file: file,
-                reason: "expected ticket keys of 80 or 48 bytes each in \(file), found \(bytes.count) bytes; make one"
+                reason: "expected ticket keys of 80 or 48 bytes each in \(shown), found \(bytes.count) bytes; make one"
                     + " with openssl rand 80")
         }
         guard bytes.count / length <= countLimit else {
             throw TLSMaterialFailure(
                 file: file,
-                reason: "expected up to \(countLimit) ticket keys in \(file), found \(bytes.count / length)")
+                reason: "expected up to \(countLimit) ticket keys in \(shown), found \(bytes.count / length)")
         }
         return stride(from: 0, to: bytes.count, by: length).map { key(bytes[$0..<$0 + length]) }
     }

@@ -5,7 +5,7 @@
 #endif
 
 /// The time that certificates are judged by.
-enum WallClock {
+public enum WallClock {
     /// Seconds since 1970-01-01.
-    static func seconds() -> Int64 { Int64(time(nil)) }
+    public static func seconds() -> Int64 { Int64(time(nil)) }
 }

@@ -8,6 +8,9 @@
 enum MaterialFile {
     static let sizeLimit = 1024 * 1024
 
+    /// A path as messages name it, where nothing else is said.
+    static func quoted(_ path: String) -> String { "\"\(path)\"" }
+
     /// - Parameter shown: how messages name the file.
     /// - Throws: `TLSMaterialFailure` for a file that can't be read, or is longer than 1 MiB.
     static func bytes(_ path: String, shownAs shown: String) throws(TLSMaterialFailure) -> [UInt8] {

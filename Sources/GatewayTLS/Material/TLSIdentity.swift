@@ -22,6 +22,25 @@ public struct TLSIdentity: Sendable {
     public let privateKey: TLSPrivateKey
     /// DER; nil: none is stapled.
     public let ocspResponse: [UInt8]?
-    /// What is odd about the files, and no reason to refuse them.
-    public let warnings: [String]
+
+    /// Why a certificate that is not known yet is not to be served; nil: it is valid at that time.
+    ///
+    /// - Parameter now: seconds since 1970-01-01.
+    public func timeFailure(now: Int64) -> TLSMaterialFailure? {
+        certificates.facts.timeFailure(now: now, file: certificates.file)
+    }
+}
+
+extension TLSCertificateFacts {
+    /// - Parameter file: as messages name it.
+    func timeFailure(now: Int64, file: String) -> TLSMaterialFailure? {
+        if now > notAfter {
+            return TLSMaterialFailure(reason: "the certificate in \(file) expired on \(CalendarDay.text(notAfter))")
+        }
+        if now < notBefore {
+            return TLSMaterialFailure(
+                reason: "the certificate in \(file) is not valid before \(CalendarDay.text(notBefore))")
+        }
+        return nil
+    }
 }

@@ -1,7 +1,7 @@
 /// Reads the files of TLS. What it accepts can be served, and of what it refuses it says the file, the place and the
 /// cause.
 ///
-/// Each function blocks, and names a file in messages as `shown`, or by its path.
+/// Each function blocks, and names a file in messages as `shown`, or by its path in quotes.
 public enum TLSMaterial {
     /// A chain, the own certificate first (RFC 8446 §4.4.2).
     ///
@@ -9,7 +9,7 @@ public enum TLSMaterial {
     public static func certificates(
         _ path: String, shownAs shown: String? = nil
     ) throws(TLSMaterialFailure) -> TLSCertificates {
-        let name = shown ?? path
+        let name = shown ?? MaterialFile.quoted(path)
         let blocks = try certificateBlocks(path, name)
         var chain: [TLSCertificate] = []
         for (number, block) in blocks.enumerated() {
@@ -30,7 +30,7 @@ public enum TLSMaterial {
     public static func authorities(
         _ path: String, shownAs shown: String? = nil
     ) throws(TLSMaterialFailure) -> TLSAuthorities {
-        let name = shown ?? path
+        let name = shown ?? MaterialFile.quoted(path)
         let blocks = try certificateBlocks(path, name)
         var certificates: [TLSCertificate] = []
         var failures: [TLSMaterialFailure] = []
@@ -52,7 +52,7 @@ public enum TLSMaterial {
     public static func privateKey(
         _ path: String, shownAs shown: String? = nil
     ) throws(TLSMaterialFailure) -> TLSPrivateKey {
-        let name = shown ?? path
+        let name = shown ?? MaterialFile.quoted(path)
         let blocks = PEMFile(try MaterialFile.bytes(path, shownAs: name)).blocks
         let keys = blocks.enumerated().filter { keyLabels.contains($0.element.label) }
         guard let (_, block) = keys.first else {
@@ -81,8 +81,8 @@ public enum TLSMaterial {
         certificateShownAs shown: String? = nil,
         keyShownAs keyShown: String? = nil, ocspShownAs ocspShown: String? = nil
     ) throws(TLSMaterialFailure) -> TLSIdentity {
-        let name = shown ?? path
-        let keyName = keyShown ?? keyPath
+        let name = shown ?? MaterialFile.quoted(path)
+        let keyName = keyShown ?? MaterialFile.quoted(keyPath)
         let certificates = try certificates(path, shownAs: name)
         let key = try privateKey(keyPath, shownAs: keyName)
         guard let place = certificates.chain.firstIndex(where: key.belongs) else {
@@ -96,17 +96,21 @@ public enum TLSMaterial {
                 file: path, block: place + 1,
                 reason: "the certificate of the private key in \(keyName) has to be the first in \(name)")
         }
-        var warnings: [String] = []
-        let now = WallClock.seconds()
-        if now > certificates.facts.notAfter {
-            warnings.append("the certificate in \(name) expired on \(CalendarDay.text(certificates.facts.notAfter))")
-        } else if now < certificates.facts.notBefore {
-            warnings.append(
-                "the certificate in \(name) is not valid before \(CalendarDay.text(certificates.facts.notBefore))")
-        }
         var response: [UInt8]?
-        if let ocspPath { response = try OCSPResponse.bytes(ocspPath, shownAs: ocspShown ?? ocspPath) }
-        return TLSIdentity(certificates: certificates, privateKey: key, ocspResponse: response, warnings: warnings)
+        if let ocspPath { response = try ocspResponse(ocspPath, shownAs: ocspShown) }
+        let identity = TLSIdentity(certificates: certificates, privateKey: key, ocspResponse: response)
+        // Whether handshakes can use it is known when they are told of it.
+        _ = try TLSCredential(identity)
+        return identity
+    }
+
+    /// The DER of an OCSP response.
+    ///
+    /// - Throws: `TLSMaterialFailure` for a file that can't be read, or holds something else.
+    public static func ocspResponse(
+        _ path: String, shownAs shown: String? = nil
+    ) throws(TLSMaterialFailure) -> [UInt8] {
+        try OCSPResponse.bytes(path, shownAs: shown ?? MaterialFile.quoted(path))
     }
 
     private static let certificateLabels = ["CERTIFICATE", "X509 CERTIFICATE", trustedLabel]

@@ -36,7 +36,7 @@ struct AdminOption: ParsableArguments {
         guard let path = file.path else { return try target(nil, path: "", signal: signal) }
         let configuration: GatewayConfiguration
         do {
-            configuration = try file.read(checkFiles: false)
+            configuration = try file.read(opensFiles: false)
         } catch {
             guard address == nil else { return try target(nil, path: path, signal: signal) }
             // With every error that there is.

@@ -16,7 +16,7 @@ enum ConfigurationTarget {
         do {
             let configuration = try ConfigurationFile.parse(
                 text, file: "fuzzed", directory: "/etc/sluice", environment: ["NAME": "value", "EMPTY": ""],
-                now: Date(timeIntervalSince1970: 1_800_000_000), checkFiles: false)
+                now: Date(timeIntervalSince1970: 1_800_000_000), judge: nil)
             try require(!configuration.listeners.isEmpty, "a configuration without listeners was taken")
             try require(!configuration.routes.isEmpty, "a configuration without routes was taken")
             let summary = summary(of: configuration)

@@ -31,7 +31,7 @@ enum HandshakeTarget {
     private static let runtime: (process: ProcessState, generation: Generation, place: ServerPermit)? = {
         guard
             let configuration = try? ConfigurationFile.parse(
-                Self.configuration, file: "fuzzed", directory: "/", environment: [:], now: Date(), checkFiles: false)
+                Self.configuration, file: "fuzzed", directory: "/", environment: [:], now: Date(), judge: nil)
         else { return nil }
         let telemetry = Telemetry(loops: 1, version: "fuzzed")
         let logger = Logger(label: "fuzzed") { _ in SwiftLogNoOpLogHandler() }

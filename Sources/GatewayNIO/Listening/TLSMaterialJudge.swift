@@ -1,0 +1,69 @@
+public import GatewayConfig
+import GatewayTLS
+
+/// Judges the files of TLS that a configuration names by reading them as whoever serves them does: `TLSMaterial` has the
+/// last word about `check`, a start and a renewal alike.
+public struct TLSMaterialJudge: TLSFileJudge {
+    public init() {}
+
+    public func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
+        switch files {
+        case .identity(let certificate, let privateKey, let ocsp):
+            identity(certificate, privateKey, ocsp, now: now)
+        case .authorities(let file): authorities(file)
+        case .ticketKeys(let file):
+            failure { () throws(TLSMaterialFailure) in _ = try TLSTicketKeys(file: file.path, shownAs: file.shown) }
+                .map { [TLSFinding(.error, .ticketKeys, $0.reason)] } ?? []
+        }
+    }
+
+    /// Each file by itself, so that all mistakes come at once, then what they make together.
+    private func identity(
+        _ certificate: NamedFile, _ privateKey: NamedFile, _ ocsp: NamedFile?, now: Int64
+    ) -> [TLSFinding] {
+        var findings: [TLSFinding] = []
+        func note(_ part: TLSFinding.Part, _ body: () throws(TLSMaterialFailure) -> Void) {
+            if let failure = failure(body) { findings.append(TLSFinding(.error, part, failure.reason)) }
+        }
+        note(.certificate) { () throws(TLSMaterialFailure) in
+            _ = try TLSMaterial.certificates(certificate.path, shownAs: certificate.shown)
+        }
+        note(.privateKey) { () throws(TLSMaterialFailure) in
+            _ = try TLSMaterial.privateKey(privateKey.path, shownAs: privateKey.shown)
+        }
+        if let ocsp {
+            note(.ocsp) { () throws(TLSMaterialFailure) in
+                _ = try TLSMaterial.ocspResponse(ocsp.path, shownAs: ocsp.shown)
+            }
+        }
+        guard findings.isEmpty else { return findings }
+        do throws(TLSMaterialFailure) {
+            let identity = try TLSMaterial.identity(
+                certificate: certificate.path, key: privateKey.path, ocsp: ocsp?.path,
+                certificateShownAs: certificate.shown, keyShownAs: privateKey.shown, ocspShownAs: ocsp?.shown)
+            if let failure = identity.timeFailure(now: now) { throw failure }
+            return []
+        } catch {
+            let isAboutKey = error.file == privateKey.path && privateKey.path != certificate.path
+            return [TLSFinding(.error, isAboutKey ? .privateKey : .certificate, error.reason)]
+        }
+    }
+
+    private func authorities(_ file: NamedFile) -> [TLSFinding] {
+        do throws(TLSMaterialFailure) {
+            return try TLSMaterial.authorities(file.path, shownAs: file.shown).warnings
+                .map { TLSFinding(.warning, .authorities, $0) }
+        } catch {
+            return [TLSFinding(.error, .authorities, error.reason)]
+        }
+    }
+
+    private func failure(_ body: () throws(TLSMaterialFailure) -> Void) -> TLSMaterialFailure? {
+        do throws(TLSMaterialFailure) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
