@@ -1,6 +1,5 @@
 import Foundation
 import NIOCore
-import NIOTLS
 import Testing
 
 @testable import SocketTransport
@@ -11,50 +10,6 @@ struct SocketChannelTests {
     private let loop: DrivenLoop
 
     init() throws { loop = try DrivenLoop(calls: calls) }
-
-    /// Writes down what the pipeline tells, and answers as a test wants.
-    final class Handler: ChannelDuplexHandler, @unchecked Sendable {
-        typealias InboundIn = ByteBuffer
-        typealias OutboundIn = ByteBuffer
-        typealias OutboundOut = ByteBuffer
-
-        var events: [String] = []
-        var bytes: [UInt8] = []
-        var kept: [ByteBuffer] = []
-        var answer: (String, ChannelHandlerContext) -> Void = { _, _ in }
-
-        private func note(_ event: String, _ context: ChannelHandlerContext) {
-            events.append(event)
-            answer(event, context)
-        }
-
-        func channelRegistered(context: ChannelHandlerContext) { note("registered", context) }
-        func channelUnregistered(context: ChannelHandlerContext) { note("unregistered", context) }
-        func channelActive(context: ChannelHandlerContext) { note("active", context) }
-        func channelInactive(context: ChannelHandlerContext) { note("inactive", context) }
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let buffer = unwrapInboundIn(data)
-            kept.append(buffer)
-            bytes += buffer.readableBytesView
-            note("read", context)
-        }
-        func channelReadComplete(context: ChannelHandlerContext) { note("complete", context) }
-        func channelWritabilityChanged(context: ChannelHandlerContext) {
-            note(context.channel.isWritable ? "writable" : "full", context)
-        }
-        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-            switch event {
-            case ChannelEvent.inputClosed: note("inputClosed", context)
-            case ChannelEvent.outputClosed: note("outputClosed", context)
-            case TLSUserEvent.handshakeCompleted(let name): note("secured \(name ?? "-")", context)
-            default: note("other", context)
-            }
-        }
-        func errorCaught(context: ChannelHandlerContext, error: any Error) {
-            note("error \((error as? IOError).map { "\($0.errnoCode)" } ?? "\(type(of: error))")", context)
-        }
-        func handlerRemoved(context: ChannelHandlerContext) { events.append("removed") }
-    }
 
     /// What became of a promise.
     private final class Outcome: @unchecked Sendable {
@@ -69,10 +24,10 @@ struct SocketChannelTests {
         }
     }
 
-    private func opened(autoRead: Bool = true) throws -> (SocketChannel, Handler, RawPeer) {
+    private func opened(autoRead: Bool = true) throws -> (SocketChannel, ChannelDiary, RawPeer) {
         let (socket, peer) = try RawPeer.joined(to: loop.loop)
         let channel = SocketChannel(socket)
-        let handler = Handler()
+        let handler = ChannelDiary()
         try channel.pipeline.syncOperations.addHandler(handler)
         try channel.syncOptions?.setOption(.autoRead, value: autoRead)
         try channel.activate()
@@ -134,7 +89,7 @@ struct SocketChannelTests {
     func closesInside(event: String) throws {
         let (socket, peer) = try RawPeer.joined(to: loop.loop)
         let channel = SocketChannel(socket)
-        let handler = Handler()
+        let handler = ChannelDiary()
         try channel.pipeline.syncOperations.addHandler(handler)
         handler.answer = { told, context in if told == event { context.close(promise: nil) } }
         try channel.syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: 1, high: 2))
@@ -330,7 +285,7 @@ struct SocketChannelTests {
         let descriptor = try SystemCall.check(open(file, O_RDWR | O_CREAT, 0o600), "open")
         defer { unlink(file) }
         let channel = SocketChannel(StreamSocket(descriptor, on: loop.loop))
-        let handler = Handler()
+        let handler = ChannelDiary()
         try channel.pipeline.syncOperations.addHandler(handler)
         #expect(throws: IOError.self) { try channel.activate() }
         loop.settle()
