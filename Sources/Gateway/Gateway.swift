@@ -139,10 +139,16 @@ public final class Gateway: Sendable {
             onReady: { await running.value?.leaveToSuccessor() }, logger: logger)
         let admission = server.process.admission
         let telemetry = server.process.telemetry
+        let process = server.process
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
         memoryReturn = Task {
             await MemoryReturn.run([
                 { (admission.activeConnections, admission.takePeak()) }, { telemetry.takeTransports() },
+                // What an idle connection gives back is held for seconds before, so that each look sees it.
+                {
+                    let compressors = process.zlibBytes / MemoryReturn.compressor
+                    return (compressors, compressors)
+                },
             ])
         }
     }

@@ -6,7 +6,7 @@ import NIOPosix
     import Musl
 #endif
 
-/// Gives the memory of connections that have ended back to the system.
+/// Gives the memory of connections that have ended, and of compressors that were given up, back to the system.
 ///
 /// glibc keeps what was freed in its arenas, and after a mass disconnect that is tens of KiB a connection which the next
 /// thousands may never need. Trimming costs milliseconds, so it happens off the event loops, and only once many
@@ -14,6 +14,8 @@ import NIOPosix
 struct MemoryReturn {
     /// How often to look.
     static let interval = Duration.seconds(2)
+    /// What a compressor takes, as far as it matters here: bytes.
+    static let compressor = 32 * 1024
     /// Fewer than these are not worth it.
     private static let leastEnded = 64
 

@@ -10,6 +10,8 @@ public final class ProcessState: Sendable {
     public let admission = Admission()
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
+    /// Bytes of zlib state that all connections hold now.
+    public var zlibBytes: Int { compressionMemory.used }
     public let logger: Logger
     /// The commands that run now.
     public let commands = RunningCommands()
