@@ -85,7 +85,8 @@ final class SimulatedPair {
         memory = CompressionMemory(limit: memoryLimit)
         pool = shared ?? ZlibPool(memory: memory)
         session = GatewaySession(
-            rules: SessionRules(settings), extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(), route: route,
+            rules: SessionRules(settings), extensions: extensions, zlib: pool, maskKeys: CountingMaskKeys(),
+            route: route,
             now: now)
         self.split = split
         if case .random(let seed) = split {

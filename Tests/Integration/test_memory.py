@@ -1,5 +1,6 @@
 """Memory stays bounded whatever the peers send. Resident memory is sampled while the bytes flow."""
 
+import random
 import threading
 import zlib
 
@@ -191,3 +192,20 @@ def test_memory_comes_back_when_handshakes_are_given_up(gateway, backend, wire):
     eventually(
         lambda: running.resident_bytes() - before < max(grown / 2, 2 * MIB),
         f"half of {grown / MIB:.1f} MiB back", timeout=15)
+
+
+def test_memory_of_idle_compressors_comes_back(gateway, backend, connect):
+    running = gateway(proxied(backend().address))
+    clients = [connect(running.url("/")) for _ in range(150)]
+    words = ("alpha", "beta", "gamma", "delta")
+    before = running.resident_bytes()
+    for client in clients:
+        message = " ".join(random.choice(words) for _ in range(2500))
+        client.send(message)
+        assert client.recv() == message
+    grown = running.resident_bytes() - before
+    assert grown > 2 * MIB, "compressors take memory while they are used"
+    # They are given up after five idle seconds; what inflates messages stays with its client.
+    eventually(
+        lambda: running.resident_bytes() - before < grown * 0.7,
+        f"a good part of {grown / MIB:.1f} MiB back", timeout=15)
