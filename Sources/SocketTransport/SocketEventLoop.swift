@@ -272,6 +272,8 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         init(_ timer: LoopTimer) { self.timer = timer }
     }
 
+    // Both are what `EventLoop` asks for: mistakes of this program, which nothing from outside can cause.
+
     public func preconditionInEventLoop(file: StaticString, line: UInt) {
         precondition(inEventLoop, "not on the event loop's thread", file: file, line: line)
     }
