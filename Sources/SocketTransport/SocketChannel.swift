@@ -18,8 +18,6 @@ public final class SocketChannel: Channel, @unchecked Sendable {
     // On the event loop alone.
     private var pipelineIfMade: ChannelPipeline?
     var autoRead = true
-    /// Handlers get the buffer of the event loop itself, and keep nothing of it beyond `channelReadComplete`.
-    public var sharesReadBuffer = false
     private var flushed: [EventLoopPromise<Void>] = []
     private var unflushed: [EventLoopPromise<Void>] = []
     private var outputPromises: [EventLoopPromise<Void>] = []
@@ -226,7 +224,7 @@ extension SocketChannel: ChannelCore {
 
 extension SocketChannel: StreamSocketDelegate {
     public func socket(_ socket: StreamSocket, received bytes: ByteBuffer) {
-        let isCopied = !sharesReadBuffer && bytes.readableBytes <= Self.mostCopied
+        let isCopied = bytes.readableBytes <= Self.mostCopied
         let own = isCopied ? ByteBuffer(bytes: bytes.readableBytesView) : bytes
         pipeline.syncOperations.fireChannelRead(NIOAny(own))
     }

@@ -87,7 +87,7 @@ extension StreamSocket {
         }
         sendTLSOutput()
         if received.hasCompletedHandshake {
-            delegate?.socketSecured(self, applicationProtocol: tls.negotiated.applicationProtocol)
+            delegate?.socketSecured(self, applicationProtocol: tls.applicationProtocol)
             sendBehindHandshake()
         }
         // It is the peer's, whatever has become of the other direction.

@@ -91,25 +91,20 @@ extension StreamSocket {
 
     /// - Returns: how many bytes the kernel has taken. `outputFailure` says when it takes nothing more.
     private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var sent = 0
-        while sent < bytes.count {
-            let count = loop.calls.write(
-                descriptor, UnsafeRawBufferPointer(rebasing: bytes[sent...]), isSocket: kind == .socket)
-            if count >= 0 {
-                sent += count
-                continue
-            }
+        while true {
+            let count = loop.calls.write(descriptor, bytes, isSocket: kind == .socket)
+            // Where it has taken a part, there is no room: asking again would be a call for nothing.
+            if count >= 0 { return count }
             switch errno {
             case EINTR:
                 continue
             case EAGAIN:
-                return sent
+                return 0
             default:
                 outputFailure = IOError(errnoCode: errno, reason: "write")
-                return sent
+                return 0
             }
         }
-        return sent
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) {

@@ -215,16 +215,12 @@ struct SocketChannelTests {
 
     @Test("a handler that keeps a small read keeps no more memory than that; a large one is not copied")
     func copies() throws {
-        let (channel, handler, peer) = try opened()
+        let (_, handler, peer) = try opened()
         peer.write("abc")
         loop.turns { handler.kept.count == 1 }
         #expect(handler.kept[0].storageCapacity < 64)
         peer.write([UInt8](repeating: 1, count: 20_000))
         loop.turns { handler.bytes.count == 20_003 }
-        #expect(handler.kept.last?.storageCapacity ?? 0 >= 65_536)
-        channel.sharesReadBuffer = true
-        peer.write("abc")
-        loop.turns { handler.bytes.count == 20_006 }
         #expect(handler.kept.last?.storageCapacity ?? 0 >= 65_536)
     }
 

@@ -86,6 +86,9 @@ public final class TLSConnection {
     /// What has been agreed on. Reads BoringSSL's state and copies the peer's certificate: not for every message.
     public var negotiated: TLSNegotiated { TLSNegotiated(ssl) }
 
+    /// What ALPN has chosen (RFC 7301); nil: nothing. It costs less than `negotiated`.
+    public var applicationProtocol: String? { TLSNegotiated.applicationProtocol(of: ssl) }
+
     /// Begins: a client's ClientHello goes to the output. A server waits for one, and makes nothing.
     ///
     /// - Throws: `TLSFailure` where the settings leave nothing to offer.

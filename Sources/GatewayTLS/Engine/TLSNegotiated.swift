@@ -21,11 +21,7 @@ public struct TLSNegotiated: Sendable, Equatable {
     var ocspResponse: [UInt8]?
 
     init(_ ssl: OpaquePointer) {
-        var bytes: UnsafePointer<UInt8>?
-        var count: UInt32 = 0
-        SSL_get0_alpn_selected(ssl, &bytes, &count)
-        applicationProtocol =
-            count == 0 ? nil : String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self)
+        applicationProtocol = Self.applicationProtocol(of: ssl)
         version = SSL_get_version(ssl).map { String(cString: $0) } ?? ""
         cipher = SSL_get_current_cipher(ssl).flatMap { SSL_CIPHER_standard_name($0) }.map { String(cString: $0) }
         group = SSL_get_group_name(SSL_get_group_id(ssl)).map { String(cString: $0) }
@@ -36,5 +32,12 @@ public struct TLSNegotiated: Sendable, Equatable {
         var length = 0
         SSL_get0_ocsp_response(ssl, &response, &length)
         ocspResponse = length == 0 ? nil : Array(UnsafeBufferPointer(start: response, count: length))
+    }
+
+    static func applicationProtocol(of ssl: OpaquePointer) -> String? {
+        var bytes: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &bytes, &count)
+        return count == 0 ? nil : String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self)
     }
 }
