@@ -67,7 +67,8 @@ def test_in_a_cluster_the_admin_port_of_each_pod_of_sluice_is_a_target(tmp_path)
     assert found["role"] == "pod"
     pods = [
         {"targets": [f"10.1.0.{number}:{port}"], "labels": {
-            "__meta_kubernetes_pod_label_app_kubernetes_io_name": name, "__meta_kubernetes_pod_name": f"{name}-{number}",
+            "__meta_kubernetes_pod_label_app_kubernetes_io_name": name,
+            "__meta_kubernetes_pod_name": f"{name}-{number}",
             "__meta_kubernetes_pod_container_port_name": port_name, "__meta_kubernetes_namespace": "sluice"}}
         for number, name, port, port_name in (
             (1, "sluice", 8443, "websocket"), (1, "sluice", 9901, "admin"), (2, "sluice", 9901, "admin"),
@@ -98,7 +99,7 @@ def test_each_alert_fires_and_stays_silent_when_it_should():
         tests = yaml.safe_load(file.read_text())["tests"]
         asked = [question for test in tests for question in test["promql_expr_test"]]
         assert all(f'alertname="{file.stem}"' in question["expr"] for question in asked), file
-        assert {bool(question["exp_samples"]) for question in asked} == {True, False}, f"{file}: one of the two is missing"
+        assert {bool(question["exp_samples"]) for question in asked} == {True, False}, f"{file} asks for one alone"
     done = promtool("test", "rules", *files)
     assert done.returncode == 0, done.stdout + done.stderr
 
