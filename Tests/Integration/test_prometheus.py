@@ -5,6 +5,7 @@ import contextlib
 import json
 import math
 import re
+import shutil
 import subprocess
 import threading
 import urllib.error
@@ -49,6 +50,7 @@ def metrics_of(expression):
 
 
 def promtool(*arguments, **options):
+    assert shutil.which("promtool"), "promtool is not installed: run scripts/prerequisites test"
     return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
 
 
