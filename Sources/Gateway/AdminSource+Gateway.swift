@@ -15,10 +15,13 @@ extension AdminSource {
     ) {
         self.init(
             snapshot: {
-                process.telemetry.snapshot(
+                var snapshot = process.telemetry.snapshot(
                     uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
                     draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
-                    residentMemoryBytes: ResidentMemory.bytes())
+                    residentMemoryBytes: ResidentMemory.bytes(),
+                    certificates: running.value?.server.certificateEnds ?? [], process: ProcessFacts.now())
+                snapshot.build = settings.build
+                return snapshot
             },
             readiness: {
                 if stage.value != .serving { return .draining }
@@ -29,14 +32,16 @@ extension AdminSource {
             close: { id, code, reason, caller in
                 guard let gateway = running.value else { return false }
                 let isFound = await gateway.server.close(id, code: code, reason: reason)
-                gateway.audit("close", caller, ["id": "\(id)", "code": "\(code)"], sockets: isFound ? 1 : 0)
+                gateway.audit(
+                    "close", caller, ["id": .stringConvertible(id), "code": .stringConvertible(code)],
+                    sockets: isFound ? 1 : 0)
                 return isFound
             },
             closeMany: { request, caller in
                 guard let gateway = running.value else { return 0 }
                 let count = await gateway.server.closeMany(
                     request.filter, code: request.code, reason: request.reason, perSecond: request.perSecond)
-                var what: Logger.Metadata = ["code": "\(request.code)"]
+                var what: Logger.Metadata = ["code": .stringConvertible(request.code)]
                 what["route"] = request.filter.route.map { "\($0)" }
                 what["server"] = request.filter.server.map { "\($0)" }
                 what["ip"] = request.filter.ip.map { "\($0)" }
@@ -87,7 +92,7 @@ extension Gateway {
         var metadata = Requester.admin(peer: caller.peer, hasToken: caller.hasToken).metadata
         metadata.merge(what) { $1 }
         metadata["command"] = "\(command)"
-        metadata["sockets"] = "\(sockets)"
+        metadata["sockets"] = .stringConvertible(sockets)
         logger.notice("admin command", metadata: metadata)
     }
 

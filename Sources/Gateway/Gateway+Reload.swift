@@ -113,9 +113,9 @@ extension Gateway {
             }
             var metadata = requester.metadata
             metadata["changes"] = "\(answer.difference.text.replacing("\n", with: "; "))"
-            metadata["sockets_kept"] = "\(answer.sockets.kept)"
-            metadata["sockets_drained"] = "\(answer.sockets.drained)"
-            metadata["sockets_closed"] = "\(answer.sockets.closed)"
+            metadata["sockets_kept"] = .stringConvertible(answer.sockets.kept)
+            metadata["sockets_drained"] = .stringConvertible(answer.sockets.drained)
+            metadata["sockets_closed"] = .stringConvertible(answer.sockets.closed)
             logger.notice("configuration reloaded", metadata: metadata)
         case .refused(let answer):
             for error in answer.errors {
@@ -124,7 +124,7 @@ extension Gateway {
                 logger.error("configuration error", metadata: metadata)
             }
             var metadata = requester.metadata
-            metadata["errors"] = "\(answer.errors.count)"
+            metadata["errors"] = .stringConvertible(answer.errors.count)
             logger.error("configuration refused; the one before stays in force", metadata: metadata)
         }
     }

@@ -2,7 +2,7 @@ import GatewayAdmin
 public import GatewayConfig
 import GatewayNIO
 import GatewayPolicy
-import GatewayTelemetry
+public import GatewayTelemetry
 import Logging
 import NIOCore
 import SocketTransport
@@ -12,6 +12,19 @@ import Synchronization
 public final class Gateway: Sendable {
     /// Of the program, as `sluice version` and `/stats` tell it.
     public static let version = "0.1.0"
+
+    /// The language has no name for the version of the compiler, only comparisons.
+    public static var compiler: String {
+        #if compiler(>=6.5)
+            "6.5 or later"
+        #elseif compiler(>=6.4)
+            "6.4"
+        #elseif compiler(>=6.3)
+            "6.3"
+        #else
+            "6.2"
+        #endif
+    }
 
     private let group: SocketEventLoopGroup
     let server: GatewayServer
@@ -32,6 +45,8 @@ public final class Gateway: Sendable {
         public var inherited = InheritedSockets()
         /// From whom the sockets come; nil: nobody has to be told that they are used.
         public var takeover: Takeover?
+        /// For `/stats` and `/metrics`.
+        public var build = BuildSnapshot(swift: Gateway.compiler)
         /// Called when a drain is asked for: by whom.
         public var onDrainRequest: @Sendable (String) -> Void = { _ in }
         /// Called when another process accepts the connections: this one is to drain.
@@ -71,8 +86,12 @@ public final class Gateway: Sendable {
         _ configuration: GatewayConfiguration, settings: Settings, group: SocketEventLoopGroup
     ) async throws -> Gateway {
         let logger = StandardErrorLog.logger(settings.log)
-        let telemetry = Telemetry(loops: configuration.limits.loopCount, version: version)
-        let process = ProcessState(telemetry: telemetry, limits: configuration.limits, logger: logger)
+        let telemetry = Telemetry(
+            loops: configuration.limits.loopCount, version: version,
+            rejections: Refusal.allKeys + ["upstream_refused", "proxy_protocol"])
+        let process = ProcessState(
+            telemetry: telemetry, limits: configuration.limits, logger: logger,
+            requestLog: StandardErrorLog.requests(settings.log))
         let generation = try Generation(configuration, process: process)
         let stage = Stage()
         // The admin endpoint is there first.

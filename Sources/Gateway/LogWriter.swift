@@ -19,12 +19,12 @@ public final class LogWriter: Sendable {
     private struct State {
         var waiting: [UInt8] = []
         var dropped = 0
-        var notice: @Sendable (Int) -> String = { _ in "" }
+        var notice: @Sendable (Int) -> [UInt8] = { _ in [] }
         var isWriting = false
 
         /// The line that says how many were dropped since the last such line.
-        mutating func takeNotice() -> String {
-            guard dropped > 0 else { return "" }
+        mutating func takeNotice() -> [UInt8] {
+            guard dropped > 0 else { return [] }
             defer { dropped = 0 }
             return notice(dropped)
         }
@@ -44,15 +44,15 @@ public final class LogWriter: Sendable {
     /// Takes a line, with its line end, to be written soon. Any thread; never waits for the reader.
     ///
     /// - Parameter notice: makes the line that says how many were dropped, should this be one of them.
-    func write(_ line: String, notice: @escaping @Sendable (Int) -> String) {
+    func write(_ line: [UInt8], notice: @escaping @Sendable (Int) -> [UInt8]) {
         let mustStart = state.withLock { state in
-            guard state.waiting.count + line.utf8.count <= limit else {
+            guard state.waiting.count + line.count <= limit else {
                 state.dropped += 1
                 state.notice = notice
                 return false
             }
-            state.waiting += state.takeNotice().utf8
-            state.waiting += line.utf8
+            state.waiting += state.takeNotice()
+            state.waiting += line
             defer { state.isWriting = true }
             return !state.isWriting
         }
@@ -71,7 +71,7 @@ public final class LogWriter: Sendable {
             let bytes = state.withLock { state in
                 var bytes: [UInt8] = []
                 swap(&bytes, &state.waiting)
-                if bytes.isEmpty { bytes += state.takeNotice().utf8 }
+                if bytes.isEmpty { bytes += state.takeNotice() }
                 state.isWriting = !bytes.isEmpty
                 return bytes
             }

@@ -1,11 +1,6 @@
-import GatewayConfig
+public import GatewayNIO
+import GatewayPolicy
 public import Logging
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 #if canImport(Glibc)
     import Glibc
@@ -40,54 +35,60 @@ public struct StandardErrorLog: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        let time = Self.timestamp()
-        LogWriter.standardError.write(line(of: event, at: time)) { count in
+        let time = LogTime.now
+        LogWriter.standardError.write(line(of: event, at: time), notice: notice(at: time))
+    }
+
+    /// Makes the line that says how many were dropped.
+    private func notice(at time: LogTime) -> @Sendable (Int) -> [UInt8] {
+        { count in
             let notice = LogEvent(
-                level: .warning, message: "log lines dropped, as nobody read them", metadata: ["count": "\(count)"],
+                level: .warning, message: "log lines dropped, as nobody read them",
+                metadata: ["count": .stringConvertible(count)],
                 source: nil, file: #fileID, function: #function, line: #line)
             return line(of: notice, at: time)
         }
     }
 
-    /// One line with its line end; `time` is put in as it is.
-    func line(of event: LogEvent, at time: String) -> String {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        var line: String
-        switch settings.format {
-        case .json:
-            line = "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"message\":\(Self.quoted("\(event.message)"))"
-            for (key, value) in fields { line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))" }
-            line += "}\n"
-        case .text:
-            line = "\(time) \(event.level) \(VisibleText.escaped("\(event.message)"))"
-            for (key, value) in fields { line += " \(VisibleText.escaped(key))=\(Self.quoted("\(value)"))" }
-            line += "\n"
-        }
-        return line
-    }
-
-    private static func timestamp() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let milliseconds = String(1000 + now.tv_nsec / 1_000_000).dropFirst()
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(milliseconds)Z"
-    }
-
-    /// A JSON string (RFC 8259 §7): no hidden character gets through, so a line stays one line and shows what it says.
-    private static func quoted(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case _ where VisibleText.isHidden(scalar): out += VisibleText.escape(scalar)
-            default: out.unicodeScalars.append(scalar)
+    /// One line with its line end, its fields in order of their names.
+    func line(of event: LogEvent, at time: LogTime) -> [UInt8] {
+        let style = settings.style
+        var line = LogLine(
+            "\(event.message)", level: event.level.rawValue, at: time, format: style.format,
+            redaction: style.redaction)
+        for (name, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: {
+            $0.key < $1.key
+        }) {
+            if case .stringConvertible(let value) = value {
+                line.add(named: name, value)
+            } else {
+                line.add(named: name, "\(value)")
             }
         }
-        return out + "\""
+        return line.finished()
+    }
+
+    /// For lines about requests and WebSockets, of which there are many: they are made field by field.
+    public static func requests(_ settings: LogSettings) -> RequestLog {
+        RequestLog(
+            begin: { message in
+                guard settings.level <= .info else { return nil }
+                let style = settings.style
+                return LogLine(
+                    message, level: Logger.Level.info.rawValue, at: .now, format: style.format,
+                    redaction: style.redaction)
+            },
+            write: { line in
+                LogWriter.standardError.write(
+                    line.finished(), notice: { StandardErrorLog(settings).notice(at: .now)($0) })
+            })
+    }
+}
+
+extension LogTime {
+    static var now: LogTime {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return LogTime(seconds: now.tv_sec, milliseconds: now.tv_nsec / 1_000_000)
     }
 }

@@ -153,7 +153,7 @@ extension AdminRequest {
             method: head.method.rawValue, target: head.uri,
             authorization: authorizations.count == 1 ? authorizations[0] : nil,
             hosts: head.headers["host"].map(FieldBytes.trimmed),
-            origins: head.headers["origin"].map(FieldBytes.trimmed),
+            origins: head.headers["origin"].map(FieldBytes.trimmed), accept: head.headers["accept"],
             isHTTP10: head.version == .http1_0 || head.version == .http0_9)
     }
 }

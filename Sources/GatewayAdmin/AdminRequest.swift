@@ -12,6 +12,8 @@ struct AdminRequest {
     var hosts: [String] = []
     /// Every `Origin` field: only pages in browsers send it (RFC 6454 §7).
     var origins: [String] = []
+    /// Every `Accept` field.
+    var accept: [String] = []
     /// HTTP/1.0, which has no `Host`.
     var isHTTP10 = false
 
@@ -43,10 +45,11 @@ struct AdminRequest {
             return .answer(.json(200, source.snapshot().json()))
         case "/metrics":
             guard isReading else { return .answer(.notAllowed("GET, HEAD")) }
+            let format = MetricFormat(accept: accept)
             return .answer(
                 AdminAnswer(
-                    status: 200, contentType: PrometheusText.contentType,
-                    body: Array(PrometheusText(source.snapshot()).render().utf8)))
+                    status: 200, contentType: format.contentType,
+                    body: Array(PrometheusText(source.snapshot(), format: format).render().utf8)))
         case "/connections":
             if isReading { return .ask(.list(try query(among: ["route", "server", "ip", "limit"]).filter())) }
             return try change("DELETE", among: "GET, HEAD, DELETE") { request throws(AdminMistake) in

@@ -18,7 +18,7 @@ public enum HTTPDate {
     }
 
     /// In the Gregorian calendar. Years begin with March here, so that the day a leap year has more comes last.
-    private static func date(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+    static func date(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
         let daysIn400Years = 146_097
         // Since 1 March of the year 0.
         let (era, dayOfEra) = (days + 719_468).quotientAndRemainder(dividingBy: daysIn400Years)

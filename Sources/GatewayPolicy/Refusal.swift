@@ -13,6 +13,8 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     case noWebSocket
     /// The request breaks RFC 6455 §4.2.1 or RFC 9112; the text says how, in one line.
     case badRequest(String)
+    /// HTTP without TLS on an address that speaks TLS.
+    case plainHTTP
     /// `Sec-WebSocket-Version` is another than 13 (RFC 6455 §4.4).
     case unsupportedVersion
     /// The `Sec-WebSocket-Key1` and `Key2` handshake of the drafts before RFC 6455.
@@ -66,7 +68,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// The HTTP status code.
     public var status: Int {
         switch self {
-        case .badRequest: 400
+        case .badRequest, .plainHTTP: 400
         case .origin: 403
         case .noRoute: 404
         case .noWebSocket, .tunnel: 405
@@ -92,6 +94,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .notWebSocket: "not_websocket"
         case .noWebSocket: "no_websocket"
         case .badRequest: "bad_request"
+        case .plainHTTP: "plain_http"
         case .unsupportedVersion: "unsupported_version"
         case .obsoleteHandshake: "obsolete_handshake"
         case .origin: "origin"
@@ -121,7 +124,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
 
     /// Every ``key``.
     public static let allKeys: [String] = [
-        noRoute, notWebSocket, noWebSocket, badRequest(""), unsupportedVersion, obsoleteHandshake, origin,
+        noRoute, notWebSocket, noWebSocket, badRequest(""), plainHTTP, unsupportedVersion, obsoleteHandshake, origin,
         maxConnections, maxConnectionsPerIP, routeMaxConnections, routeMaxConnectionsPerIP, routeMaxRequests,
         bodyTooLarge, requestTimeout, tunnel, serverMaxConnections, outOfResources, uriTooLong, handshakeRate,
         draining, headerTooLarge, handshakeTimeout, noServer, connectFailed, badAnswer(""), responseTimeout,
@@ -135,6 +138,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
         case .notWebSocket: "this address serves WebSockets only: send Upgrade: websocket (RFC 6455)"
         case .noWebSocket: "this address has no WebSockets: send GET"
         case .badRequest(let reason): Self.oneLine(reason)
+        case .plainHTTP: "this port speaks TLS: use https:// or wss://"
         case .unsupportedVersion: "unsupported WebSocket version: send Sec-WebSocket-Version: 13 (RFC 6455)"
         case .obsoleteHandshake: "this handshake is of a draft: send Sec-WebSocket-Version: 13 (RFC 6455)"
         case .origin: "pages of this origin may not connect here"
@@ -182,7 +186,7 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Whether the HTTP/1.1 connection ends with the answer: after what was not understood nothing can be read.
     public var closesConnection: Bool {
         switch self {
-        case .badRequest, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .requestTimeout, .draining: true
+        case .badRequest, .plainHTTP, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .requestTimeout, .draining: true
         default: false
         }
     }

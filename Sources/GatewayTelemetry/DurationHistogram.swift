@@ -30,8 +30,12 @@ public struct DurationHistogram: ~Copyable, @unchecked Sendable {
     /// From the one writing thread only. Times of more than a year count as a year.
     public func record(microseconds: UInt64) {
         let time = min(microseconds, Self.longest)
-        counters[Self.bounds.firstIndex { time <= $0 } ?? Self.bounds.count].add()
+        counters[Self.bucket(of: time)].add()
         counters[Self.sumIndex].add(time)
+    }
+
+    static func bucket(of microseconds: UInt64) -> Int {
+        bounds.firstIndex { microseconds <= $0 } ?? bounds.count
     }
 
     /// What is counted now, a moment behind at most.

@@ -6,6 +6,8 @@ public struct HistogramSnapshot: Encodable, Equatable, Sendable {
         public var limit: String
         /// Those of the buckets before it included.
         public var count: UInt64
+        /// The latest that is in this bucket and in none before it; nil: none is known.
+        public var exemplar: Exemplar?
     }
 
     public var count: UInt64
@@ -17,13 +19,16 @@ public struct HistogramSnapshot: Encodable, Equatable, Sendable {
     public var buckets: [Bucket]
 
     /// Those of several loops added up.
-    init(_ loops: some Sequence<DurationHistogram.Counts>) {
+    ///
+    /// - Parameter exemplars: of each loop, by bucket.
+    init(_ loops: some Sequence<DurationHistogram.Counts>, exemplars: [[Exemplar?]] = []) {
         var counts = DurationHistogram.Counts()
         for loop in loops { counts.add(loop) }
         var sum: UInt64 = 0
-        buckets = zip(Self.limits, counts.buckets).map { limit, count in
-            sum &+= count
-            return Bucket(limit: limit, count: sum)
+        buckets = zip(Self.limits, counts.buckets).enumerated().map { index, bucket in
+            sum &+= bucket.1
+            let latest = exemplars.compactMap { $0[index] }.max { $0.time < $1.time }
+            return Bucket(limit: bucket.0, count: sum, exemplar: latest)
         }
         count = sum
         self.sum = Double(counts.sumMicroseconds) / 1e6

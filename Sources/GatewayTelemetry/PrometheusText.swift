@@ -1,19 +1,19 @@
-/// A snapshot in the Prometheus text format, version 0.0.4: the same counters, in seconds and bytes.
+/// A snapshot as Prometheus and other programs read it: the same counters, in seconds and bytes.
 public struct PrometheusText: Sendable {
-    /// What `Content-Type` has to say.
-    public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
     private let snapshot: StatsSnapshot
-    private var text = ""
+    private var text: MetricText
 
-    public init(_ snapshot: StatsSnapshot) {
+    public init(_ snapshot: StatsSnapshot, format: MetricFormat = .prometheus) {
         self.snapshot = snapshot
+        text = MetricText(format)
     }
 
     /// All metrics, each with its HELP and TYPE line; names that a snapshot has nothing for are left out.
     public func render() -> String {
         var copy = self
+        copy.writeBuild()
         copy.writeProcess()
+        copy.writeLoops()
         copy.writeHTTP2()
         copy.writeConnections()
         copy.writeTraffic()
@@ -23,19 +23,62 @@ public struct PrometheusText: Sendable {
         copy.writeRequests()
         copy.writeCommands()
         copy.writeUpstreams()
-        return copy.text
+        copy.writeListeners()
+        return copy.text.finished()
     }
 
-    private typealias Sample = (labels: [(name: String, value: String)], value: String)
-    private enum Kind: String { case counter, gauge, histogram }
+    private typealias Sample = MetricText.Sample
+    private typealias Kind = MetricText.Kind
 
     /// In the order of their names, so that two scrapes can be compared.
     private var routes: [(name: String, route: RouteSnapshot)] {
         snapshot.routes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    private mutating func writeBuild() {
+        write(
+            "build_info", .info, "What runs.",
+            [
+                (
+                    [
+                        ("version", snapshot.version), ("commit", snapshot.build.commit),
+                        ("swift", snapshot.build.swift),
+                    ], "1"
+                )
+            ])
+        guard let process = snapshot.process else { return }
+        func fact(_ name: String, _ kind: Kind, _ help: String, _ value: String?) {
+            if let value { text.write("process_\(name)", kind, help, [([], value)]) }
+        }
+        fact(
+            "cpu_seconds_total", .counter, "Total user and system CPU time spent in seconds.",
+            process.cpuSeconds.map { "\($0)" })
+        fact("open_fds", .gauge, "Number of open file descriptors.", process.openFileDescriptors.map { "\($0)" })
+        fact(
+            "max_fds", .gauge, "Maximum number of open file descriptors.",
+            process.maxFileDescriptors.map { "\($0)" })
+        fact(
+            "virtual_memory_bytes", .gauge, "Virtual memory size in bytes.",
+            process.virtualMemoryBytes.map { "\($0)" })
+        fact(
+            "resident_memory_bytes", .gauge, "Resident memory size in bytes.",
+            process.residentMemoryBytes.map { "\($0)" })
+        fact(
+            "start_time_seconds", .gauge, "Start time of the process since unix epoch in seconds.",
+            process.startTimeSeconds.map { "\($0)" })
+    }
+
+    private mutating func writeLoops() {
+        guard !snapshot.eventLoopLags.isEmpty else { return }
+        text.header(
+            "sluice_event_loop_lag_seconds", .histogram,
+            "How late event loops come to what they are to do at a certain time.")
+        for (loop, lag) in snapshot.eventLoopLags.enumerated() {
+            text.histogram("sluice_event_loop_lag_seconds", [("loop", "\(loop)")], lag)
+        }
+    }
+
     private mutating func writeProcess() {
-        write("build_info", .gauge, "The version that runs.", [([("version", snapshot.version)], "1")])
         write("uptime_seconds", .gauge, "Time since the start.", [([], "\(snapshot.uptimeSeconds)")])
         write("draining", .gauge, "1 while connections are being drained.", [([], snapshot.draining ? "1" : "0")])
         if let bytes = snapshot.residentMemoryBytes {
@@ -54,6 +97,13 @@ public struct PrometheusText: Sendable {
                 ([("result", "applied")], "\(configuration.reloadsTotal.applied)"),
                 ([("result", "refused")], "\(configuration.reloadsTotal.refused)"),
             ])
+        write(
+            "limits_max_connections", .gauge, "WebSockets that the process may have open: limits.max_connections.",
+            [([], "\(snapshot.limits.maxConnections)")])
+        write(
+            "limits_compression_memory_bytes", .gauge,
+            "zlib state that the process may hold: limits.compression_memory; 0: none.",
+            [([], "\(snapshot.limits.compressionMemoryBytes)")])
         let transports = snapshot.transports
         write("transports", .gauge, "Transport connections open.", [([], "\(transports.active)")])
         write(
@@ -99,7 +149,13 @@ public struct PrometheusText: Sendable {
         writeRoutes("connections_closed_total", .counter, "WebSockets ended.") { "\($0.closedTotal)" }
         write(
             "rejected_total", .counter, "Clients refused before the upgrade.",
-            sorted(snapshot.connections.rejectedTotal).map { ([("reason", $0.key)], "\($0.value)") })
+            sorted(snapshot.connections.rejectedTotal, known: snapshot.connections.knownRejections)
+                .map { ([("reason", $0.key)], "\($0.value)") })
+        write(
+            "route_rejected_total", .counter, "Clients refused before the upgrade, once their route was known.",
+            routes.flatMap { name, route in
+                sorted(route.rejectedTotal).map { ([("route", name), ("reason", $0.key)], "\($0.value)") }
+            })
     }
 
     private mutating func writeTraffic() {
@@ -156,8 +212,40 @@ public struct PrometheusText: Sendable {
             "close_codes_total", .counter, "WebSockets ended, by close code and who sent it.",
             routes.flatMap { name, route in
                 route.closeCodes.sorted { $0.key < $1.key }.flatMap { side, codes in
-                    sorted(codes).map { ([("route", name), ("side", side), ("code", $0.key)], "\($0.value)") }
+                    sorted(codes, known: Self.usualCodes[side] ?? [])
+                        .map { ([("route", name), ("side", side), ("code", $0.key)], "\($0.value)") }
                 }
+            })
+    }
+
+    /// Codes that exist from the start, so that a rate sees the first WebSocket that ends with one: those of browsers, of
+    /// servers that break off, and of the gateway itself.
+    private static let usualCodes = [
+        "client": ["1000", "1001", "1005", "1006"],
+        "server": ["1000", "1001", "1005", "1006", "1011", "1012", "1013"],
+        "gateway": ["1001", "1002", "1006", "1007", "1008", "1009", "1011", "1012", "1013"],
+    ]
+
+    private mutating func writeListeners() {
+        let listeners = snapshot.listeners.sorted { $0.key < $1.key }
+        write(
+            "listener_rejected_total", .counter, "Clients refused before the upgrade, by the listener they came to.",
+            listeners.flatMap { name, listener in
+                sorted(listener.rejectedTotal).map { ([("listener", name), ("reason", $0.key)], "\($0.value)") }
+            })
+        write(
+            "tls_handshake_failures_total", .counter, "Clients whose TLS handshake failed.",
+            listeners.flatMap { name, listener in
+                sorted(listener.tlsFailuresTotal, known: listener.knownTLSFailures)
+                    .map { ([("listener", name), ("reason", $0.key)], "\($0.value)") }
+            })
+        write(
+            "certificate_not_after_seconds", .gauge,
+            "The last second that a listener's certificate is valid in, since 1970.",
+            listeners.flatMap { name, listener in
+                // Of several for one name the one that ends first.
+                Dictionary(listener.certificates.map { ($0.name, $0.notAfterSeconds) }, uniquingKeysWith: min)
+                    .sorted { $0.key < $1.key }.map { ([("listener", name), ("name", $0.key)], "\($0.value)") }
             })
     }
 
@@ -200,6 +288,18 @@ public struct PrometheusText: Sendable {
         writeServers("upstream_server_healthy", .gauge, "1 unless the server failed since it last answered.") {
             $0.healthy ? "1" : "0"
         }
+        write(
+            "upstream_server_state", .gauge, "1 for the state that the server has, 0 for the others.",
+            snapshot.upstreams.sorted { $0.key < $1.key }.flatMap { upstream, state in
+                state.servers.sorted { $0.key < $1.key }.flatMap { address, server in
+                    ["active", "draining", "down", "removed"].map { name in
+                        (
+                            [("upstream", upstream), ("server", address), ("state", name)],
+                            server.state == name ? "1" : "0"
+                        )
+                    }
+                }
+            })
         writeServers("upstream_server_active", .gauge, "WebSockets to the server.") { "\($0.active)" }
         writeServers("upstream_server_connections", .gauge, "Transport connections to the server.") {
             "\($0.connections)"
@@ -248,15 +348,8 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeDurations(_ name: String, _ help: String, value: (RouteSnapshot) -> HistogramSnapshot) {
         guard !routes.isEmpty else { return }
-        header(name, .histogram, help)
-        for (route, snapshot) in routes {
-            let durations = value(snapshot)
-            for bucket in durations.buckets {
-                sample("\(name)_bucket", ([("route", route), ("le", bucket.limit)], "\(bucket.count)"))
-            }
-            sample("\(name)_sum", ([("route", route)], "\(durations.sum)"))
-            sample("\(name)_count", ([("route", route)], "\(durations.count)"))
-        }
+        text.header("sluice_\(name)", .histogram, help)
+        for (route, snapshot) in routes { text.histogram("sluice_\(name)", [("route", route)], value(snapshot)) }
     }
 
     private mutating func writeServers(
@@ -270,36 +363,12 @@ public struct PrometheusText: Sendable {
         write(name, kind, help, samples)
     }
 
-    private func sorted(_ counts: [String: UInt64]) -> [(key: String, value: UInt64)] {
-        counts.sorted { $0.key < $1.key }
+    /// - Parameter known: names that count 0 where they have not been counted.
+    private func sorted(_ counts: [String: UInt64], known: [String] = []) -> [(key: String, value: UInt64)] {
+        counts.merging(known.map { ($0, 0) }) { counted, _ in counted }.sorted { $0.key < $1.key }
     }
 
     private mutating func write(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
-        guard !samples.isEmpty else { return }
-        header(name, kind, help)
-        for each in samples { sample(name, each) }
-    }
-
-    private mutating func header(_ name: String, _ kind: Kind, _ help: String) {
-        text += "# HELP sluice_\(name) \(help)\n# TYPE sluice_\(name) \(kind.rawValue)\n"
-    }
-
-    private mutating func sample(_ name: String, _ sample: Sample) {
-        let labels = sample.labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
-        text += labels.isEmpty ? "sluice_\(name) \(sample.value)\n" : "sluice_\(name){\(labels)} \(sample.value)\n"
-    }
-
-    /// Backslash, quote and line feed are all that a label value has to escape.
-    private static func escaped(_ value: String) -> String {
-        var escaped = ""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\\": escaped += "\\\\"
-            case "\"": escaped += "\\\""
-            case "\n": escaped += "\\n"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
+        text.write("sluice_\(name)", kind, help, samples)
     }
 }

@@ -51,6 +51,10 @@ public final class RouteCounters: Sendable {
     /// From accepting a connection, or the head of an HTTP/2 request, to the answer that opened the WebSocket.
     public let handshakes = DurationHistogram()
 
+    /// Of ``handshakes``, and of plain requests.
+    let handshakeExemplars = Exemplars()
+    let requestExemplars = Exemplars()
+
     /// Plain HTTP.
     let requests = RequestCounters()
 
@@ -62,11 +66,28 @@ public final class RouteCounters: Sendable {
         var closeCodes: [CloseSide: BoundedTally] = [:]
         var extensionsRefused = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
         var legacyVersions = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
+        var rejected = BoundedTally(maximumNames: Telemetry.maximumRejectionKeys)
     }
 
     private let rare = Mutex(Rare())
 
     public init() {}
+
+    /// A handshake that ``handshakes`` has counted was that of this request.
+    ///
+    /// - Parameter time: seconds since 1970.
+    public func openedBy(_ requestID: String, microseconds: UInt64, at time: Double) {
+        handshakeExemplars.note(
+            Exemplar(requestID: requestID, seconds: Double(microseconds) / 1e6, time: time), microseconds: microseconds)
+    }
+
+    /// A plain request that ended was this one.
+    ///
+    /// - Parameter time: seconds since 1970.
+    public func served(_ requestID: String, microseconds: UInt64, at time: Double) {
+        requestExemplars.note(
+            Exemplar(requestID: requestID, seconds: Double(microseconds) / 1e6, time: time), microseconds: microseconds)
+    }
 
     /// A WebSocket ended with a close code of that side's: one it sent, or 1005 or 1006 for what it did not
     /// (RFC 6455 §7.1.5).
@@ -87,6 +108,11 @@ public final class RouteCounters: Sendable {
         rare.withLock { $0.legacyVersions.add(version) }
     }
 
+    /// A client of this route was refused; `key` is the reason in snake case.
+    public func rejected(_ key: String) {
+        rare.withLock { $0.rejected.add(key) }
+    }
+
     /// The counts that are behind the lock.
     func rareCounts() -> Rare {
         rare.withLock { $0 }
@@ -100,6 +126,8 @@ public final class LoopCounters: Sendable {
     public let transportsClosed = Counter()
     /// Transport connections, and streams of HTTP/2 connections, whose handshake is under way.
     public let handshaking = Gauge()
+    /// How late the loop comes to what it is to do at a certain time.
+    public let lag = DurationHistogram()
     /// HTTP/2 connections of clients, and to servers.
     public let http2Client = HTTP2Counters()
     public let http2Server = HTTP2Counters()

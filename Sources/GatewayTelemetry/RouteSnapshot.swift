@@ -111,6 +111,8 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var extensionsRefused: [String: UInt64]
     /// By side (``CloseSide``), then by code.
     public var closeCodes: [String: [String: UInt64]]
+    /// Clients that got no WebSocket and no answer of a server, by reason.
+    public var rejectedTotal: [String: UInt64]
     public var handshakeSeconds: HistogramSnapshot
     public var requests: Requests
     /// nil: the route leads to no command.
@@ -124,6 +126,7 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
         case legacyTotal = "legacy_total"
         case extensionsRefused = "extensions_refused"
         case closeCodes = "close_codes"
+        case rejectedTotal = "rejected_total"
         case handshakeSeconds = "handshake_seconds"
     }
 }

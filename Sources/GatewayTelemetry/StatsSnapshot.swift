@@ -11,17 +11,27 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     public var draining: Bool
     /// nil: not known, and left out.
     public var residentMemoryBytes: UInt64?
+    /// nil: not known, and left out.
+    public var process: ProcessSnapshot?
+    public var build = BuildSnapshot()
     public var configuration: ConfigurationSnapshot
+    public var limits: LimitsSnapshot
+    /// How late each event loop comes to what it is to do at a certain time, in the order of the loops.
+    public var eventLoopLags: [HistogramSnapshot]
     public var transports: TransportSnapshot
     public var http2: HTTP2Snapshot
     public var connections: ConnectionsSnapshot
+    /// By name; those of former configurations included.
+    public var listeners: [String: ListenerSnapshot]
     /// By name.
     public var routes: [String: RouteSnapshot]
     /// By name.
     public var upstreams: [String: UpstreamSnapshot]
 
     enum CodingKeys: String, CodingKey {
-        case version, draining, configuration, transports, http2, connections, routes, upstreams
+        case version, draining, process, build, configuration, limits, transports, http2, connections, listeners, routes
+        case upstreams
+        case eventLoopLags = "event_loop_lag_seconds"
         case uptimeSeconds = "uptime_seconds"
         case residentMemoryBytes = "resident_memory_bytes"
     }
@@ -59,6 +69,8 @@ public struct ConnectionsSnapshot: Encodable, Equatable, Sendable {
     public var closedTotal: UInt64
     /// By reason.
     public var rejectedTotal: [String: UInt64]
+    /// Reasons for it that may still come.
+    var knownRejections: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case active

@@ -17,15 +17,24 @@ public final class Telemetry: Sendable {
     public let http2Client = HTTP2Failures()
     public let http2Server = HTTP2Failures()
     public let reloads = ReloadCounters()
+    /// `limits.max_connections` of the configuration in force. Any thread.
+    public let maxConnections = SharedGauge()
+    /// `limits.compression_memory` of the configuration in force, in bytes; 0: none. Any thread.
+    public let compressionMemoryLimit = SharedGauge()
+    /// Reasons that clients may be refused for.
+    private let rejections: [String]
     private let loops: [LoopCounters]
     private let routes = Mutex(Routes())
+    private let listeners = ListenerCounters()
     private let rejected = Mutex(BoundedTally(maximumNames: Telemetry.maximumRejectionKeys))
 
     /// - Parameters:
     ///   - loops: number of event loops, at least 1.
     ///   - version: of the program.
-    public init(loops: Int, version: String) {
+    ///   - rejections: reasons that clients may be refused for, as ``rejected(_:listener:)`` takes them.
+    public init(loops: Int, version: String, rejections: [String] = []) {
         self.version = version
+        self.rejections = rejections
         self.loops = (0..<max(1, loops)).map { _ in LoopCounters() }
     }
 
@@ -69,8 +78,21 @@ public final class Telemetry: Sendable {
     }
 
     /// A client was refused; `key` is the reason in snake case. Any thread, once a refusal.
-    public func rejected(_ key: String) {
+    ///
+    /// - Parameter listener: nil: it is counted under none.
+    public func rejected(_ key: String, listener: String? = nil) {
         rejected.withLock { $0.add(key) }
+        if let listener { listeners.rejected(key, listener: listener) }
+    }
+
+    /// A client's TLS handshake failed; `key` is the reason in snake case. Any thread, once a connection.
+    public func tlsFailed(_ key: String, listener: String) { listeners.tlsFailed(key, listener: listener) }
+
+    /// A configuration has a listener of that name. Any thread.
+    ///
+    /// - Parameter tlsFailures: reasons that a TLS handshake there may fail for; empty: it is in the clear.
+    public func expect(listener: String, tlsFailures: [String]) {
+        listeners.expect(listener, tlsFailures: tlsFailures)
     }
 
     /// All counters added up.
@@ -80,8 +102,11 @@ public final class Telemetry: Sendable {
     ///   - draining: whether a drain is under way.
     ///   - upstreams: how the servers stand now.
     ///   - residentMemoryBytes: of the process; nil where it is not known.
+    ///   - certificates: those that clients are shown now.
+    ///   - process: nil: it is not known.
     public func snapshot(
-        uptimeSeconds: Double, draining: Bool, upstreams: [UpstreamSnapshot] = [], residentMemoryBytes: UInt64? = nil
+        uptimeSeconds: Double, draining: Bool, upstreams: [UpstreamSnapshot] = [], residentMemoryBytes: UInt64? = nil,
+        certificates: [CertificateSnapshot] = [], process: ProcessSnapshot? = nil
     ) -> StatsSnapshot {
         let (routes, goneAccepted, goneClosed) = routes.withLock {
             ($0.byName.values.map(\.route), $0.goneAccepted, $0.goneClosed)
@@ -89,7 +114,10 @@ public final class Telemetry: Sendable {
         let snapshots = Dictionary(uniqueKeysWithValues: routes.map { ($0.name, RouteSnapshot($0)) })
         return StatsSnapshot(
             version: version, uptimeSeconds: uptimeSeconds.isFinite ? uptimeSeconds : 0, draining: draining,
-            residentMemoryBytes: residentMemoryBytes, configuration: reloads.snapshot,
+            residentMemoryBytes: residentMemoryBytes, process: process, configuration: reloads.snapshot,
+            limits: .init(
+                maxConnections: maxConnections.value, compressionMemoryBytes: compressionMemoryLimit.value),
+            eventLoopLags: loops.map { HistogramSnapshot([$0.lag.counts]) },
             transports: TransportSnapshot(loops),
             http2: HTTP2Snapshot(
                 client: .init(loops.map(\.http2Client), http2Client),
@@ -98,8 +126,8 @@ public final class Telemetry: Sendable {
                 active: snapshots.values.reduce(0) { $0 &+ $1.active },
                 acceptedTotal: snapshots.values.reduce(goneAccepted) { $0 &+ $1.acceptedTotal },
                 closedTotal: snapshots.values.reduce(goneClosed) { $0 &+ $1.closedTotal },
-                rejectedTotal: rejected.withLock { $0.counts }),
-            routes: snapshots,
+                rejectedTotal: rejected.withLock { $0.counts }, knownRejections: rejections),
+            listeners: listeners.snapshots(certificates), routes: snapshots,
             upstreams: Dictionary(upstreams.map { ($0.name, $0) }) { first, _ in first })
     }
 }
@@ -112,10 +140,12 @@ extension RouteSnapshot {
         var closeCodes = Dictionary(uniqueKeysWithValues: CloseSide.allCases.map { ($0.rawValue, [String: UInt64]()) })
         var extensionsRefused: [String: UInt64] = [:]
         var legacyVersions: [String: UInt64] = [:]
+        var rejected: [String: UInt64] = [:]
         for rare in loops.map({ $0.rareCounts() }) {
             for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
             extensionsRefused.add(rare.extensionsRefused.counts)
             legacyVersions.add(rare.legacyVersions.counts)
+            rejected.add(rare.rejected.counts)
         }
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
@@ -140,8 +170,9 @@ extension RouteSnapshot {
                 inflatedBytesBefore: sum { $0.inflatedBytesBefore.value },
                 inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
                 memoryBytes: sum { $0.compressionMemory.value }),
-            extensionsRefused: extensionsRefused, closeCodes: closeCodes,
-            handshakeSeconds: HistogramSnapshot(loops.lazy.map { $0.handshakes.counts }),
+            extensionsRefused: extensionsRefused, closeCodes: closeCodes, rejectedTotal: rejected,
+            handshakeSeconds: HistogramSnapshot(
+                loops.lazy.map { $0.handshakes.counts }, exemplars: loops.map(\.handshakeExemplars.all)),
             requests: .init(route),
             commands: route.hasCommands.value == 0
                 ? nil
@@ -161,7 +192,8 @@ extension RouteSnapshot.Requests {
             bytes: .init(
                 fromClient: loops.reduce(0) { $0 &+ $1.requests.bytesFromClient.value },
                 toClient: loops.reduce(0) { $0 &+ $1.requests.bytesToClient.value }),
-            seconds: HistogramSnapshot(loops.lazy.map { $0.requests.durations.counts }))
+            seconds: HistogramSnapshot(
+                loops.lazy.map { $0.requests.durations.counts }, exemplars: loops.map(\.requestExemplars.all)))
     }
 }
 

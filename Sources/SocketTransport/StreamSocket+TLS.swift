@@ -82,6 +82,7 @@ extension StreamSocket {
         } catch {
             // The alert that says why (RFC 8446 §6).
             sendTLSOutput()
+            if error.kind == .plainHTTP { answerPlainHTTP() }
             close(because: error)
             return .over
         }

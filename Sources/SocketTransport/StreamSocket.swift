@@ -15,6 +15,10 @@ public protocol StreamSocketDelegate: AnyObject {
     ///
     /// - Parameter applicationProtocol: what ALPN has chosen (RFC 7301); nil: nothing.
     func socketSecured(_ socket: StreamSocket, applicationProtocol: String?)
+    /// The peer speaks HTTP where TLS is expected, and its connection is closed next.
+    ///
+    /// - Returns: what goes out before, as it is; nil: nothing.
+    func socketMetPlainHTTP(_ socket: StreamSocket) -> ByteBuffer?
     /// What one read has given has been told.
     func socketReadComplete(_ socket: StreamSocket)
     /// The peer has ended its sending half in order; everything that it has sent was told before.
@@ -29,6 +33,10 @@ public protocol StreamSocketDelegate: AnyObject {
     ///
     /// - Parameter error: what broke it; nil: it was closed from here, or by the ends of both halves.
     func socketClosed(_ socket: StreamSocket, error: (any Error)?)
+}
+
+extension StreamSocketDelegate {
+    public func socketMetPlainHTTP(_ socket: StreamSocket) -> ByteBuffer? { nil }
 }
 
 /// Whoever counts sockets: told once, when one has closed, whoever its delegate is by then.

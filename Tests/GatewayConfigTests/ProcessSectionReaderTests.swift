@@ -16,7 +16,7 @@ import Testing
               max_header_size: 5KiB
               compression_memory: 6MiB
               event_loops: 9
-            log: { level: debug, format: text, access: false }
+            log: { level: debug, format: text, access: false, query: true, sample: 0.25, redact: { client: hash } }
             drain: { delay: 5s, timeout: 7s, spread: 2s, code: 1001 }
             """)
         var limits = ProcessLimits()
@@ -35,6 +35,9 @@ import Testing
         log.level = .debug
         log.format = .text
         log.access = false
+        log.query = true
+        log.sample = 0.25
+        log.redact = [.client: .hash]
         #expect(configuration.log == log)
         var drain = DrainConfiguration()
         drain.delay = .seconds(5)
@@ -50,6 +53,23 @@ import Testing
         #expect(configuration.limits == ProcessLimits())
         #expect(configuration.log == LogConfiguration())
         #expect(configuration.drain == DrainConfiguration())
+    }
+
+    @Test func withoutAFormatTheGatewayChooses() throws {
+        #expect(try parse(.root, "log: { level: info }").log.format == nil)
+    }
+
+    @Test func whatIsRedactedIsAListOrAMapping() throws {
+        #expect(try parse(.root, "log: { redact: [client, path] }").log.redact == [.client: .hide, .path: .hide])
+        #expect(
+            try parse(.root, "log: { redact: { client: hash, user_agent: hide } }").log.redact
+                == [.client: .hash, .userAgent: .hide])
+        #expect(try parse(.root, "log: { redact: [] }").log.redact.isEmpty)
+    }
+
+    @Test(arguments: [("0", 0.0), ("1", 1), ("0.5", 0.5), ("1.0", 1), ("0.001", 0.001)])
+    func aShare(text: String, share: Double) throws {
+        #expect(try parse(.root, "log: { sample: \(text) }").log.sample == share)
     }
 
     @Test func withoutAnyTimeNoConnectionIsKept() throws {
@@ -85,6 +105,14 @@ import Testing
             "4:15: error: expected trace, debug, info, notice, warning, error or critical, found \"warn\""
         ),
         ("log: { format: jsno }", "4:16: error: expected json or text, found \"jsno\"; did you mean \"json\"?"),
+        ("log: { sample: 1.1 }", "4:16: error: expected a share from 0 to 1 such as 0.1, found \"1.1\""),
+        ("log: { sample: 10% }", "4:16: error: expected a share from 0 to 1 such as 0.1, found \"10%\""),
+        ("log: { sample: .5 }", "4:16: error: expected a share from 0 to 1 such as 0.1, found \".5\""),
+        ("log: { sample: 1e-3 }", "4:16: error: expected a share from 0 to 1 such as 0.1, found \"1e-3\""),
+        (
+            "log: { redact: { client: hush } }",
+            "4:26: error: expected hide or hash, found \"hush\"; did you mean \"hash\"?"
+        ),
         ("admin: {}", "4:8: error: missing key \"address\""),
         ("admin: { address: \"b:1\", token: [hunter2] }", "4:33: error: expected text; \"\" for no token"),
         (

@@ -22,6 +22,7 @@ struct RefusalTests {
             (.uriTooLong, 414, "uri_too_long", [:]),
             (.handshakeRate, 429, "handshake_rate", [.retryAfter: "1"]),
             (.draining, 503, "draining", [.retryAfter: "1"]),
+            (.plainHTTP, 400, "plain_http", [:]),
             (.headerTooLarge, 431, "header_too_large", [:]),
             (.handshakeTimeout, 408, "handshake_timeout", [:]),
             (.noServer, 502, "no_server", [:]),
@@ -41,7 +42,7 @@ struct RefusalTests {
 
     @Test func everyKeyIsThereOnce() {
         #expect(Set(Refusal.allKeys).count == Refusal.allKeys.count)
-        #expect(Refusal.allKeys.count == 28)
+        #expect(Refusal.allKeys.count == 29)
     }
 
     @Test func aReasonStaysOneBoundedLine() {

@@ -12,7 +12,7 @@ struct PrometheusTextTests {
         let lines = Self.lines(StatsSnapshotTests.snapshot())
         #expect(lines.last == "")
         let sample = try Regex(
-            #"(sluice_[a-z0-9_]+)(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? -?[0-9.e+-]+"#)
+            #"((?:sluice|process)_[a-z0-9_]+)(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? -?[0-9.e+-]+"#)
         var helped: Set<Substring> = []
         var typed: Set<Substring> = []
         var seen: Set<Substring> = []
@@ -43,7 +43,27 @@ struct PrometheusTextTests {
     }
 
     @Test(arguments: [
-        "sluice_build_info{version=\"0.1.0\"} 1",
+        "sluice_build_info{version=\"0.1.0\",commit=\"0f3a\",swift=\"6.2\"} 1",
+        "process_cpu_seconds_total 1.5",
+        "process_open_fds 20",
+        "process_max_fds 1024",
+        "process_virtual_memory_bytes 8192",
+        "process_resident_memory_bytes 4096",
+        "process_start_time_seconds 1767323045.5",
+        "sluice_event_loop_lag_seconds_bucket{loop=\"1\",le=\"0.001\"} 1",
+        "sluice_event_loop_lag_seconds_count{loop=\"0\"} 0",
+        "sluice_limits_max_connections 10000",
+        "sluice_limits_compression_memory_bytes 0",
+        "sluice_rejected_total{reason=\"origin\"} 0",
+        "sluice_route_rejected_total{route=\"chat\",reason=\"max_connections\"} 2",
+        "sluice_listener_rejected_total{listener=\"public\",reason=\"no_route\"} 1",
+        "sluice_tls_handshake_failures_total{listener=\"public\",reason=\"no_tls\"} 2",
+        "sluice_tls_handshake_failures_total{listener=\"public\",reason=\"cut_short\"} 0",
+        "sluice_certificate_not_after_seconds{listener=\"public\",name=\"example.com\"} 1800000000",
+        "sluice_close_codes_total{route=\"chat\",side=\"client\",code=\"1000\"} 4",
+        "sluice_close_codes_total{route=\"chat\",side=\"server\",code=\"1006\"} 0",
+        "sluice_upstream_server_state{upstream=\"chat\",server=\"10.0.0.5:9001\",state=\"active\"} 1",
+        "sluice_upstream_server_state{upstream=\"chat\",server=\"10.0.0.5:9001\",state=\"down\"} 0",
         "sluice_uptime_seconds 12.5",
         "sluice_draining 0",
         "sluice_connections{route=\"chat\"} 3",
@@ -96,6 +116,7 @@ struct PrometheusTextTests {
         let unknown = PrometheusText(telemetry.snapshot(uptimeSeconds: 1, draining: true)).render()
         #expect(!unknown.contains("resident_memory"))
         #expect(!unknown.contains("sluice_connections"))
+        #expect(!unknown.contains("process_"))
         let known = telemetry.snapshot(uptimeSeconds: 1, draining: true, residentMemoryBytes: 4096)
         #expect(Self.lines(known).contains("sluice_process_resident_memory_bytes 4096"))
         #expect(Self.lines(known).contains("sluice_draining 1"))

@@ -10,6 +10,14 @@ struct StatsSnapshotTests {
         {"version": "0.1.0", "uptime_seconds": 12.5, "draining": false,
          "connections": {"active": 3, "accepted_total": 10, "closed_total": 7,
            "rejected_total": {"no_route": 1, "max_connections": 2}},
+         "build": {"commit": "0f3a", "swift": "6.2"},
+         "process": {"cpu_seconds": 1.5, "open_fds": 20, "max_fds": 1024, "virtual_memory_bytes": 8192,
+           "resident_memory_bytes": 4096, "start_time_seconds": 1767323045.5},
+         "limits": {"max_connections": 10000, "compression_memory_bytes": 0},
+         "listeners": {"public": {"rejected_total": {"no_route": 1, "max_connections": 2},
+           "tls_failures_total": {"no_tls": 2},
+           "certificates": [{"name": "example.com", "not_after_seconds": 1900000000},
+             {"name": "example.com", "not_after_seconds": 1800000000}]}},
          "routes": {"chat": {"active": 3, "max_connections": 2000, "accepted_total": 10,
            "messages": {"from_client": {"text": 5, "binary": 0}, "to_client": {"text": 5, "binary": 0}},
            "bytes": {"from_client": 100, "to_client": 100},
@@ -17,6 +25,7 @@ struct StatsSnapshotTests {
              "bytes_before": 1000, "bytes_after": 300, "memory_bytes": 65536},
            "extensions_refused": {"deflate-stream": 1},
            "close_codes": {"client": {"1000": 4}, "server": {}, "gateway": {"1009": 1}},
+           "rejected_total": {"max_connections": 2},
            "handshake_seconds": {"count": 10, "sum": 0.0123, "p50": 0.00075, "p99": 0.00475,
              "buckets": {"0.0005": 1, "0.001": 9, "0.0025": 9, "0.005": 10, "0.01": 10, "0.025": 10, "0.05": 10,
                "0.1": 10, "0.25": 10, "0.5": 10, "1": 10, "2.5": 10, "5": 10, "10": 10, "30": 10, "60": 10,
@@ -33,7 +42,11 @@ struct StatsSnapshotTests {
 
     /// Counters that stand as the documented answer says.
     static func snapshot() -> StatsSnapshot {
-        let telemetry = Telemetry(loops: 2, version: "0.1.0")
+        let telemetry = Telemetry(loops: 2, version: "0.1.0", rejections: ["no_route", "origin"])
+        telemetry.maxConnections.set(10_000)
+        telemetry.expect(listener: "public", tlsFailures: ["no_tls", "cut_short"])
+        for _ in 0..<2 { telemetry.tlsFailed("no_tls", listener: "public") }
+        telemetry.counters(loop: 1).lag.record(microseconds: 700)
         let route = telemetry.acquire(route: "chat")
         route.maxConnections.set(2000)
         route.maxRequests.set(100)
@@ -63,11 +76,31 @@ struct StatsSnapshotTests {
         counters.requestEnded(status: 204, bytesToClient: 2000, microseconds: 3000)
         counters.requestEnded(status: 404, microseconds: 8000)
         counters.requestEnded(status: nil, microseconds: 90_000_000)
-        for key in ["no_route", "max_connections", "max_connections"] { telemetry.rejected(key) }
+        telemetry.rejected("no_route", listener: "public")
+        for _ in 0..<2 {
+            telemetry.rejected("max_connections", listener: "public")
+            counters.rejected("max_connections")
+        }
+        counters.openedBy("feed", microseconds: 900, at: 1_767_323_045.5)
+        counters.openedBy("beef", microseconds: 950, at: 1_767_323_046)
+        counters.served(String(repeating: "x", count: 119), microseconds: 800, at: 1_767_323_046)
+        var process = ProcessSnapshot()
+        process.cpuSeconds = 1.5
+        process.openFileDescriptors = 20
+        process.maxFileDescriptors = 1024
+        process.virtualMemoryBytes = 8192
+        process.residentMemoryBytes = 4096
+        process.startTimeSeconds = 1_767_323_045.5
         let server = UpstreamSnapshot.Server(healthy: true, active: 3, connections: 3, failuresTotal: 0)
-        return telemetry.snapshot(
+        var snapshot = telemetry.snapshot(
             uptimeSeconds: 12.5, draining: false,
-            upstreams: [UpstreamSnapshot(name: "chat", servers: [("10.0.0.5:9001", server)])])
+            upstreams: [UpstreamSnapshot(name: "chat", servers: [("10.0.0.5:9001", server)])],
+            certificates: [
+                CertificateSnapshot(listener: "public", name: "example.com", notAfterSeconds: 1_900_000_000),
+                CertificateSnapshot(listener: "public", name: "example.com", notAfterSeconds: 1_800_000_000),
+            ], process: process)
+        snapshot.build = BuildSnapshot(commit: "0f3a", swift: "6.2")
+        return snapshot
     }
 
     @Test func everyDocumentedKeyHasTheDocumentedValue() throws {
@@ -78,7 +111,9 @@ struct StatsSnapshotTests {
 
     @Test func theKeysAreSorted() {
         let text = String(decoding: Self.snapshot().json(), as: UTF8.self)
-        #expect(text.hasPrefix("{\"configuration\":{\"last_reload_refused\":false,\"loaded_at_seconds\":0,"))
+        #expect(
+            text.hasPrefix(
+                "{\"build\":{\"commit\":\"0f3a\",\"swift\":\"6.2\"},\"configuration\":{\"last_reload_refused\":false,"))
     }
 
     @Test func memoryIsThereWhereItIsKnown() throws {

@@ -1,4 +1,5 @@
 import GatewayConfig
+import GatewayPolicy
 import Logging
 import Testing
 
@@ -40,9 +41,20 @@ struct LogSettingsTests {
         let log = StandardErrorLog(settings)
         let event = LogEvent(
             level: .info, message: "m", metadata: nil, source: nil, file: #fileID, function: #function, line: #line)
-        #expect(log.line(of: event, at: "t").hasPrefix("{"))
+        let time = LogTime(seconds: 0, milliseconds: 0)
+        #expect(log.line(of: event, at: time).first == UInt8(ascii: "{"))
         settings.follow(Self.configuration(.info, .text))
-        #expect(log.line(of: event, at: "t") == "t info m\n")
+        #expect(String(decoding: log.line(of: event, at: time), as: UTF8.self) == "1970-01-01T00:00:00.000Z info m\n")
+    }
+
+    @Test("without a format people read text, and programs JSON")
+    func defaultFormat() {
+        for (isTerminal, format) in [(true, LogConfiguration.Format.text), (false, .json)] {
+            #expect(LogSettings(LogConfiguration(), isTerminal: isTerminal).format == format)
+            var configuration = LogConfiguration()
+            configuration.format = .json
+            #expect(LogSettings(configuration, isTerminal: isTerminal).format == .json)
+        }
     }
 
     @Test("a logger's own level wins, for that logger alone")

@@ -42,7 +42,7 @@ import Testing
         let writer = writer(limit: 1 << 20)
         let lines = startReading()
         DispatchQueue.concurrentPerform(iterations: 4) { task in
-            for number in 0..<200 { writer.write("\(task) \(number)\n") { "\($0) dropped\n" } }
+            for number in 0..<200 { writer.write(Array("\(task) \(number)\n".utf8)) { Array("\($0) dropped\n".utf8) } }
         }
         writer.flush(milliseconds: 10_000)
         try pipe.fileHandleForWriting.close()
@@ -59,7 +59,7 @@ import Testing
         let writer = writer(limit: 4096)
         #expect(fill() > 0)
         let line = String(repeating: "x", count: 1023)
-        for _ in 0..<100 { writer.write(line + "\n") { "\($0) dropped\n" } }
+        for _ in 0..<100 { writer.write(Array("\(line)\n".utf8)) { Array("\($0) dropped\n".utf8) } }
         let lines = startReading()
         writer.flush(milliseconds: 10_000)
         try pipe.fileHandleForWriting.close()
@@ -80,7 +80,7 @@ import Testing
         signal(SIGPIPE, SIG_IGN)
         try pipe.fileHandleForReading.close()
         let writer = writer(limit: 4096)
-        for _ in 0..<100 { writer.write("nobody reads this\n") { "\($0) dropped\n" } }
+        for _ in 0..<100 { writer.write(Array("nobody reads this\n".utf8)) { Array("\($0) dropped\n".utf8) } }
         writer.flush()
     }
 }

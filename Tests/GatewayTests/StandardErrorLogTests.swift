@@ -1,29 +1,33 @@
 import Foundation
 import GatewayConfig
+import GatewayPolicy
 import Logging
 import Testing
 
 @testable import Gateway
+@testable import GatewayNIO
 
 @Suite("Log lines on standard error")
 struct StandardErrorLogTests {
     private static let time = "2026-01-02T03:04:05.678Z"
+    private static let moment = LogTime(seconds: 1_767_323_045, milliseconds: 678)
 
     private func log(_ format: LogConfiguration.Format, level: LogConfiguration.Level = .info) -> StandardErrorLog {
         var configuration = LogConfiguration()
         configuration.format = format
         configuration.level = level
-        return StandardErrorLog(LogSettings(configuration))
+        return StandardErrorLog(LogSettings(configuration, isTerminal: false))
     }
 
     private func line(
         _ log: StandardErrorLog, _ message: Logger.Message, _ metadata: Logger.Metadata? = nil
     ) -> String {
-        log.line(
+        let bytes = log.line(
             of: LogEvent(
                 level: .warning, message: message, metadata: metadata, source: nil, file: #fileID, function: #function,
                 line: #line),
-            at: Self.time)
+            at: Self.moment)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     @Test("as JSON a line is one object, its fields in order of their names")
@@ -48,6 +52,41 @@ struct StandardErrorLogTests {
         log[metadataKey: "route"] = "chat"
         let line = line(log, "m", ["request_id": "2"])
         #expect(line.hasSuffix(#""message":"m","request_id":"2","route":"chat"}"# + "\n"))
+    }
+
+    @Test("numbers and truth values are none of JSON's strings")
+    func types() throws {
+        let metadata: Logger.Metadata = [
+            "count": .stringConvertible(UInt64.max), "tls": .stringConvertible(true), "share": .stringConvertible(0.5),
+            "process": .stringConvertible(Int32(7)), "place": .stringConvertible("4:2"),
+        ]
+        #expect(
+            line(log(.json), "m", metadata).hasSuffix(
+                #","count":18446744073709551615,"place":"4:2","process":7,"share":0.5,"tls":true}"# + "\n"))
+        #expect(
+            line(log(.text), "m", metadata).hasSuffix(
+                #" m count=18446744073709551615 place="4:2" process=7 share=0.5 tls=true"# + "\n"))
+    }
+
+    @Test("a line about a request is made only where its level is logged")
+    func requests() throws {
+        for level in LogConfiguration.Level.allCases {
+            var configuration = LogConfiguration()
+            configuration.level = level
+            let log = StandardErrorLog.requests(LogSettings(configuration, isTerminal: false))
+            #expect((log.begin("m") != nil) == [.trace, .debug, .info].contains(level), "\(level)")
+        }
+    }
+
+    @Test("a redacted field is redacted whoever writes the line")
+    func redaction() {
+        var configuration = LogConfiguration()
+        configuration.redact = [.client: .hide, .path: .hash]
+        let log = StandardErrorLog(LogSettings(configuration, isTerminal: false))
+        let line = line(log, "m", ["client": "192.0.2.1", "path": "/secret", "host": "shown"])
+        #expect(line.contains(#""client":"[redacted]","host":"shown""#), "\(line)")
+        #expect(!line.contains("secret"))
+        #expect(line.contains(/"path":"[0-9a-f]{16}"/), "\(line)")
     }
 
     /// What a client sends can get into a reason.

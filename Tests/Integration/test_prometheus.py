@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from http2_raw import PREFACE, data, settings
 from programs import prometheus
@@ -210,7 +211,7 @@ class Traffic(threading.Thread):
 
 
 @pytest.fixture
-def busy(gateway, backend):
+def busy(gateway, backend, both_listeners):
     """A gateway with an open WebSocket, and `Traffic` on it."""
     server = {"name": "chat", "servers": [{"address": backend().address}],
               "health_check": {"websocket": True, "path": "/", "interval": "1s", "timeout": "1s"}}
@@ -220,7 +221,7 @@ def busy(gateway, backend):
              "legacy_versions": [8]},
             {"name": "tool", "match": {"path": "/tool"}, "command": ["/bin/cat"]},
             {"name": "broken", "match": {"path": "/broken"}, "command": ["/bin/false"]},
-            upstreams=[server]),
+            upstreams=[server], listeners=both_listeners),
         "admin": {"address": "127.0.0.1:0", "token": TOKEN}})
     traffic = Traffic(running)
     yield running
@@ -259,6 +260,24 @@ def test_promtool_takes_the_metrics_and_every_name_is_there(busy):
         eventually(none_is_missing, "every metric that a query or a rule names")
     checked = promtool("check", "metrics", input=metrics(busy))
     assert checked.returncode == 0 and not checked.stdout, checked.stdout + checked.stderr
+
+
+def test_openmetrics_has_the_same_metrics_and_an_exemplar_that_is_in_the_log(busy):
+    def scraped():
+        status, fields, body = busy.admin("/metrics", headers={
+            "Authorization": f"Bearer {TOKEN}", "Accept": "application/openmetrics-text; version=1.0.0"})
+        assert status == 200 and fields["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+        return {family.name: family for family in text_string_to_metric_families(body.decode())}
+
+    def exemplars():
+        return [sample.exemplar for sample in scraped()["sluice_handshake_seconds"].samples if sample.exemplar]
+
+    found = eventually(exemplars, "a handshake with an exemplar")
+    opened = {entry["request_id"] for entry in busy.log() if entry.get("message") == "connection opened"}
+    assert found[0].labels["request_id"] in opened and 0 <= found[0].value < 60
+    families = scraped()
+    assert families["process_cpu_seconds"].unit == "seconds" and families["sluice_connections_accepted"].type == "counter"
+    assert families["sluice_build"].type == "info" and families["process_open_fds"].samples[0].value > 5
 
 
 @pytest.fixture

@@ -25,8 +25,44 @@ enum ProcessSectionReader {
         if let value = section.word("level", LogConfiguration.Level.self) { log.level = value }
         if let value = section.word("format", LogConfiguration.Format.self) { log.format = value }
         if let value = section.flag("access") { log.access = value }
+        if let value = section.flag("query") { log.query = value }
+        if let node = section.node("sample") {
+            let value = context.value(node, expecting: "a share from 0 to 1 such as 0.1", parse: Self.share)
+            if let value { log.sample = value }
+        }
+        if let node = section.node("redact") { log.redact = redaction(node, context) }
         section.finish()
         return log
+    }
+
+    /// Digits, and a fraction behind a point.
+    private static func share(_ text: String) -> Double? {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ UInt64(decimalDigits: $0) != nil }), let share = Double(text), share <= 1 else {
+            return nil
+        }
+        return share
+    }
+
+    /// A list of fields to hide, or a mapping that says of each what it shows.
+    private static func redaction(
+        _ node: YAMLNode, _ context: ReadingContext
+    ) -> [LogConfiguration.Field: LogConfiguration.Redaction] {
+        var fields: [LogConfiguration.Field: LogConfiguration.Redaction] = [:]
+        if case .mapping = node.kind {
+            guard let section = MappingReader(node, context: context) else { return fields }
+            for field in LogConfiguration.Field.allCases {
+                fields[field] = section.word(field.rawValue, LogConfiguration.Redaction.self)
+            }
+            section.finish()
+        } else {
+            let expected = "a list of fields such as [client, path], or a mapping such as { client: hash }"
+            for name in context.list(node, expecting: expected) ?? [] {
+                let word = context.word(name, among: LogConfiguration.Field.allCases.map(\.rawValue))
+                if let field = word.flatMap(LogConfiguration.Field.init(rawValue:)) { fields[field] = .hide }
+            }
+        }
+        return fields
     }
 
     static func drain(_ node: YAMLNode?, _ context: ReadingContext) -> DrainConfiguration {

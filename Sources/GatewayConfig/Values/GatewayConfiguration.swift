@@ -79,11 +79,31 @@ public struct ProcessLimits: Equatable, Sendable {
 public struct LogConfiguration: Equatable, Sendable {
     public enum Level: String, CaseIterable, Sendable { case trace, debug, info, notice, warning, error, critical }
     public enum Format: String, CaseIterable, Sendable { case json, text }
+    /// Fields that may be kept from whoever reads the log.
+    public enum Field: String, CaseIterable, Sendable {
+        case client, host, path, query, origin, subprotocol, server, reason
+        case userAgent = "user_agent"
+        case requestID = "request_id"
+        case traceID = "trace_id"
+    }
+    /// What a field shows in place of its value.
+    public enum Redaction: String, CaseIterable, Sendable {
+        /// The same for every value.
+        case hide
+        /// The same for the same value, as long as the process runs.
+        case hash
+    }
 
     public var level: Level = .info
-    public var format: Format = .json
-    /// One line a connection, when it ends.
+    /// nil: text where standard error is a terminal, else JSON.
+    public var format: Format?
+    /// Lines about requests that were served, and about WebSockets when they open and when they end.
     public var access = true
+    /// Whether lines about requests have the query of the target.
+    public var query = false
+    /// The share of those lines that is written, from 0 to 1. Faults are always written.
+    public var sample = 1.0
+    public var redact: [Field: Redaction] = [:]
 
     public init() {}
 }

@@ -39,6 +39,8 @@ final class ClientExchange {
     /// The one that the request is decided on by, and stays with.
     private var generation: Generation
     private var isHead = false
+    /// nil: no head that can be read has come.
+    private var logged: LoggedRequest?
     /// The request has come to its end.
     private var hasEnded = false
     /// Until when a WebSocket may wait for its place, and for one on a server.
@@ -89,23 +91,25 @@ final class ClientExchange {
         let listener = generation.listener(listener.name)?.configuration ?? listener
         let sentID = SentRequestID.kept(request.headerFields, from: peer(), trusted: listener.trustedProxies)
         if let sentID { requestID = sentID }
+        logged = LoggedRequest(head: request, listener: listener, peer: peer())
         let request = GatewayRequest(
             request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
             listener: listener, content: content)
         switch RequestDecision.make(request, generation, loop) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
-        case .redirect(let status, let location):
-            answer(GatewayAnswer(redirectTo: location, status: status, requestID: requestID))
-        case .respond(let response, let body, let edits):
-            answer(GatewayAnswer(response, body: body, edits: edits, requestID: requestID))
+        case .redirect(let status, let location, let route):
+            serve(GatewayAnswer(redirectTo: location, status: status, requestID: requestID), of: route)
+        case .respond(let response, let body, let route):
+            serve(
+                GatewayAnswer(response, body: body, edits: route.responseHeaders, requestID: requestID), of: route)
         case .proxy(let outgoing, let upgrade):
             admit(outgoing, upgrade)
         case .forward(let decision):
             guard let responder else { return }
             let forwarding = Forwarding(
-                decision, version: version, listener: listener, loop: loop, logger: logger, owner: self,
-                responder: responder)
+                decision, version: version, listener: listener, loop: loop, logger: logger, requestID: requestID,
+                logged: logged, owner: self, responder: responder)
             state = .forwarding(forwarding)
             forwarding.start()
         }
@@ -224,16 +228,65 @@ final class ClientExchange {
     }
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
-        loop.process.telemetry.rejected(refusal.key)
-        var metadata: Logger.Metadata = [
-            "status": "\(refusal.status)", "refusal": "\(refusal.key)", "client": "\(peer())",
-            "listener": "\(listener.name)", "client_protocol": "\(version)",
-        ]
-        if let route { metadata["route"] = "\(route.name)" }
-        if case .badAnswer(let reason) = refusal { metadata["reason"] = "\(reason)" }
-        if case .badRequest(let reason) = refusal { metadata["reason"] = "\(reason)" }
-        logger.info("request refused", metadata: metadata)
+        note(refusal, route: route)
         answer(GatewayAnswer(refusal, requestID: requestID))
+    }
+
+    /// For a client that speaks HTTP where TLS is expected. Whoever asks sends the answer, since nothing that is written
+    /// the usual way goes out without TLS.
+    func refusePlainHTTP() -> GatewayAnswer {
+        note(.plainHTTP, route: nil)
+        state = .answered
+        var answer = GatewayAnswer(.plainHTTP, requestID: requestID)
+        answer.fields[.date] = loop.date
+        return answer
+    }
+
+    /// Counts and logs a refusal.
+    private func note(_ refusal: Refusal, route: RouteConfiguration?) {
+        loop.process.telemetry.rejected(refusal.key, listener: listener.name)
+        if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
+        if var line = line("request refused") {
+            line.add("status", refusal.status)
+            line.add("refusal", refusal.key)
+            if let route { line.add("route", route.name) }
+            switch refusal {
+            case .badAnswer(let reason), .badRequest(let reason): line.add("reason", reason)
+            default: break
+            }
+            loop.process.requestLog.write(line)
+        }
+    }
+
+    /// Begins a line about the request; nil: nobody wants it.
+    private func line(_ message: String, client: ClientAddress? = nil) -> LogLine? {
+        guard var line = loop.process.requestLog.begin(message) else { return nil }
+        line.add("request_id", requestID)
+        line.add("listener", listener.name)
+        line.add("client_protocol", version.rawValue)
+        if let logged {
+            logged.write(
+                to: &line, client: client, protection: responder?.protection,
+                query: generation.configuration.log.query)
+        } else {
+            line.add("client", peer().description)
+        }
+        return line
+    }
+
+    /// Answers what the route itself has an answer for.
+    private func serve(_ answer: GatewayAnswer, of route: RouteConfiguration) {
+        let log = generation.configuration.log
+        if log.access, answer.status >= 500 || loop.isSampled(log), var line = line("request served") {
+            line.add("route", route.name)
+            line.add("status", answer.status)
+            line.add("duration_seconds", (NIODeadline.now() - startedAt).seconds)
+            line.add("bytes_from_client", 0)
+            line.add("bytes_to_client", isHead ? 0 : answer.body.readableBytes)
+            line.add("outcome", "complete")
+            loop.process.requestLog.write(line)
+        }
+        self.answer(answer)
     }
 
     /// `limits.handshake_timeout` is over; false: nothing can be said to the client any more.
@@ -313,13 +366,14 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.route)
         }
         state = .relayingRefusal(decision, attempt, leg)
-        loop.process.telemetry.rejected("upstream_refused")
-        logger.info(
-            "server refused",
-            metadata: [
-                "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(server.address)",
-                "client": "\(decision.outgoing.forwarded.clientAddress)",
-            ])
+        loop.process.telemetry.rejected("upstream_refused", listener: listener.name)
+        loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
+        if var line = line("server refused", client: decision.outgoing.forwarded.clientAddress) {
+            line.add("status", response.status.code)
+            line.add("route", decision.route.name)
+            line.add("server", server.address.description)
+            loop.process.requestLog.write(line)
+        }
         responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
     }
 
@@ -375,9 +429,12 @@ extension ClientExchange: UpstreamAttemptDelegate {
         _ extensions: SessionExtensions
     ) {
         // Before the answer: whoever has read that finds this session's share of zlib's memory taken.
+        let log = generation.configuration.log
+        let isSampled = loop.isSampled(log)
         let info = SessionInfo(
             decision, server, extensions, listener: listener.name, clientVersion: version, startedAt: startedAt,
-            loop: loop)
+            isSampled: isSampled, loop: loop)
+        if log.access, isSampled { logOpening(decision, server, extensions) }
         let driver = loop.add(from: generation) { id in
             SessionDriver(
                 id: id, info: info,
@@ -386,8 +443,10 @@ extension ClientExchange: UpstreamAttemptDelegate {
                     maskKeys: loop.maskKeys, route: decision.route.name, now: .now()))
         }
         var fields = Self.responseFields(decision, server, extensions)
-        var serverFields = HeaderFilter.response(
-            server.fields, edits: decision.route.responseHeaders, isHandshake: true)
+        var serverFields = server.fields
+        serverFields[.xRequestID] = requestID
+        serverFields = HeaderFilter.response(
+            serverFields, edits: decision.route.responseHeaders, isHandshake: true)
         ResponseRestoration.apply(
             to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
         fields.append(contentsOf: serverFields)
@@ -407,6 +466,26 @@ extension ClientExchange: UpstreamAttemptDelegate {
             driver.abandon()
         }
     }
+}
+
+extension ClientExchange {
+    private func logOpening(_ decision: ProxyDecision, _ server: UpgradedServer, _ extensions: SessionExtensions) {
+        guard var line = line("connection opened", client: decision.outgoing.forwarded.clientAddress) else { return }
+        line.add("trace_id", decision.outgoing.trace.traceID)
+        line.add("route", decision.route.name)
+        line.add("server", server.server.name)
+        line.add("server_protocol", server.server.isCommand ? "command" : server.leg.version.rawValue)
+        if let subprotocol = server.subprotocol { line.add("subprotocol", subprotocol) }
+        if let answer = extensions.clientAnswer { line.add("extensions", answer) }
+        if let draft = decision.upgrade.draft { line.add("legacy_version", draft.rawValue) }
+        line.add("handshake_seconds", (NIODeadline.now() - startedAt).seconds)
+        loop.process.requestLog.write(line)
+    }
+}
+
+extension TimeAmount {
+    /// To the microsecond.
+    var seconds: Double { Double(nanoseconds / 1000) / 1_000_000 }
 }
 
 extension ClientExchange: ForwardingOwner {

@@ -1,4 +1,5 @@
 import GatewayPolicy
+import GatewayTLS
 import HTTPTypes
 import NIOCore
 
@@ -24,6 +25,8 @@ protocol ClientResponder: AnyObject {
     func setMayRead(_ mayRead: Bool)
     /// Of the connection: what it says of itself, or a header of the PROXY protocol said of it.
     var endpoints: ConnectionEndpoints { get }
+    /// How the connection is protected; nil: it is in the clear.
+    var protection: TLSProtection? { get }
     /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
     ///
     /// - Throws: when the connection closed this very moment.

@@ -41,6 +41,16 @@ struct GatewayAnswer {
         describe(requestID)
     }
 
+    /// The whole response as HTTP/1.1 writes it (RFC 9112 §4), for a connection that ends with it.
+    var bytesOfHTTP1: ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.writeString("HTTP/1.1 \(status) \(HTTPResponse.Status(code: status).reasonPhrase)\r\n")
+        for field in fields { bytes.writeString("\(field.name): \(field.value)\r\n") }
+        bytes.writeString("Connection: close\r\n\r\n")
+        bytes.writeImmutableBuffer(body)
+        return bytes
+    }
+
     private mutating func describe(_ requestID: String) {
         fields[.xRequestID] = requestID
         fields[.contentLength] = String(body.readableBytes)

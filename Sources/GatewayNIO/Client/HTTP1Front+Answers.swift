@@ -1,5 +1,6 @@
 import GatewayPolicy
 import GatewaySession
+import GatewayTLS
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
@@ -12,6 +13,8 @@ extension HTTP1Front: ClientResponder {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     var endpoints: ConnectionEndpoints { namedEndpoints ?? ConnectionEndpoints(of: context?.channel) }
+
+    var protection: TLSProtection? { listener.tls == nil ? nil : (context?.channel as? SocketChannel)?.protection }
 
     func answer(_ answer: GatewayAnswer) {
         guard let context else { return }

@@ -116,6 +116,8 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        // It can't be asked of a connection whose handshake has failed.
+        if listener.tls != nil { _ = peer }
         countHandshake(true)
         let timer = PostponedTimer(eventLoop: context.eventLoop) { [unowned self] in timedOut() }
         timer.set(TimeAmount(limits.handshakeTimeout))
@@ -300,7 +302,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         }
         guard isTLSReady || !exchange.isReading else {
             // There is no way to answer inside a TLS handshake that is not done.
-            loop.process.telemetry.rejected(Refusal.handshakeTimeout.key)
+            loop.process.telemetry.rejected(Refusal.handshakeTimeout.key, listener: listener.configuration.name)
             context?.close(promise: nil)
             return
         }
@@ -324,6 +326,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.handshakeCompleted = event { isTLSReady = true }
+        if let plain = event as? PlainHTTPEvent { plain.answer = exchange.refusePlainHTTP().bytesOfHTTP1 }
         guard case ChannelEvent.inputClosed = event else { return }
         // A client that ends its side before the answer has left: it could neither speak in a WebSocket nor answer its
         // Close. Its place and the server's are not to wait for the server's answer.
@@ -349,6 +352,9 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
             badContent("content is malformed: \(error)")
         default:
             if isEnding { return }
+            if let failure = error as? TLSFailure, !isTLSReady {
+                loop.process.tlsFailures.note(failure, listener: listener.configuration.name, client: peer)
+            }
             if !(error is TLSFailure), !(error is UncleanTLSEnd), !(error is IOError) {
                 loop.process.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
             }

@@ -1,10 +1,12 @@
 import GatewayConfig
 import GatewayPolicy
+import GatewayTLS
 import GatewayTelemetry
 import HTTP2Core
 import HTTPTypes
 import Logging
 import NIOCore
+import SocketTransport
 
 /// One client's HTTP/2 connection on a listener: takes its streams, and ends it when it is broken, idle or drained.
 final class HTTP2Front: HTTP2HandlerOwner {
@@ -42,6 +44,11 @@ final class HTTP2Front: HTTP2HandlerOwner {
     /// As it is now, for the next stream.
     var listener: ListenerConfiguration {
         loop.generation.listener(accepted.configuration.name)?.configuration ?? accepted.configuration
+    }
+
+    /// How the connection is protected; nil: it is in the clear.
+    var protection: TLSProtection? {
+        accepted.tls == nil ? nil : (handler.channel as? SocketChannel)?.protection
     }
 
     var endpoints: ConnectionEndpoints { named ?? ConnectionEndpoints(of: handler.channel) }

@@ -1,6 +1,7 @@
 import GatewayConfig
 import GatewayPolicy
 import GatewaySession
+import GatewayTLS
 import GatewayTelemetry
 import HTTP2Core
 import HTTPTypes
@@ -272,6 +273,8 @@ extension HTTP2RequestStream: ClientResponder {
     }
 
     var endpoints: ConnectionEndpoints { front.endpoints }
+
+    var protection: TLSProtection? { front.protection }
 
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }

@@ -21,8 +21,8 @@ struct GatewayRequest {
 /// What becomes of a request: the way through routes, handshake rules and origins, in that order. Caps come behind it.
 enum RequestDecision {
     case refuse(Refusal, route: RouteConfiguration?)
-    case redirect(status: Int, location: String)
-    case respond(FixedResponse, body: ByteBuffer, edits: HeaderEdits)
+    case redirect(status: Int, location: String, route: RouteConfiguration)
+    case respond(FixedResponse, body: ByteBuffer, route: RouteConfiguration)
     case proxy(OutgoingRequest, UpgradeRequest)
     case forward(ForwardDecision)
 
@@ -57,13 +57,14 @@ enum RequestDecision {
         }
         let route = match.configuration
         switch route.action {
-        case .redirect(let status, let location): return .redirect(status: status, location: location)
+        case .redirect(let status, let location):
+            return .redirect(status: status, location: location, route: route)
         case .respond(let response):
             // Success would open the tunnel that a CONNECT asks for (RFC 9113 §8.5, RFC 8441 §5).
             if http.method == .connect, (200...299).contains(response.status) {
                 return .refuse(.noWebSocket, route: route)
             }
-            return .respond(response, body: match.fixedBody ?? ByteBuffer(), edits: route.responseHeaders)
+            return .respond(response, body: match.fixedBody ?? ByteBuffer(), route: route)
         case .upstream, .command: break
         }
 

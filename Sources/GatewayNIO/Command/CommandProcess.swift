@@ -97,7 +97,7 @@ final class CommandProcess {
         state = .running(pid)
         counters.commandsStarted.add()
         counters.commandsRunning.add(1)
-        logger.debug("command started", metadata: ["process": "\(pid)"])
+        logger.debug("command started", metadata: ["process": .stringConvertible(pid)])
         started(.success(()))
         // Whoever waited for it has gone meanwhile.
         if isEnding { terminate() }
@@ -105,7 +105,7 @@ final class CommandProcess {
 
     private func failed(_ failure: CommandStartFailure, _ started: (Result<Void, CommandStartFailure>) -> Void) {
         if case .running(let pid) = state {
-            logger.error("command lost", metadata: ["process": "\(pid)", "reason": "\(failure.reason)"])
+            logger.error("command lost", metadata: ["process": .stringConvertible(pid), "reason": "\(failure.reason)"])
             return ended(.unknown)
         }
         counters.commandsFailed.add()
@@ -119,9 +119,9 @@ final class CommandProcess {
         state = .leftGroup(pid)
         if !isEnding, exit != .status(0) {
             counters.commandsFailed.add()
-            logger.warning("command failed", metadata: ["process": "\(pid)", "reason": "\(exit)"])
+            logger.warning("command failed", metadata: ["process": .stringConvertible(pid), "reason": "\(exit)"])
         } else {
-            logger.debug("command ended", metadata: ["process": "\(pid)", "reason": "\(exit)"])
+            logger.debug("command ended", metadata: ["process": .stringConvertible(pid), "reason": "\(exit)"])
         }
         isEnding = true
         delegate?.exited(exit)

@@ -33,6 +33,8 @@ final class Forwarding {
     private let listener: ListenerConfiguration
     private let loop: LoopContext
     private let logger: Logger
+    private let requestID: String
+    private let logged: LoggedRequest?
     private let counters: RouteCounters
     private weak var owner: (any ForwardingOwner)?
     private weak var responder: (any ClientResponder)?
@@ -68,7 +70,8 @@ final class Forwarding {
 
     init(
         _ decision: ForwardDecision, version: LegVersion, listener: ListenerConfiguration, loop: LoopContext,
-        logger: Logger, owner: any ForwardingOwner, responder: any ClientResponder
+        logger: Logger, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner,
+        responder: any ClientResponder
     ) {
         id = loop.makeID()
         self.decision = decision
@@ -76,6 +79,8 @@ final class Forwarding {
         self.listener = listener
         self.loop = loop
         self.logger = logger
+        self.requestID = requestID
+        self.logged = logged
         self.owner = owner
         self.responder = responder
         counters = loop.counters(of: decision.outgoing.liveRoute)
@@ -237,27 +242,35 @@ final class Forwarding {
         guard let permit = permit.take() else { return nil }
         permit.release()
         let duration = NIODeadline.now() - startedAt
-        counters.requestEnded(
-            status: status, bytesFromClient: 0, bytesToClient: 0,
-            microseconds: UInt64(clamping: duration.nanoseconds / 1000))
-        if outcome != .refused, loop.generation.configuration.log.access { log(outcome, duration) }
+        let microseconds = UInt64(clamping: duration.nanoseconds / 1000)
+        counters.requestEnded(status: status, microseconds: microseconds)
+        counters.served(requestID, microseconds: microseconds, at: loop.secondsSince1970)
+        log(outcome, duration)
         return attempt
     }
 
     private func log(_ outcome: Outcome, _ duration: TimeAmount) {
-        var metadata: Logger.Metadata = [
-            "client": "\(outgoing.forwarded.clientAddress)", "listener": "\(listener.name)",
-            "route": "\(route.name)", "method": "\(outgoing.request.method.rawValue)",
-            "host": "\(outgoing.request.authority ?? "")", "path": "\(outgoing.target.path.text)",
-            "client_protocol": "\(version)",
-            "duration_seconds": "\(Double(duration.nanoseconds / 1000) / 1_000_000)",
-            "bytes_from_client": "\(bytes.fromClient)", "bytes_to_client": "\(bytes.toClient)",
-            "outcome": "\(outcome.rawValue)", "trace_id": "\(outgoing.trace.traceID)",
-        ]
-        if let server { metadata["server"] = "\(server.address)" }
-        if let leg = serverVersion { metadata["server_protocol"] = "\(leg)" }
-        if let status { metadata["status"] = "\(status)" }
-        logger.info("request served", metadata: metadata)
+        let log = loop.generation.configuration.log
+        guard log.access, outcome != .refused else { return }
+        let isFault = outcome != .complete || (status ?? 0) >= 500
+        guard isFault || loop.isSampled(log), var line = loop.process.requestLog.begin("request served") else {
+            return
+        }
+        line.add("request_id", requestID)
+        line.add("trace_id", outgoing.trace.traceID)
+        line.add("listener", listener.name)
+        line.add("route", route.name)
+        if let server { line.add("server", server.address.description) }
+        logged?.write(
+            to: &line, client: outgoing.forwarded.clientAddress, protection: responder?.protection, query: log.query)
+        line.add("client_protocol", version.rawValue)
+        if let serverVersion { line.add("server_protocol", serverVersion.rawValue) }
+        if let status { line.add("status", status) }
+        line.add("duration_seconds", duration.seconds)
+        line.add("bytes_from_client", bytes.fromClient)
+        line.add("bytes_to_client", bytes.toClient)
+        line.add("outcome", outcome.rawValue)
+        loop.process.requestLog.write(line)
     }
 
     private var serverVersion: LegVersion?

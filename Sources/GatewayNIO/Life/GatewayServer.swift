@@ -46,6 +46,7 @@ public final class GatewayServer: Sendable {
                     LoopContext(process: process, generation: generation, eventLoop: eventLoop, index: index),
                     eventLoop: eventLoop)
             }.get()
+            eventLoop.execute { LoopLag(context.value.counters, eventLoop: eventLoop).watch() }
             loops.append(LoopHandle(eventLoop: eventLoop, context: context))
         }
         var listeners = Listeners()

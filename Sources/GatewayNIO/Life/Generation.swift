@@ -1,6 +1,7 @@
 public import GatewayConfig
 import GatewayPolicy
 import GatewaySession
+import GatewayTLS
 import GatewayTelemetry
 import NIOCore
 import PerMessageDeflate
@@ -76,6 +77,13 @@ public final class Generation: Sendable {
     /// Makes known what the live things are to go by from now on.
     func comeIntoForce(in process: ProcessState) {
         process.compressionMemory.limit = configuration.limits.compressionMemory
+        process.telemetry.maxConnections.set(configuration.limits.maxConnections)
+        process.telemetry.compressionMemoryLimit.set(configuration.limits.compressionMemory)
+        for listener in configuration.listeners {
+            process.telemetry.expect(
+                listener: listener.name,
+                tlsFailures: listener.tls == nil ? [] : TLSFailure.Kind.ofClients.map(\.key))
+        }
         let now = NIODeadline.now()
         for upstream in upstreams.values {
             for entry in upstream.newEntries { entry.joined(now: now) }

@@ -88,7 +88,7 @@ struct Listeners: Sendable {
                 "listening",
                 metadata: [
                     "listener": "\(listener.configuration.name)", "address": "\(listener.boundAddress)",
-                    "tls": "\(listener.configuration.tls != nil)",
+                    "tls": .stringConvertible(listener.configuration.tls != nil),
                 ])
         }
         return change.closing

@@ -113,6 +113,12 @@ final class LoopContext {
     /// request's bookkeeping.
     func randomIdentifier() -> UInt64 { identifiers.next() }
 
+    /// Whether a request that begins belongs to the share whose lines are written.
+    func isSampled(_ log: LogConfiguration) -> Bool {
+        // The 53 bits that a Double between 0 and 1 has.
+        log.sample >= 1 || Double(identifiers.next() >> 11) * 0x1p-53 < log.sample
+    }
+
     func remove(_ id: SessionID) {
         sessions[id] = nil
         checkEmpty()
@@ -193,6 +199,12 @@ final class LoopContext {
     /// A pool that is not wanted has lost its last connection.
     func remove(_ pool: HTTP2Pool) {
         if !pool.isWanted { http2Pools[ServerPoolKey(server: pool.server, transport: pool.transport)] = nil }
+    }
+
+    var secondsSince1970: Double {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec / 1_000_000) / 1000
     }
 
     /// What `Date` says now (RFC 9110 §6.6.1).

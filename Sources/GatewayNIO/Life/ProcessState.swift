@@ -13,6 +13,8 @@ public final class ProcessState: Sendable {
     /// Bytes of zlib state that all connections hold now.
     public var zlibBytes: Int { compressionMemory.used }
     public let logger: Logger
+    let requestLog: RequestLog
+    let tlsFailures: TLSFailures
     /// The commands that run now.
     public let commands = RunningCommands()
     /// What this instance calls itself in `Via`, unlike any other.
@@ -20,9 +22,11 @@ public final class ProcessState: Sendable {
     private let routes = LiveRegistry<String, LiveRoute>()
     private let upstreams = LiveRegistry<String, LiveUpstream>()
 
-    public init(telemetry: Telemetry, limits: ProcessLimits, logger: Logger) {
+    public init(telemetry: Telemetry, limits: ProcessLimits, logger: Logger, requestLog: RequestLog = .none) {
         self.telemetry = telemetry
         self.logger = logger
+        self.requestLog = requestLog
+        tlsFailures = TLSFailures(telemetry: telemetry, log: requestLog)
         compressionMemory = CompressionMemory(limit: limits.compressionMemory)
     }
 

@@ -81,7 +81,7 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
         _ context: ChannelHandlerContext, _ peer: ClientAddress, _ level: Logger.Level, reason: String
     ) {
         isRefused = true
-        loop.process.telemetry.rejected("proxy_protocol")
+        loop.process.telemetry.rejected("proxy_protocol", listener: listener.name)
         loop.process.logger.log(
             level: level, "PROXY protocol refused",
             metadata: ["client": "\(peer)", "listener": "\(listener.name)", "reason": "\(reason)"])

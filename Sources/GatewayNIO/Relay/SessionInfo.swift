@@ -2,7 +2,6 @@ import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
-import Logging
 import NIOCore
 import WebSocketCore
 
@@ -15,6 +14,8 @@ final class SessionInfo {
     let loop: LoopContext
     private let permit: Permit
     private let startedAt: NIODeadline
+    /// Whether its end is logged even if nothing was wrong with it.
+    private let isSampled: Bool
     private let listener: String
     /// What the client was told of compression; nil: there is none on its leg.
     private let compressionAnswer: String?
@@ -32,7 +33,7 @@ final class SessionInfo {
     /// Counts the connection as accepted.
     init(
         _ decision: ProxyDecision, _ upgraded: UpgradedServer, _ extensions: SessionExtensions, listener: String,
-        clientVersion: LegVersion, startedAt: NIODeadline, loop: LoopContext
+        clientVersion: LegVersion, startedAt: NIODeadline, isSampled: Bool, loop: LoopContext
     ) {
         route = decision.outgoing.liveRoute
         server = upgraded.server
@@ -40,6 +41,7 @@ final class SessionInfo {
         self.loop = loop
         permit = decision.permit
         self.startedAt = startedAt
+        self.isSampled = isSampled
         self.listener = listener
         compressionAnswer = extensions.clientAnswer
         requestID = CompactIdentifier(decision.outgoing.requestID)
@@ -59,8 +61,9 @@ final class SessionInfo {
         if clientIsCompressed { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        counters.handshakes.record(
-            microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
+        let microseconds = UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000)
+        counters.handshakes.record(microseconds: microseconds)
+        counters.openedBy(decision.outgoing.requestID, microseconds: microseconds, at: loop.secondsSince1970)
     }
 
     /// What the server's leg speaks: a command has no HTTP.
@@ -97,19 +100,44 @@ final class SessionInfo {
         if server.isCommand { counters.activeCommands.add(-1) }
         if clientIsCompressed { counters.compressionActive.add(-1) }
         counters.closed(code: outcome.code, by: CloseSide(outcome.closer))
-        guard loop.generation.configuration.log.access else { return }
-        var metadata: Logger.Metadata = [
-            "request_id": "\(requestID.text)", "trace_id": "\(traceID.text)", "client": "\(client)",
-            "listener": "\(listener)", "route": "\(route.name)", "server": "\(server.name)",
-            "client_protocol": "\(clientVersion)", "server_protocol": "\(serverProtocol)",
-            "duration_seconds": "\(Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)",
-            "messages_from_client": "\(fromClient.messages)", "messages_to_client": "\(fromServer.messages)",
-            "bytes_from_client": "\(fromClient.bytes)", "bytes_to_client": "\(fromServer.bytes)",
-            "compression": "\(compressionAnswer ?? "none")",
-            "closed_by": "\(outcome.closer.rawValue)", "code": "\(outcome.code)", "reason": "\(outcome.reason)",
-        ]
-        if let draft { metadata["legacy_version"] = "\(draft.rawValue)" }
-        loop.process.logger.info("connection closed", metadata: metadata)
+        if loop.generation.configuration.log.access, isSampled || outcome.isFault {
+            log(outcome, fromClient: fromClient, fromServer: fromServer)
+        }
+    }
+
+    private func log(_ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals) {
+        guard var line = loop.process.requestLog.begin("connection closed") else { return }
+        line.add("request_id", requestID.text)
+        line.add("trace_id", traceID.text)
+        line.add("client", client.description)
+        line.add("listener", listener)
+        line.add("route", route.name)
+        line.add("server", server.name)
+        line.add("client_protocol", clientVersion.rawValue)
+        line.add("server_protocol", serverProtocol)
+        if let draft { line.add("legacy_version", draft.rawValue) }
+        line.add("duration_seconds", Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000)
+        line.add("messages_from_client", fromClient.messages)
+        line.add("messages_to_client", fromServer.messages)
+        line.add("bytes_from_client", fromClient.bytes)
+        line.add("bytes_to_client", fromServer.bytes)
+        line.add("compression", compressionAnswer ?? "none")
+        line.add("closed_by", outcome.closer.rawValue)
+        line.add("code", outcome.code)
+        line.add("reason", outcome.reason)
+        loop.process.requestLog.write(line)
+    }
+}
+
+extension SessionOutcome {
+    /// Whether something went wrong: the gateway ended the WebSocket for another reason than its time or a restart, or
+    /// the server broke off or reported an error.
+    fileprivate var isFault: Bool {
+        switch closer {
+        case .client: false
+        case .server: code == 1006 || code == 1011
+        case .gateway: code != 1000 && code != 1001 && code != 1012
+        }
     }
 }
 
