@@ -94,10 +94,10 @@ def test_a_refusal_has_what_is_known_of_the_request(gateway, wire):
 
 
 def test_long_values_are_cut(gateway, wire):
-    running = gateway(proxied(wire.server().address))
+    running = gateway(proxied(wire.server().address, match={"path": "/elsewhere"}))
     client = wire.connect(running)
-    client.send(b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n")
-    client.read_response()
+    client.send(b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.read_response().status == 404
     refused = line(running, "request refused")
     assert len(refused["path"]) == 1025 and refused["path"].endswith("x…")
 
@@ -119,7 +119,7 @@ def test_fields_can_be_redacted(gateway, backend, wire):
                for entry in lines(running, message)} | {line(running, "request refused")["client"]}
     assert len(clients) == 1 and re.fullmatch("[0-9a-f]{16}", clients.pop())
     assert {entry["path"] for entry in lines(running, "connection opened")} == {"[redacted]"}
-    assert not any("secret" in text or "127.0.0.1" in text for text in running.output if "connection" in text)
+    assert not any("secret" in text for text in running.output)
 
 
 def test_of_a_sample_the_faults_are_all_there(gateway, backend, wire):
@@ -128,6 +128,7 @@ def test_of_a_sample_the_faults_are_all_there(gateway, backend, wire):
     client = wire.open(running)
     client.send_frame(TEXT, "x" * 2000)
     assert client.expect_close()[0] == 1009
+    client.close()
     closed = line(running, "connection closed")
     assert (closed["closed_by"], closed["code"]) == ("gateway", 1009)
     assert len(lines(running, "connection closed")) == 1 and not lines(running, "connection opened")
@@ -137,11 +138,13 @@ def test_of_a_sample_the_faults_are_all_there(gateway, backend, wire):
 
 @pytest.mark.parametrize("log", [{"access": False}, {"level": "notice"}])
 def test_without_access_no_line_is_written(gateway, backend, wire, log):
-    running = gateway(proxied(backend().address, sections={"log": log}))
+    running = gateway(proxied(backend().address))
+    usual = running.config
+    running.reload({**usual, "log": log})
     talk(wire.open(running))
     running.eventually(lambda stats: stats["connections"]["closed_total"] == 1, "the WebSocket to be over")
-    # What comes behind it is there before it is looked for.
-    running.reload({**running.config, "log": {}})
+    # What would have been written is there before the lines of another.
+    running.reload(usual)
     talk(wire.open(running))
     line(running, "connection closed")
     assert len(lines(running, "connection closed")) == len(lines(running, "connection opened")) == 1
