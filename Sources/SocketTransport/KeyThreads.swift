@@ -14,7 +14,7 @@ import Synchronization
 ///
 /// They begin with the first use, and give way to the event loops: on a machine that has its hands full, handshakes wait
 /// rather than messages. Each handshake has one use under way at most, so the handshakes' bound is that of the line too.
-public final class KeyThreads: Sendable {
+final class KeyThreads: Sendable {
     /// A thread of that niceness has half the weight of an event loop's.
     private static let niceness: CInt = 3
 

@@ -23,9 +23,9 @@ public final class TLSPrivateKey: @unchecked Sendable {
     let raw: OpaquePointer
     public let kind: Kind
 
-    /// Whether a signature takes so long that the thread of a connection does not make it: about 0.7 ms with RSA of 2048
-    /// bits and with P-521, 2 ms with 3072 bits and 5 ms with 4096. The other kinds take a tenth to a third of a
-    /// millisecond.
+    /// Whether a signature takes so long that the thread of a connection does not make it. As measured, RSA takes 0.6 ms
+    /// with 2048 bits, 1.8 ms with 3072 and 4 ms with 4096, and P-521 takes 1.2 ms. P-384 takes 0.5 ms, and P-256 and
+    /// Ed25519 take 0.02 ms.
     var takesLong: Bool { kind == .rsa || kind == .p521 }
 
     /// nil: it is damaged, or of another kind. Why is not told: the reason might quote it.
