@@ -64,6 +64,7 @@ extension StreamSocket {
         } else if awaitsKey {
             awaitsKey = false
             _ = decrypt(UnsafeRawBufferPointer(start: nil, count: 0))
+            closeIfBroken()
         } else {
             receive()
         }
@@ -80,6 +81,7 @@ extension StreamSocket {
         }
         guard let early else { return receive() }
         early.withUnsafeReadableBytes { _ = decrypt($0) }
+        closeIfBroken()
     }
 
     /// Has another thread use a private key, where the handshake waits for that.
@@ -102,12 +104,12 @@ extension StreamSocket {
             let limit = connection.isHandshaking ? Self.flightSize : LoopBuffers.readSize
             wire = try loop.buffers.fillWire(limit: limit) { memory throws(IOError) in try readSome(into: memory) }
         } catch {
-            close(because: error)
+            close(because: failure ?? error)
             return .over
         }
         guard let wire else { return .nothing }
         guard !wire.isEmpty else {
-            if let failure = connection.receivedEnd() {
+            if let failure = failure ?? connection.receivedEnd() {
                 close(because: failure)
             } else {
                 lacksCloseNotify = true
@@ -139,19 +141,19 @@ extension StreamSocket {
         }
         // It is the peer's, whatever has become of the other direction.
         if bytes.readableBytes > 0, isOpen { deliver(bytes) }
-        let failure = received.failure ?? outputFailure
-        guard isOpen, failure != nil || received.hasEnded else {
+        let tlsFailure = received.failure
+        guard isOpen, tlsFailure != nil || received.hasEnded else {
             return isOpen ? .bytes(bytes.readableBytes) : .over
         }
         if bytes.readableBytes > 0 { delegate?.socketReadComplete(self) }
         guard isOpen else { return .over }
-        if let failure { close(because: failure) } else { endInput() }
+        if let tlsFailure { close(because: tlsFailure) } else { endInput() }
         return .over
     }
 
     /// Sends what had to wait for the handshake.
     private func sendBehindHandshake() {
-        guard isOpen, outputFailure == nil else { return }
+        guard isOpen, failure == nil else { return }
         let hasWaited = unflushed != nil
         flush()
         if hasWaited, isOpen, isDrained { delegate?.socketDrained(self) }
@@ -165,12 +167,12 @@ extension StreamSocket {
 
     func encrypt(_ bytes: UnsafeRawBufferPointer, by connection: TLSConnection) {
         var rest = bytes
-        while !rest.isEmpty, outputFailure == nil {
+        while !rest.isEmpty, failure == nil {
             let count = min(rest.count, Self.blockSize)
             do {
                 try connection.send(UnsafeRawBufferPointer(rebasing: rest[..<count]))
             } catch {
-                outputFailure = outputFailure ?? error
+                failure = failure ?? error
             }
             sendTLSOutput()
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
@@ -187,7 +189,7 @@ extension StreamSocket {
 
     /// Says that nothing more comes, as far as the kernel takes it at once, before the socket is closed.
     func sayGoodbye() {
-        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding, outputFailure == nil else { return }
+        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding, failure == nil else { return }
         tls.end()
         let workspace = loop.buffers.tls
         if !workspace.output.isEmpty { _ = loop.calls.write(descriptor, workspace.output, isSocket: true) }
