@@ -314,7 +314,7 @@ extension HTTP2Connection {
                 request = .failure(.malformed("content-length is \(left), and the stream ended without content"))
             }
         }
-        streams[id] = stream
+        streams.add(stream)
         // Some clients widen the window of each stream as they open it.
         expectWindowUpdates(for: 0)
         return .request(stream, request, endsStream: endsStream)

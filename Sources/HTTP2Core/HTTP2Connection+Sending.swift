@@ -8,7 +8,7 @@ extension HTTP2Connection {
         guard freeStreams > 0 else { return nil }
         let stream = HTTP2Stream(id: nextStream, sendWindow: Int(peerSettings.initialWindowSize))
         nextStream += 2
-        streams[stream.id] = stream
+        streams.add(stream)
         stream.flags.insert(.isAnswered)
         if request.method == .connect { stream.flags.insert(.isConnect) }
         if request.method == .head { stream.flags.insert(.isHead) }
@@ -128,6 +128,14 @@ extension HTTP2Connection {
         lastOutputSize = min(bytes.readableBytes, Self.outputLimit)
         output = ByteBuffer()
         return bytes
+    }
+
+    /// Takes back an output that has been sent, so that the next one finds its memory. A large one is let go: its connection
+    /// may be idle for long.
+    public func takeBack(_ sent: consuming ByteBuffer) {
+        guard output.storageCapacity == 0, sent.storageCapacity <= Self.keptOutput else { return }
+        output = sent
+        output.clear()
     }
 
     /// Whether `takeOutput` has something to give.

@@ -61,6 +61,8 @@ public final class HTTP2Connection {
     }
 
     static let outputLimit = 64 * 1024
+    /// An idle connection keeps no more memory than this for what it will send.
+    static let keptOutput = 1024
     static let unreadLimit = 1024 * 1024
     static let maxDataSize = 16_384
     /// All streams together; returned as soon as it comes, so that no stream waits for another's reader.
@@ -85,7 +87,7 @@ public final class HTTP2Connection {
     var reader: HTTP2FrameReader
     var encoder = HeaderEncoder()
     var decoder: HeaderDecoder
-    var streams: [HTTP2StreamID: HTTP2Stream] = [:]
+    var streams = HTTP2Streams()
     var closedStreams = ClosedStreams()
     var events = CircularBuffer<HTTP2Event>()
 
@@ -185,7 +187,7 @@ public final class HTTP2Connection {
     private func closeAll() {
         reader.discard()
         ready.removeAll()
-        for stream in streams.values.sorted(by: { $0.id < $1.id }) {
+        for stream in streams.all {
             remove(stream, .abandoned)
             events.append(.closed(stream, .connectionLost))
         }
@@ -206,7 +208,7 @@ public final class HTTP2Connection {
         stream.pending = nil
         stream.trailers = nil
         growthBudget += stream.receiveWindow.growth
-        streams[stream.id] = nil
+        streams.remove(stream.id)
         // A peer that grants no window could otherwise make the line longer with every stream that it resets.
         if ready.count > 2 * streams.count + 64 { ready.removeAll { $0.isClosed } }
     }

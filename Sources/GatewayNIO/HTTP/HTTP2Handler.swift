@@ -157,12 +157,15 @@ final class HTTP2Handler {
         guard !isFlushing, let socket else { return }
         isFlushing = true
         repeat {
-            var hasWritten = false
+            var written: ByteBuffer?
             while socket.isWritable || connection.failure != nil, let bytes = connection.takeOutput() {
                 socket.write(bytes)
-                hasWritten = true
+                written = bytes
             }
-            if hasWritten { socket.flush() }
+            if let last = written.take() {
+                socket.flush()
+                connection.takeBack(last)
+            }
             // Streams whose turn has come may have more to send.
             if connection.hasEvents { process(now: .now()) }
         } while socket.isOpen && socket.isWritable && connection.failure == nil && connection.hasOutput
