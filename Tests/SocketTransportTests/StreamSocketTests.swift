@@ -5,22 +5,15 @@ import Testing
 @testable import SocketTransport
 
 @Suite("A stream socket: its beginning, its end, what it is watched for")
-struct StreamSocketTests {
-    private let loop: DrivenLoop
-    private let diary = SocketDiary()
+struct StreamSocketTests: SocketFixture {
+    let loop: DrivenLoop
+    let diary = SocketDiary()
 
     init() throws { loop = try DrivenLoop() }
 
     private final class Counter: StreamSocketObserver {
         var count = 0
         func socketHasClosed() { count += 1 }
-    }
-
-    private func joined() throws -> (StreamSocket, RawPeer) {
-        let (socket, peer) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        return (socket, peer)
     }
 
     @Test("a close is told once, to the observer and the delegate, and nothing follows it")
@@ -93,6 +86,23 @@ struct StreamSocketTests {
         peer.reset()
         loop.turns { diary.isClosed }
         #expect(diary.events == [.closed(ECONNRESET)])
+    }
+
+    @Test("one that the kernel can't watch any more is closed, with what it says")
+    func unwatched() throws {
+        final class Occupant: PolledDescriptor {}
+        let (socket, peer) = try joined()
+        // Nothing is wanted of a socket without a peer's half, so that it is not watched.
+        socket.endOutput()
+        peer.close()
+        loop.settle()
+        #expect(socket.place == nil)
+        let occupant = Occupant()
+        try loop.loop.poller.add(occupant, socket.descriptor, for: [])
+        socket.read()
+        #expect(socket.isOpen)
+        loop.settle()
+        #expect(diary.events == [.outputEnded, .closed(EEXIST)])
     }
 
     @Test("while both halves have ended and nothing is wanted, the loop rests")
