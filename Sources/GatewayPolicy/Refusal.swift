@@ -186,7 +186,9 @@ public enum Refusal: Error, Equatable, Hashable, Sendable {
     /// Whether the HTTP/1.1 connection ends with the answer: after what was not understood nothing can be read.
     public var closesConnection: Bool {
         switch self {
-        case .badRequest, .plainHTTP, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .requestTimeout, .draining: true
+        case .badRequest, .plainHTTP, .obsoleteHandshake, .headerTooLarge, .handshakeTimeout, .requestTimeout,
+            .draining:
+            true
         default: false
         }
     }

@@ -56,7 +56,8 @@ enum Foreground {
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
-        logger.info("started", metadata: ["version": "\(Gateway.version)", "file_descriptors": .stringConvertible(descriptors)])
+        logger.info(
+            "started", metadata: ["version": "\(Gateway.version)", "file_descriptors": .stringConvertible(descriptors)])
         if settings.takeover != nil {
             StartedBy.notifier?.mainProcess(ProcessInfo.processInfo.processIdentifier)
         }

@@ -166,7 +166,7 @@ def parse_metrics(text):
             assert name in types or base in types, f"no TYPE for {name}"
     check_histograms(samples, types)
     for name, kind in types.items():
-        assert name.startswith("sluice_"), name
+        assert name.startswith(("sluice_", "process_")), name
         assert name in helps, f"no HELP for {name}"
         assert kind != "counter" or name.endswith("_total"), f"counter {name} does not end in _total"
     return samples, types

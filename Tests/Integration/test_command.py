@@ -203,7 +203,7 @@ def test_what_is_no_line_is_refused(gateway, connect, tmp_path, message, close):
 def test_output_that_is_no_text_ends_the_connection(gateway, connect):
     running = gateway(commands(["printf", r"fine\n\377\n"]))
     assert rest(connect(running.url("/"))) == (["fine"], (1001, "the other side broke a rule"))
-    assert closed_line(running)[0]["code"] == "1007"
+    assert closed_line(running)[0]["code"] == 1007
 
 
 def test_a_line_is_no_longer_than_a_message_may_be(gateway, connect):
@@ -212,7 +212,7 @@ def test_a_line_is_no_longer_than_a_message_may_be(gateway, connect):
         messages, close = rest(connect(running.url("/")))
     assert messages == ["ok"]
     assert close[0] == 1001
-    assert closed_line(running)[0]["code"] == "1009"
+    assert closed_line(running)[0]["code"] == 1009
     assert memory.growth < 8 << 20
     eventually(lambda: not children(running), "the command to end")
 

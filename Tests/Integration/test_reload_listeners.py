@@ -305,7 +305,7 @@ def test_the_access_log_is_turned_off_and_on(gateway, wire, base):
             running.reload(after)
     running.wait_for_output(lambda line: "4003" in line, "the line about the last")
     found = {entry["code"] for entry in running.log() if entry.get("message") == "connection closed"}
-    assert found == {"4001", "4003"}
+    assert found == {4001, 4003}
 
 
 def test_the_level_changes(gateway, base):

@@ -141,7 +141,7 @@ def test_the_closes_are_counted_and_logged_as_the_gateways(gateway, wire):
         lambda stats: stats["routes"]["all"]["close_codes"]["gateway"].get("1012") == 1, "1012 to be counted")
     entry = eventually(
         lambda: next((e for e in running.log() if e.get("message") == "connection closed"), None), "its line")
-    assert (entry["closed_by"], entry["code"]) == ("gateway", "1012")
+    assert (entry["closed_by"], entry["code"]) == ("gateway", 1012)
 
 
 # Over HTTP/2

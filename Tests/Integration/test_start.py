@@ -70,7 +70,7 @@ def test_a_low_soft_limit_is_raised_to_the_hard_one(tmp_path):
     try:
         running.prefix = ["prlimit", f"--nofile=4:{hard}"]
         running.start()
-        running.wait_for_output(lambda line: f'"file_descriptors":"{hard}"' in line, f"a limit of {hard}")
+        running.wait_for_output(lambda line: f'"file_descriptors":{hard},' in line, f"a limit of {hard}")
         assert running.stop() == 0
     finally:
         running.kill()

@@ -246,7 +246,7 @@ final class ClientExchange {
     private func note(_ refusal: Refusal, route: RouteConfiguration?) {
         loop.process.telemetry.rejected(refusal.key, listener: listener.name)
         if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
-        if var line = line("request refused") {
+        if var line = line("request refused", hasFields: false) {
             line.add("status", refusal.status)
             line.add("refusal", refusal.key)
             if let route { line.add("route", route.name) }
@@ -259,15 +259,15 @@ final class ClientExchange {
     }
 
     /// Begins a line about the request; nil: nobody wants it.
-    private func line(_ message: String, client: ClientAddress? = nil) -> LogLine? {
+    private func line(_ message: String, client: ClientAddress? = nil, hasFields: Bool = true) -> LogLine? {
         guard var line = loop.process.requestLog.begin(message) else { return nil }
         line.add("request_id", requestID)
         line.add("listener", listener.name)
         line.add("client_protocol", version.rawValue)
         if let logged {
             logged.write(
-                to: &line, client: client, protection: responder?.protection,
-                query: generation.configuration.log.query)
+                to: &line, client: client, protection: responder?.protection, hasFields: hasFields,
+                query: generation.configuration.log.query && hasFields)
         } else {
             line.add("client", peer().description)
         }
@@ -368,7 +368,9 @@ extension ClientExchange: UpstreamAttemptDelegate {
         state = .relayingRefusal(decision, attempt, leg)
         loop.process.telemetry.rejected("upstream_refused", listener: listener.name)
         loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
-        if var line = line("server refused", client: decision.outgoing.forwarded.clientAddress) {
+        if var line = line(
+            "server refused", client: decision.outgoing.forwarded.clientAddress, hasFields: false)
+        {
             line.add("status", response.status.code)
             line.add("route", decision.route.name)
             line.add("server", server.address.description)

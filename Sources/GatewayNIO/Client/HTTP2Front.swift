@@ -47,9 +47,7 @@ final class HTTP2Front: HTTP2HandlerOwner {
     }
 
     /// How the connection is protected; nil: it is in the clear.
-    var protection: TLSProtection? {
-        accepted.tls == nil ? nil : (handler.channel as? SocketChannel)?.protection
-    }
+    var protection: TLSProtection? { handler.protection }
 
     var endpoints: ConnectionEndpoints {
         named ?? ConnectionEndpoints(local: handler.localAddress, remote: handler.remoteAddress)

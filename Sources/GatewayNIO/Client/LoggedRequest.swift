@@ -24,7 +24,11 @@ struct LoggedRequest {
     /// - Parameters:
     ///   - client: nil: it is not known yet.
     ///   - protection: of the connection; nil: it is in the clear.
-    func write(to line: inout LogLine, client: ClientAddress? = nil, protection: TLSProtection?, query: Bool) {
+    ///   - hasFields: false: no values of header fields. A request that is refused may have a secret anywhere.
+    func write(
+        to line: inout LogLine, client: ClientAddress? = nil, protection: TLSProtection?, hasFields: Bool = true,
+        query: Bool
+    ) {
         line.add("client", (client ?? self.client).description)
         line.add("method", head.method.rawValue)
         add("host", head.authority, to: &line)
@@ -34,8 +38,10 @@ struct LoggedRequest {
         if query, path.endIndex < target.endIndex {
             add("query", String(target[path.endIndex...].dropFirst()), to: &line)
         }
-        add("origin", head.headerFields[.origin], to: &line)
-        add("user_agent", head.headerFields[.userAgent], to: &line)
+        if hasFields {
+            add("origin", head.headerFields[.origin], to: &line)
+            add("user_agent", head.headerFields[.userAgent], to: &line)
+        }
         if let protection {
             line.add("tls_version", protection.version)
             line.add("tls_cipher", protection.cipher)

@@ -1,3 +1,4 @@
+import GatewayTLS
 import HTTP2Core
 import HTTPTypes
 import Logging
@@ -80,6 +81,8 @@ final class HTTP2Handler {
     var isOpen: Bool { socket != nil }
     var localAddress: SocketAddress? { socket?.localAddress }
     var remoteAddress: SocketAddress? { socket?.remoteAddress }
+    /// How the connection is protected; nil: it is in the clear.
+    var protection: TLSProtection? { socket?.protection }
 
     // MARK: Reading
 
