@@ -120,16 +120,23 @@ def test_the_handshake_that_the_cases_spoil_is_in_order(attacked, wire):
 
 
 @pytest.mark.parametrize("data", [
-    request(), b"GET / HTTP/1.1\r\n", b"\r\n" * 4, b"\x16\x03\x01\x00\x05hello", b"\x80\x2e\x01\x00\x02", bytes(2000),
+    b"\r\n" * 4, b"\x16\x03\x01\x00\x05hello", b"\x80\x2e\x01\x00\x02", bytes(2000),
     b"\x15\x03\x03\x00\x02\x02\x28", b"\x17\x03\x03\x00\x05hello",
-], ids=["a handshake in cleartext", "its first line", "empty lines", "a broken hello", "SSL 2", "zeros", "an alert",
-        "data before the hello"])
+], ids=["empty lines", "a broken hello", "SSL 2", "zeros", "an alert", "data before the hello"])
 def test_what_is_no_tls_on_a_tls_listener_ends_the_connection(besieged, wire, data):
     client = wire.connect(besieged.gateway, "tls")
     client.send(data)
     answer = client.read_to_end()
     # An alert record (RFC 8446 §6) or nothing: HTTP would be a word in a language that was not agreed on.
     assert answer == b"" or answer[0] == 0x15, f"expected a TLS alert or nothing, got {answer[:80]!r}"
+
+
+@pytest.mark.parametrize("data", [request(), b"GET / HTTP/1.1\r\n"], ids=["a handshake", "its first line"])
+def test_http_in_cleartext_on_a_tls_listener_is_answered_with_400(besieged, wire, data):
+    client = wire.connect(besieged.gateway, "tls")
+    client.send(data)
+    answer = client.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), f"expected 400, got {answer[:80]!r}"
 
 
 STATUSES = {400, 404, 408, 426, 431, 503}

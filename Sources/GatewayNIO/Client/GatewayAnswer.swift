@@ -2,6 +2,7 @@ import GatewayConfig
 import GatewayPolicy
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 
 /// A whole response of the gateway's own, for either HTTP version.
 struct GatewayAnswer {
@@ -44,7 +45,7 @@ struct GatewayAnswer {
     /// The whole response as HTTP/1.1 writes it (RFC 9112 §4), for a connection that ends with it.
     var bytesOfHTTP1: ByteBuffer {
         var bytes = ByteBuffer()
-        bytes.writeString("HTTP/1.1 \(status) \(HTTPResponse.Status(code: status).reasonPhrase)\r\n")
+        bytes.writeString("HTTP/1.1 \(status) \(HTTPResponseStatus(statusCode: status).reasonPhrase)\r\n")
         for field in fields { bytes.writeString("\(field.name): \(field.value)\r\n") }
         bytes.writeString("Connection: close\r\n\r\n")
         bytes.writeImmutableBuffer(body)
