@@ -124,10 +124,15 @@ let package = Package(
                 .httpTypes, .logging, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),
+        // The page of the dashboard: HTML, CSS and JavaScript, which are built into the program.
+        .target(
+            name: "GatewayDashboard", dependencies: [.crypto], resources: [.embedInCode("Page")],
+            swiftSettings: strict),
         .target(
             name: "GatewayAdmin",
             dependencies: [
-                "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "SocketTransport", .nioCore, .nioHTTP1,
+                "GatewayDashboard", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "SocketTransport", .nioCore,
+                .nioHTTP1,
             ],
             swiftSettings: strict),
         .target(
@@ -198,7 +203,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayPolicy", "GatewayTelemetry"],
+            name: "GatewayDashboardTests", dependencies: ["GatewayDashboard"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayAdminTests",
+            dependencies: ["GatewayAdmin", "GatewayDashboard", "GatewayPolicy", "GatewayTelemetry"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests", dependencies: ["Gateway", "GatewayNIO", "GatewayConfig", .nioCore, .logging],

@@ -11,21 +11,22 @@ extension AdminSource {
     /// one line in the log.
     init(
         of running: RunningGateway, process: ProcessState, stage: Stage, startedAt: NIODeadline,
-        settings: Gateway.Settings
+        settings: Gateway.Settings, history: MetricHistory
     ) {
+        let snapshot: @Sendable () -> StatsSnapshot = {
+            process.telemetry.snapshot(
+                uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
+                draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
+                residentMemoryBytes: ResidentMemory.bytes())
+        }
+        let readiness: @Sendable () -> Readiness = {
+            if stage.value != .serving { return .draining }
+            guard let gateway = running.value else { return .starting }
+            return gateway.server.hasServerUp ? .ready : .noServerUp
+        }
         self.init(
-            snapshot: {
-                process.telemetry.snapshot(
-                    uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
-                    draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
-                    residentMemoryBytes: ResidentMemory.bytes())
-            },
-            readiness: {
-                if stage.value != .serving { return .draining }
-                guard let gateway = running.value else { return .starting }
-                return gateway.server.hasServerUp ? .ready : .noServerUp
-            },
-            connections: { await running.value?.server.connections($0) ?? [] },
+            snapshot: snapshot, readiness: readiness,
+            connections: { await running.value?.server.connections($0) ?? ConnectionList() },
             close: { id, code, reason, caller in
                 guard let gateway = running.value else { return false }
                 let isFound = await gateway.server.close(id, code: code, reason: reason)
@@ -77,7 +78,17 @@ extension AdminSource {
                 guard let gateway = running.value else { return .refused("the gateway is starting") }
                 let change = await gateway.server.rebalance(upstream: upstream, perSecond: perSecond)
                 return gateway.audit("rebalance", caller, ["upstream": "\(upstream)"], change)
-            })
+            },
+            dashboard: DashboardSource(
+                live: {
+                    LiveSnapshot(
+                        time: Gateway.secondsSince1970, readiness: readiness().rawValue,
+                        reloading: running.value?.isReloading ?? false, operations: process.operations.snapshots,
+                        slowHandshakes: process.telemetry.slowHandshakes, stats: snapshot())
+                },
+                history: history, warnings: settings.log.recent,
+                configurationVersion: { running.value?.shownConfigurationVersion ?? 0 },
+                configuration: { running.value?.shownConfiguration ?? Array("{}".utf8) }))
     }
 }
 
@@ -119,9 +130,8 @@ extension ProcessState {
                     // An address that two entries lead to is one server.
                     let isUsed = state.active > 0 || live.connections.value > 0
                     guard standing != "removed" || isUsed else { return nil }
-                    return (
-                        address.description,
-                        .init(
+                    let configured = server?.configuration(of: live, in: upstream.name)
+                    var shown = UpstreamSnapshot.Server(
                             name: address == live.configured ? nil : live.configured.description,
                             state: standing, healthy: state.healthy,
                             active: state.active, connections: live.connections.value, streams: live.streams.value,
@@ -131,7 +141,11 @@ extension ProcessState {
                                     state: health.standing.rawValue, reason: health.latest?.failure,
                                     lastSeconds: health.latest?.seconds)
                             })
-                    )
+                    shown.takenTotal = state.takenTotal
+                    shown.lastFailure = state.lastFailure.map { .init(reason: $0.reason, ageSeconds: $0.seconds) }
+                    shown.maxConnections = configured?.maxConnections
+                    shown.weight = configured?.weight
+                    return (address.description, shown)
                 })
         }
     }

@@ -1,4 +1,5 @@
 public import GatewayConfig
+import GatewayTelemetry
 public import Logging
 import Synchronization
 
@@ -6,6 +7,8 @@ import Synchronization
 public final class LogSettings: Sendable {
     private let levelIndex: Atomic<Int>
     private let isJSON: Atomic<Bool>
+    /// The latest warnings and errors of every logger made of it.
+    let recent = RecentWarnings()
 
     public init(_ configuration: LogConfiguration) {
         levelIndex = Atomic(0)

@@ -1,4 +1,5 @@
 import GatewayConfig
+import GatewayTelemetry
 public import Logging
 
 #if canImport(FoundationEssentials)
@@ -41,12 +42,20 @@ public struct StandardErrorLog: LogHandler {
 
     public func log(event: LogEvent) {
         let time = Self.timestamp()
+        if event.level >= .warning { settings.recent.add(entry(of: event, at: time)) }
         LogWriter.standardError.write(line(of: event, at: time)) { count in
             let notice = LogEvent(
                 level: .warning, message: "log lines dropped, as nobody read them", metadata: ["count": "\(count)"],
                 source: nil, file: #fileID, function: #function, line: #line)
             return line(of: notice, at: time)
         }
+    }
+
+    /// The same for whoever looks at the gateway and not at its log.
+    private func entry(of event: LogEvent, at time: String) -> RecentWarnings.Entry {
+        RecentWarnings.Entry(
+            time: time, level: "\(event.level)", message: "\(event.message)",
+            fields: metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" })
     }
 
     /// One line with its line end; `time` is put in as it is.

@@ -76,7 +76,7 @@ struct Demo: AsyncParsableCommand {
             Sluice is running. The certificate is made for this run, so the browser will ask once.
 
               open   https://localhost:\(gateway)/                 a page to try it
-              open   http://127.0.0.1:\(admin)/stats            live counters; /metrics for Prometheus
+              open   http://127.0.0.1:\(admin)/                 its dashboard; /stats and /metrics for programs
 
               type   curl -s http://127.0.0.1:\(admin)/stats
               type   python3 -m websockets wss://localhost:\(gateway)/echo    (needs the certificate to be trusted)

@@ -225,6 +225,7 @@ final class ClientExchange {
 
     func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
         loop.process.telemetry.rejected(refusal.key)
+        if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
         var metadata: Logger.Metadata = [
             "status": "\(refusal.status)", "refusal": "\(refusal.key)", "client": "\(peer())",
             "listener": "\(listener.name)", "client_protocol": "\(version)",
@@ -314,6 +315,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         }
         state = .relayingRefusal(decision, attempt, leg)
         loop.process.telemetry.rejected("upstream_refused")
+        loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
         logger.info(
             "server refused",
             metadata: [

@@ -10,6 +10,8 @@ public final class ProcessState: Sendable {
     public let admission = Admission()
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
+    /// What was asked for and takes its time.
+    public let operations = Operations()
     /// Bytes of zlib state that all connections hold now.
     public var zlibBytes: Int { compressionMemory.used }
     public let logger: Logger

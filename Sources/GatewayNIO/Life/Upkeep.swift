@@ -128,8 +128,11 @@ struct Upkeep: Sendable {
         case .failure(let error):
             // That says nothing about the server.
             if (error as? IOError)?.isLackOfResources == true || error is ServerConnector.ServersChanged { return }
-            if server.record.looked(isReachable: false, now: .now(), jitter: .random(in: 0..<1)) {
-                metadata["reason"] = "\(ConnectFailure.text(for: error))"
+            let reason = ConnectFailure.text(for: error)
+            if server.record.looked(
+                isReachable: false, reason: reason, now: .now(), jitter: .random(in: 0..<1))
+            {
+                metadata["reason"] = "\(reason)"
                 logger.warning("server is down", metadata: metadata)
             }
         }

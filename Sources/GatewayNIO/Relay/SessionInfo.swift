@@ -2,9 +2,16 @@ import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
+import HTTPTypes
 import Logging
 import NIOCore
 import WebSocketCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// What is known of a session beside its frames: for counting, for the log, and what is returned when it ends.
 final class SessionInfo {
@@ -16,6 +23,10 @@ final class SessionInfo {
     private let permit: Permit
     private let startedAt: NIODeadline
     private let listener: String
+    /// Of the request, each cut at ``targetLimit`` bytes; the query is left out, as it may hold a secret.
+    let host: String
+    let path: String
+    private static let targetLimit = 256
     /// What the client was told of compression; nil: there is none on its leg.
     private let compressionAnswer: String?
     private let requestID: CompactIdentifier
@@ -41,6 +52,8 @@ final class SessionInfo {
         permit = decision.permit
         self.startedAt = startedAt
         self.listener = listener
+        host = Self.cut(decision.outgoing.request.authority ?? "")
+        path = Self.cut(decision.outgoing.target.text.prefix { $0 != "?" })
         compressionAnswer = extensions.clientAnswer
         requestID = CompactIdentifier(decision.outgoing.requestID)
         traceID = CompactIdentifier(decision.outgoing.trace.traceID)
@@ -59,9 +72,46 @@ final class SessionInfo {
         if clientIsCompressed { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        counters.handshakes.record(
-            microseconds: UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000))
+        if let subprotocol = upgraded.subprotocol { counters.opened(subprotocol: subprotocol) }
+        let duration = (NIODeadline.now() - startedAt).nanoseconds
+        counters.handshakes.record(microseconds: UInt64(clamping: duration / 1000))
+        let now = Double(time(nil))
+        counters.tookHandshake(Double(duration) / 1e9, at: now) {
+            HandshakeRecord(
+                seconds: Double(duration) / 1e9, time: now, client: "\(client)", server: server.name,
+                requestID: requestID.text)
+        }
     }
+
+    private static func cut(_ text: some StringProtocol) -> String {
+        // Both are ASCII: no character is cut in two.
+        String(text.utf8.count <= targetLimit ? text[...] : text.prefix(targetLimit))
+    }
+
+    /// Whether one of the texts that a list has of it contains this one.
+    func contains(_ search: SearchText) -> Bool {
+        search.isIn(host) || search.isIn(path) || search.isIn("\(client)") || search.isIn(route.name)
+            || search.isIn(server.name) || search.isIn(listener) || search.isIn(requestID.text)
+            || search.isIn(compressionAnswer ?? "none")
+    }
+
+    /// What lists are sorted by, as far as it does not change while the session lives; nil: it does.
+    func sortKey(_ sort: ConnectionSort) -> ConnectionSort.Key? {
+        switch sort {
+        case .age: .number(age)
+        case .client: .text("\(client)")
+        case .host: .text(host)
+        case .path: .text(path)
+        case .route: .text(route.name)
+        case .server: .text(server.name)
+        case .protocol: .text("\(clientVersion.rawValue) \(serverProtocol)")
+        case .compression: .text(compressionAnswer ?? "none")
+        case .messages, .bytes, .rate, .queue: nil
+        }
+    }
+
+    /// In seconds.
+    var age: Double { Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000 }
 
     /// What the server's leg speaks: a command has no HTTP.
     private var serverProtocol: String { server.isCommand ? "command" : serverVersion.rawValue }
@@ -73,11 +123,11 @@ final class SessionInfo {
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
-            id: id, requestID: requestID.text, client: "\(client)", listener: listener, route: route.name,
-            server: server.name,
+            id: id, requestID: requestID.text, client: "\(client)", listener: listener, host: host, path: path,
+            route: route.name, server: server.name,
             protocol: .init(client: clientVersion.rawValue, server: serverProtocol),
             legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
-            ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
+            ageSeconds: age,
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
             compression: compressionAnswer ?? "none", queue: queue)

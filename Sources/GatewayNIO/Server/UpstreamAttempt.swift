@@ -278,7 +278,8 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
 
     private func serverFailed(_ server: LiveServer, _ refusal: Refusal, _ reason: String) {
         guard !isOver else { return }
-        server.record.failed(isUnreachable: refusal == .connectFailed, now: .now(), jitter: .random(in: 0..<1))
+        server.record.failed(
+            isUnreachable: refusal == .connectFailed, reason: reason, now: .now(), jitter: .random(in: 0..<1))
         logger.warning(
             "server failed",
             metadata: [
@@ -447,7 +448,8 @@ final class UpstreamAttempt: ServerAttempt, UpstreamLegDelegate {
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)",
             ])
-        current.server.record.failed(now: .now(), jitter: .random(in: 0..<1))
+        current.server.record.failed(
+            reason: "it did not answer in time", now: .now(), jitter: .random(in: 0..<1))
         // A connection that still comes about is not to carry the request.
         cancel()
         delegate?.failed(.responseTimeout)

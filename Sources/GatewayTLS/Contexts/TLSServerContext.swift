@@ -17,6 +17,11 @@ public final class TLSServerContext: Sendable {
     /// Of each identity, its own one.
     private let certificates: [(der: [UInt8], facts: TLSCertificateFacts, file: String)]
 
+    /// What the certificates say, and the file of each, in the order of the settings.
+    public var certificateFacts: [(facts: TLSCertificateFacts, file: String)] {
+        certificates.map { ($0.facts, $0.file) }
+    }
+
     /// Seconds that a session may be resumed for: with TLS 1.2 the same secret goes on, with 1.3 a fresh one joins it.
     private static let sessionTimeout: (v12: UInt32, v13: UInt32) = (2 * 3600, 24 * 3600)
     /// Names of authorities that are told to clients, in bytes. More than that is left out, which asks for any.
