@@ -132,15 +132,15 @@ extension ProcessState {
                     guard standing != "removed" || isUsed else { return nil }
                     let configured = server?.configuration(of: live, in: upstream.name)
                     var shown = UpstreamSnapshot.Server(
-                            name: address == live.configured ? nil : live.configured.description,
-                            state: standing, healthy: state.healthy,
-                            active: state.active, connections: live.connections.value, streams: live.streams.value,
-                            failuresTotal: state.failuresTotal,
-                            check: live.record.health.map { health in
-                                .init(
-                                    state: health.standing.rawValue, reason: health.latest?.failure,
-                                    lastSeconds: health.latest?.seconds)
-                            })
+                        name: address == live.configured ? nil : live.configured.description,
+                        state: standing, healthy: state.healthy,
+                        active: state.active, connections: live.connections.value, streams: live.streams.value,
+                        failuresTotal: state.failuresTotal,
+                        check: live.record.health.map { health in
+                            .init(
+                                state: health.standing.rawValue, reason: health.latest?.failure,
+                                lastSeconds: health.latest?.seconds)
+                        })
                     shown.takenTotal = state.takenTotal
                     shown.lastFailure = state.lastFailure.map { .init(reason: $0.reason, ageSeconds: $0.seconds) }
                     shown.maxConnections = configured?.maxConnections

@@ -1,5 +1,6 @@
 import GatewayConfig
 import GatewayNIO
+import GatewayTelemetry
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

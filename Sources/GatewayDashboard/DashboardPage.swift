@@ -44,8 +44,10 @@ public struct DashboardPage: Sendable {
     private init(html: [UInt8], policy: String, replacing mark: String, by text: String) {
         let escaped = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
         self.html = Array(
-            String(decoding: html, as: UTF8.self).replacing(mark, with: "<p class=\"problem\" role=\"alert\">\(escaped)</p>")
-                .utf8)
+            String(decoding: html, as: UTF8.self).replacing(
+                mark, with: "<p class=\"problem\" role=\"alert\">\(escaped)</p>"
+            )
+            .utf8)
         contentSecurityPolicy = policy
     }
 

@@ -56,7 +56,8 @@ public final class RecentWarnings: Sendable {
             state.entries.append(entry)
             state.bytes += bytes
             state.count += 1
-            while state.entries.count > Self.capacity || state.bytes > Self.byteLimit, let oldest = state.entries.first {
+            while state.entries.count > Self.capacity || state.bytes > Self.byteLimit, let oldest = state.entries.first
+            {
                 state.bytes -= oldest.byteCount
                 state.entries.removeFirst()
             }

@@ -25,7 +25,8 @@ struct ConnectionQueryTests {
     @Test(
         "what can't be used is said",
         arguments: [
-            ("sort=size", "sort is none of age"), ("order=up", "neither asc nor desc"), ("offset=-1", "offset is no number"),
+            ("sort=size", "sort is none of age"), ("order=up", "neither asc nor desc"),
+            ("offset=-1", "offset is no number"),
             ("offset=1000001", "0 to 1000000"), ("limit=0", "limit is no number"), ("page=2", "unknown parameter"),
         ])
     func mistakes(query: String, words: String) {

@@ -25,14 +25,14 @@ struct DashboardLoginTests {
 
     /// The `name=value` of a login that is granted.
     private func logIn(_ access: AdminAccess? = nil, now: Double = 1000) throws -> String {
-        let answer = answer(request("POST", "/login", body: "token=s3cret%2Btoken", now: now), access: access)
+        let answer = self.answer(request("POST", "/login", body: "token=s3cret%2Btoken", now: now), access: access)
         let cookie = try #require(answer?.setCookie)
         return String(try #require(cookie.split(separator: ";").first))
     }
 
     @Test("the token opens a session, whose cookie says nothing about it")
     func login() throws {
-        let answer = try #require(answer(request("POST", "/login", body: "token=s3cret%2Btoken")))
+        let answer = try #require(self.answer(request("POST", "/login", body: "token=s3cret%2Btoken")))
         #expect(answer.status == 303 && answer.location == "/")
         let cookie = try #require(answer.setCookie)
         #expect(cookie.hasPrefix("sluice_session_9901="))
@@ -53,9 +53,11 @@ struct DashboardLoginTests {
 
     @Test(
         "what is not the token opens nothing",
-        arguments: ["", "token=", "token=s3cret", "token=s3cret+token", "token=s3cret%2Btoken&token=x", "toke=x", "%ff"])
+        arguments: [
+            "", "token=", "token=s3cret", "token=s3cret+token", "token=s3cret%2Btoken&token=x", "toke=x", "%ff",
+        ])
     func wrong(body: String) {
-        let answer = answer(request("POST", "/login", body: body))
+        let answer = self.answer(request("POST", "/login", body: body))
         #expect(answer?.status == 401)
         #expect(answer?.setCookie == nil)
         #expect(answer?.contentType == "text/html; charset=utf-8")
@@ -90,7 +92,9 @@ struct DashboardLoginTests {
             #expect(answer(request("POST", "/drain", origin: origin, cookies: [cookie]))?.status == 403)
             #expect(answer(request("DELETE", "/connections/1", origin: origin, cookies: [cookie]))?.status == 403)
         }
-        #expect(answer(request("POST", "/login", origin: "http://evil.example", body: "token=s3cret%2Btoken"))?.status == 403)
+        #expect(
+            answer(request("POST", "/login", origin: "http://evil.example", body: "token=s3cret%2Btoken"))?.status
+                == 403)
     }
 
     @Test("a session ends by logging out, by time, and with the token")

@@ -20,7 +20,8 @@ struct RecentWarningsTests {
     @Test("their bytes are bounded, whatever is in them")
     func bytes() {
         let recent = RecentWarnings()
-        let fields = Dictionary(uniqueKeysWithValues: (0..<100).map { ("key\($0)", String(repeating: "ä", count: 5000)) })
+        let fields = Dictionary(
+            uniqueKeysWithValues: (0..<100).map { ("key\($0)", String(repeating: "ä", count: 5000)) })
         for _ in 0..<200 { recent.add(entry(String(repeating: "m", count: 5000), fields)) }
         let entries = recent.entries
         #expect(!entries.isEmpty)

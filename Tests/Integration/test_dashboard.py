@@ -244,7 +244,7 @@ def test_a_reload_shows_what_it_changes_first(busy, page):
     page.click("dialog button", "Reload now")
     eventually(lambda: busy.stats()["configuration"]["reloads_total"]["applied"] == 1, "the reload")
     page.go("configuration")
-    page.until("[...document.querySelectorAll('#configuration dd')].some(dd => dd.innerText === '7')", "the new cap")
+    page.until("[...document.querySelectorAll('#configuration dd')].some(dd => dd.textContent === '7')", "the new cap")
 
     busy.rewrite("listeners: nonsense")
     page.click("#reload")

@@ -27,7 +27,7 @@ function buildConfiguration(section) {
   const item = ({ name, lines }) => {
     const list = pairs();
     list.show(lines.map(({ key, value }) => [key, value]));
-    return name ? make('details', { open: lines.length < 12 }, make('summary', {}, name), list.element) : list.element;
+    return name ? make('details', { open: lines.length < 16 }, make('summary', {}, name), list.element) : list.element;
   };
 
   return () => {
@@ -42,7 +42,7 @@ function buildConfiguration(section) {
         make('ul', { class: 'log' }, configuration.warnings.map(warning => make('li', {},
           `line ${warning.line}: ${warning.message}`)))) : null,
       ...configuration.sections.filter(({ items }) => items.length).map(({ title, items }) =>
-        make('article', { class: 'card' }, make('h2', {}, title), make('div', { class: 'stack' }, items.map(item)))),
+        make('article', { class: 'card' }, make('h2', {}, title), make('div', { class: 'items' }, items.map(item)))),
     ].filter(Boolean));
   };
 }
