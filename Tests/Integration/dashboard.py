@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.resources
+import itertools
 import json
 
 import websockets.asyncio.client
@@ -11,6 +12,10 @@ from waiting import eventually
 AXE = importlib.resources.files("axe_core_python").joinpath("axe.min.js")
 # Rules of the levels that the page promises to keep.
 AXE_OPTIONS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+# Makes each address new, so that the browser loads the page anew.
+OPENED = itertools.count()
+# The rule that looks at colours.
+AXE_COLOURS = {"runOnly": ["color-contrast"]}
 SECTIONS = ("overview", "routes", "upstreams", "connections", "configuration", "log")
 
 
@@ -61,17 +66,25 @@ class Page:
     def __init__(self, browser, gateway, section="overview"):
         self.browser = browser
         self.origin = f"http://{gateway.addresses['admin']}"
-        browser.open(f"{self.origin}/?again#/{section}")  # with a query, so that the browser loads it anew
+        browser.open(f"{self.origin}/?{next(OPENED)}#/{section}")
 
     def evaluate(self, expression):
         return self.browser.evaluate(expression)
 
     def until(self, expression, expectation, timeout=10.0):
         """Waits until a JavaScript expression is true."""
-        return eventually(lambda: self.evaluate(expression), expectation, timeout)
+        def check():
+            try:
+                return self.evaluate(expression)
+            except AssertionError as error:
+                # Another page is being loaded.
+                if "navigated" in str(error) or "context" in str(error):
+                    return None
+                raise
+        return eventually(check, expectation, timeout)
 
     def live(self):
-        self.until("document.querySelector('#status .badge').textContent === 'Ready'", "the page to be live")
+        self.until("document.querySelector('#status .badge')?.textContent === 'Ready'", "the page to be live")
         return self
 
     def go(self, section):
@@ -100,11 +113,11 @@ class Page:
             field.dispatchEvent(new Event('change', {{ bubbles: true }}));
           }})(); 0""")
 
-    def violations(self):
+    def violations(self, options=AXE_OPTIONS):
         """What axe finds, in words."""
         if not self.evaluate("Boolean(window.axe)"):
             self.browser.evaluate(AXE.read_text() + "; 0")
         return json.loads(self.evaluate(f"""
-          axe.run(document, {json.dumps(AXE_OPTIONS)}).then(result => JSON.stringify(result.violations.map(
+          axe.run(document, {json.dumps(options)}).then(result => JSON.stringify(result.violations.map(
             one => `${{one.id}}: ${{one.help}}: ${{one.nodes.map(node => node.html + ' ' +
               node.any.concat(node.all).map(check => check.message).join('; ')).slice(0, 3).join(' | ')}}`)))"""))

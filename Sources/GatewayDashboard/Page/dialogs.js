@@ -6,7 +6,7 @@ function openDialog(title, build) {
   const body = make('div', { class: 'body' });
   const heading = make('h2', { id: 'dialog-title' }, title);
   const dialog = make('dialog', { 'aria-labelledby': 'dialog-title' },
-    make('header', {}, heading, make('button', { type: 'button', onclick: () => dialog.close() }, 'Close')), body);
+    make('div', { class: 'top' }, heading, make('button', { type: 'button', onclick: () => dialog.close() }, 'Close')), body);
   const refresh = build(body, dialog);
   const stop = refresh ? watch(refresh) : () => {};
   dialog.addEventListener('close', () => {

@@ -19,6 +19,7 @@ function showSection() {
   for (const link of document.querySelectorAll('.tabs a')) {
     setAttribute(link, 'aria-current', link.hash === `#/${current}` ? 'page' : null);
   }
+  document.title = `${current[0].toUpperCase()}${current.slice(1)} – Sluice`;
   if (current === 'connections') loadConnections();
   refresh('page');
 }

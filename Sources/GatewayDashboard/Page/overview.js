@@ -13,7 +13,7 @@ function tile(title, ...charts) {
   const value = make('p', { class: 'value' });
   const note = make('p', { class: 'note' });
   return {
-    element: make('article', { class: 'card' }, make('h3', {}, title), value, note, charts.map(({ element }) => element)),
+    element: make('article', { class: 'card' }, make('h2', { class: 'label' }, title), value, note, charts.map(({ element }) => element)),
     draw() { for (const one of charts) one.draw(); },
     show(parts, text) {
       keepChildren(value, parts.map((part, index) => ({ part, index })), ({ index }) => index,

@@ -17,15 +17,17 @@ extension GatewayServer {
         let (offset, limit) = (asked.offset, asked.limit)
         var found: [ConnectionSort.Ranked<ConnectionSnapshot>] = []
         var total = 0
+        // One moment for all loops: their ages are comparable.
+        let now = NIODeadline.now()
         for loop in loops {
             let part = try? await loop.eventLoop.submit {
                 let ranked = loop.context.value.sessions.compactMap { id, driver in
                     filter.matches(driver.info, id: id)
-                        ? ConnectionSort.Ranked(key: driver.sortKey(asked.sort), id: id, value: driver) : nil
+                        ? ConnectionSort.Ranked(key: driver.sortKey(asked.sort, at: now), id: id, value: driver) : nil
                 }
                 let first = ConnectionSort.page(ranked, descending: descending, limit: offset + limit)
                 let described = first.map {
-                    ConnectionSort.Ranked(key: $0.key, id: $0.id, value: $0.value.snapshot())
+                    ConnectionSort.Ranked(key: $0.key, id: $0.id, value: $0.value.snapshot(at: now))
                 }
                 return (described, ranked.count)
             }.get()

@@ -98,7 +98,7 @@ final class SessionInfo {
     /// What lists are sorted by, as far as it does not change while the session lives; nil: it does.
     func sortKey(_ sort: ConnectionSort) -> ConnectionSort.Key? {
         switch sort {
-        case .age: .number(age)
+        case .age: .number(-Double(startedAt.uptimeNanoseconds))
         case .client: .text("\(client)")
         case .host: .text(host)
         case .path: .text(path)
@@ -110,15 +110,17 @@ final class SessionInfo {
         }
     }
 
-    /// In seconds.
-    var age: Double { Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000 }
+    /// In seconds, not below 0.
+    func age(at now: NIODeadline) -> Double {
+        Double(max(0, (now - startedAt).nanoseconds) / 1_000_000) / 1000
+    }
 
     /// What the server's leg speaks: a command has no HTTP.
     private var serverProtocol: String { server.isCommand ? "command" : serverVersion.rawValue }
 
     /// The session as it is listed while it is open.
     func snapshot(
-        id: SessionID, fromClient: DirectionTotals, fromServer: DirectionTotals,
+        id: SessionID, at now: NIODeadline, fromClient: DirectionTotals, fromServer: DirectionTotals,
         shared: (client: ConnectionSnapshot.Shared?, server: ConnectionSnapshot.Shared?),
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
@@ -127,7 +129,7 @@ final class SessionInfo {
             route: route.name, server: server.name,
             protocol: .init(client: clientVersion.rawValue, server: serverProtocol),
             legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
-            ageSeconds: age,
+            ageSeconds: age(at: now),
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
             compression: compressionAnswer ?? "none", queue: queue)
