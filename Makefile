@@ -8,19 +8,26 @@ RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked
 # One set of flags for every debug build, so that none of them builds again what another built.
 CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
+# The tests of the binary wait more than they compute, so three processes share two cores. A file stays in one process:
+# its tests share servers and browsers.
+WORKERS ?= 3
+PYTEST = .venv/bin/python -m pytest Tests/Integration -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz simulate sanitize clean certificates
+.PHONY: fuzz simulate sanitize clean certificates package package-check install
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
 	@echo "make build             build the release binary, .build/release/sluice"
+	@echo "make install           build it with Swift's runtime inside, and install it under PREFIX (/usr/local)"
+	@echo "make package           a Debian package and a tarball for machines without Swift, into dist/"
+	@echo "make package-check     lint that package, and install and start it in a new Debian; as root"
 	@echo "make test              everything from here to test-conformance, from nothing"
 	@echo "make lint              formatting rules"
 	@echo "make boundaries        which target may use which, which C file which; compiler warnings"
 	@echo "make test-unit         swift test"
-	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses"
+	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses, WORKERS=0 is one by one"
 	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
 	@echo "make bench             compare with other proxies, show the goals; ARGS='--quick' shortens"
@@ -60,7 +67,7 @@ test-unit:
 test-integration:
 	@scripts/python-environment
 	swift build $(CHECKED) --product sluice
-	SLUICE_BINARY="$${SLUICE_BINARY:-$(CURDIR)/$(BINARY)}" .venv/bin/python -m pytest Tests/Integration $(ARGS)
+	SLUICE_BINARY="$${SLUICE_BINARY:-$(CURDIR)/$(BINARY)}" $(PYTEST) $(ARGS)
 
 test-conformance:
 	@[ -n "$$SLUICE_BINARY" ] || swift build $(CHECKED) --product sluice
@@ -105,10 +112,21 @@ sanitize-%:
 	swift build --sanitize=$* --product sluice --scratch-path .build-$*
 	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Integration/thread-sanitizer.supp" ASAN_OPTIONS=detect_leaks=0 \
 	SLUICE_BINARY="$(CURDIR)/.build-$*/debug/sluice" SLUICE_SANITIZER=$* \
-	    .venv/bin/python -m pytest Tests/Integration $(ARGS)
+	    $(PYTEST) $(ARGS)
 
 certificates:
 	@scripts/certificates
 
+PREFIX ?= /usr/local
+install:
+	@scripts/prerequisites build package
+	scripts/package --tree "$(DESTDIR)/" "$(PREFIX)"
+
+package:
+	scripts/package
+
+package-check:
+	scripts/package --check
+
 clean:
-	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build
+	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build dist

@@ -37,7 +37,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     var handshakes = CircularBuffer<StreamSocket>()
     /// The time that handshakes have in a turn: at least one goes on, however long a signature takes.
     private static let handshakeTime = TimeAmount.milliseconds(2)
-    /// When the turn under way began to serve sockets.
+    /// When the loop last learned which sockets are ready.
     private(set) var turnTime = NIODeadline.now()
 
     /// - Throws: `IOError`, when the process has no file descriptor left.
@@ -107,10 +107,12 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     }
 
     /// Runs the timers that are due and the tasks that are there; those that come meanwhile wait for the next turn.
+    ///
+    /// A timer is due when its time had come before the loop last asked which sockets are ready. A turn that took long
+    /// would otherwise end a wait for something that has come meanwhile.
     private func runDue() {
-        let now = NIODeadline.now()
         let newest = timers.newest
-        while let work = timers.takeDue(now: now, newest: newest) { work() }
+        while let work = timers.takeDue(now: turnTime, newest: newest) { work() }
         takeInbox()
         guard !tasks.isEmpty else { return }
         var due: [() -> Void] = []

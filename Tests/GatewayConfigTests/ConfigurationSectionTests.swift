@@ -22,7 +22,7 @@ struct ConfigurationSectionTests {
                 queue: { size: 100, timeout: 2s }
                 request_headers: { set: { X-Env: hunter2 }, remove: [Cookie] }
               - { name: old, match: { path: /old }, redirect: "/new?key=hunter2" }
-              - { name: tool, match: { path: /tool }, command: { run: [/bin/sh, hunter2], env: { KEY: hunter2 } } }
+              - { name: tool, match: { path: /tool }, command: { run: [/bin/sh, hunter2], environment: { KEY: hunter2 } } }
               - { name: rest, respond: { status: 200, body: hunter2, headers: { X-Key: hunter2 } } }
             upstreams:
               - name: u

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import threading
+from pathlib import Path
 
 import aiohttp
 import httpx
@@ -22,6 +23,10 @@ from waiting import eventually
 MIB = 1 << 20
 LARGE = 100_000_000
 GROWTH = 32 * MIB
+# The kernel makes a socket's buffers larger while its reader is quick, so it may hold this much beside the gateway.
+KERNEL = sum(int(Path(f"/proc/sys/net/ipv4/tcp_{side}mem").read_text().split()[2]) for side in "rw")
+HELD = GROWTH + KERNEL
+assert HELD < LARGE, "the kernel's buffers hold a whole body: this test cannot tell whether anyone is held back"
 WHOLE_FILE = b"".join(pieces(FILE_SIZE))
 
 
@@ -218,7 +223,7 @@ def test_a_client_that_reads_slowly_holds_the_server_back(client, deployed, way)
             whole = hashlib.sha256(next(parts))
             server = next(one for one in deployed.servers if one.name == answer.headers["x-server"])
             sent = steady(lambda: server.state()["sent"][channel], "the server to be held back")
-            assert sent < GROWTH, f"{sent >> 20} MiB went to a client that read nothing"
+            assert sent < HELD, f"{sent >> 20} MiB went to a client that read nothing"
             for part in parts:
                 whole.update(part)
     assert whole.hexdigest() == digest(LARGE)
@@ -240,7 +245,7 @@ def test_a_server_that_reads_slowly_holds_the_client_back(client, deployed, way)
         thread.start()
         server = deployed.holder(channel)
         sent = steady(lambda: gone, "the client to be held back")
-        assert sent < GROWTH, f"{sent >> 20} MiB came from a client whose server read nothing"
+        assert sent < HELD, f"{sent >> 20} MiB came from a client whose server read nothing"
         server.publish(channel, "read")
         thread.join(60)
     assert [answer.json()["digest"] for answer in answers] == [digest(LARGE)]

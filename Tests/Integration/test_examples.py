@@ -186,8 +186,6 @@ def test_site(gateway, wire, two, site, trusting, version):
     assert refused.value.response.status_code == 403
     moved = httpx.get(f"http://localhost:{running.port('plain')}/account", trust_env=False)
     assert (moved.status_code, moved.headers["location"]) == (308, "https://localhost:8443/")
-    checked = running.eventually(
-        lambda stats: all("check" in server for server in stats["upstreams"]["site"]["servers"].values())
-        and [server["check"]["state"] for server in stats["upstreams"]["site"]["servers"].values()],
-        "both servers to have passed a check")
-    assert checked == ["healthy", "healthy"]
+    running.eventually(
+        lambda stats: [server.get("check", {}).get("state") for server in stats["upstreams"]["site"]["servers"].values()]
+        == ["healthy", "healthy"], "both servers to have passed a check")

@@ -17,16 +17,10 @@ struct PolledDescriptorTests {
 
     private func turn(_ poller: Poller) { for number in 0..<poller.wait(timeout: 0) { poller.tell(number) } }
 
-    private func pair() throws -> (RawPeer, RawPeer) {
-        var ends: [CInt] = [-1, -1]
-        try SystemCall.check(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends), "socketpair")
-        return (try RawPeer(ends[0]), try RawPeer(ends[1]))
-    }
-
     @Test("it is told what it is watched for, until it is dealt with, and of an end of both halves in any case")
     func interest() throws {
         let poller = try Poller()
-        let (own, peer) = try pair()
+        let (own, peer) = try RawPeer.pair()
         let watched = Watched()
         try poller.add(watched, own.descriptor, for: [])
         peer.write("a")
@@ -52,7 +46,7 @@ struct PolledDescriptorTests {
     @Test("one that goes, or gives its place to another, in a turn is told of nothing more in that turn")
     func generation() throws {
         let poller = try Poller()
-        let ends = try [pair(), pair(), pair()]
+        let ends = try [RawPeer.pair(), RawPeer.pair(), RawPeer.pair()]
         let all = [Watched(), Watched(), Watched()]
         for (watched, end) in zip(all.dropLast(), ends) {
             try poller.add(watched, end.0.descriptor, for: .readable)
@@ -79,7 +73,7 @@ struct PolledDescriptorTests {
         let poller = try Poller()
         #expect(throws: (any Error).self) { try poller.add(Watched(), -1, for: .readable) }
         #expect(poller.count == 0)
-        let (own, peer) = try pair()
+        let (own, peer) = try RawPeer.pair()
         let watched = Watched()
         try poller.add(watched, own.descriptor, for: .readable)
         peer.write("a")
@@ -90,7 +84,7 @@ struct PolledDescriptorTests {
     @Test("it is kept as long as it is watched")
     func kept() throws {
         let poller = try Poller()
-        let (own, _) = try pair()
+        let (own, _) = try RawPeer.pair()
         weak var watched: Watched?
         do {
             let object = Watched()

@@ -14,13 +14,25 @@ final class RawPeer {
 
     deinit { close() }
 
-    /// - Returns: a socket of a loop, not open yet, and its peer, joined as unix sockets.
-    static func joined(to loop: SocketEventLoop) throws -> (StreamSocket, RawPeer) {
+    /// - Returns: two descriptors, joined as unix sockets.
+    private static func ends() throws -> (CInt, CInt) {
         var ends: [CInt] = [-1, -1]
         try SystemCall.check(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends), "socketpair")
-        let peer = try RawPeer(ends[1])
-        try SystemCall.setNonBlocking(ends[0])
-        return (StreamSocket(ends[0], on: loop), peer)
+        return (ends[0], ends[1])
+    }
+
+    /// - Returns: two peers, joined as unix sockets.
+    static func pair() throws -> (RawPeer, RawPeer) {
+        let (one, other) = try ends()
+        return (try RawPeer(one), try RawPeer(other))
+    }
+
+    /// - Returns: a socket of a loop, not open yet, and its peer, joined as unix sockets.
+    static func joined(to loop: SocketEventLoop) throws -> (StreamSocket, RawPeer) {
+        let (own, other) = try ends()
+        let peer = try RawPeer(other)
+        try SystemCall.setNonBlocking(own)
+        return (StreamSocket(own, on: loop), peer)
     }
 
     /// The same over TCP.

@@ -87,6 +87,38 @@ struct SocketEventLoopTests {
         await end(loop)
     }
 
+    private final class Ready: PolledDescriptor {
+        var answer: () -> Void = {}
+        override func ready(_ events: PollEvents) { answer() }
+    }
+
+    @Test("what came while a turn took long is seen before the timer that waits for it ends the wait")
+    func longTurn() throws {
+        let driven = try DrivenLoop()
+        let loop = driven.loop
+        let (slow, late) = (Ready(), Ready())
+        let (slowEnd, slowPeer) = try RawPeer.pair()
+        let (lateEnd, latePeer) = try RawPeer.pair()
+        try loop.poller.add(slow, slowEnd.descriptor, for: .readable)
+        try loop.poller.add(late, lateEnd.descriptor, for: .readable)
+        slowPeer.write("a")
+        let diary = diary
+        let deadline = NIODeadline.now() + .milliseconds(20)
+        loop.scheduleTask(deadline: deadline) { diary.note("timer") }
+        slow.answer = {
+            loop.poller.remove(slow, slowEnd.descriptor)
+            latePeer.write("a")
+            while NIODeadline.now() < deadline {}
+            diary.note("slow")
+        }
+        late.answer = {
+            loop.poller.remove(late, lateEnd.descriptor)
+            diary.note("ready")
+        }
+        driven.turns(until: { diary.all.count == 3 })
+        #expect(diary.all == ["slow", "ready", "timer"])
+    }
+
     @Test("a scheduled task is cancelled from any thread", arguments: [true, false])
     func cancel(onLoop: Bool) async throws {
         let loop = try started()
