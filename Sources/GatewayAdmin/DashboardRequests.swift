@@ -43,6 +43,8 @@ extension AdminRequest {
         switch path {
         case "/": return .answer(isGranted(access) ? .page(.dashboard) : .loginPage())
         case "/live":
+            // It could not read the stream, but it would take one of the places.
+            guard !isOfForeignPage else { return .answer(.foreignPage) }
             guard isGranted(access) else { return .answer(.unauthorized) }
             return method == "HEAD" ? .answer(.eventStreamHead) : .live
         case "/login": return isOfForeignPage ? .answer(.foreignPage) : .answer(login(access))

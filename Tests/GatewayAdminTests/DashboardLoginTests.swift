@@ -93,6 +93,8 @@ struct DashboardLoginTests {
             #expect(answer(request("POST", "/drain", origin: origin, cookies: [cookie]))?.status == 403)
             #expect(answer(request("DELETE", "/connections/1", origin: origin, cookies: [cookie]))?.status == 403)
         }
+        let watching = request("GET", "/live", origin: "http://evil.example", cookies: [cookie])
+        #expect(answer(watching)?.status == 403)
         #expect(
             answer(request("POST", "/login", origin: "http://evil.example", body: "token=s3cret%2Btoken"))?.status
                 == 403)

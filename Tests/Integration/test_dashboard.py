@@ -111,6 +111,10 @@ def test_the_stream_tells_what_stats_do(busy, http_client):
     assert told["state"]["readiness"] == "ready"
     assert told["state"]["stats"]["routes"]["chat"]["subprotocols"] == {"chat.v1": CROWD}
     assert len(told["state"]["slow_handshakes"]["chat"]) == 8
+    loops = busy.eventually(
+        lambda stats: stats["event_loops"] if any(loop["load"] for loop in stats["event_loops"]) else None,
+        "a loop to be at work", 15)
+    assert sum(loop["active"] for loop in loops) == CROWD and all(0 <= loop["load"] <= 1 for loop in loops)
     assert told["samples"]["interval"] * told["samples"]["capacity"] == 1800
     assert [s["title"] for s in told["configuration"]["sections"]][:3] == ["Listeners", "Routes", "Upstreams"]
     [certificate] = told["configuration"]["certificates"]
