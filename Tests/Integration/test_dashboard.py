@@ -364,7 +364,7 @@ def test_a_gateway_that_is_gone_comes_back(gateway, servers, both_listeners, bro
     page = Page(browser, running).live()
     running.kill()
     page.until("document.querySelector('#status .badge').textContent === 'No answer'", "the page to notice", 15)
-    assert "does not answer since" in page.text("#banner")
+    assert "has not answered since" in page.text("#banner")
     assert page.evaluate("document.getElementById('reload').disabled")
     assert page.violations() == []
     again = json.loads(json.dumps(running.config))

@@ -1,6 +1,10 @@
 // Small charts of the last half hour.
 const chartWidth = 360;
 const chartHeight = 56;
+/** What a chart spans at least, in samples: a young gateway has its chart stretched. */
+const leastSpan = 24;
+
+const spanOf = history => Math.min(history.capacity, Math.max(leastSpan, history.rows.length)) - 1;
 
 /**
  * A chart of one or two series.
@@ -33,7 +37,7 @@ function chart(title, series, say, { top = null } = {}) {
     const values = series.map(({ pick }) => history.rows.map(row => pick(sample(row))));
     const largest = top ?? Math.max(...values.flat(), 0);
     const height = value => chartHeight - (largest > 0 ? Math.min(1, value / largest) : 0) * (chartHeight - 3);
-    const place = index => chartWidth - (history.rows.length - 1 - index) * chartWidth / (history.capacity - 1);
+    const place = index => chartWidth - (history.rows.length - 1 - index) * chartWidth / spanOf(history);
     values.forEach((list, number) => {
       const points = list.map((value, index) => `${place(index).toFixed(1)},${height(value).toFixed(1)}`);
       setAttribute(lines[number], 'd', points.length > 1 ? `M${points.join('L')}` : '');
@@ -55,11 +59,11 @@ function chart(title, series, say, { top = null } = {}) {
   const point = () => {
     const history = shown;
     if (!history?.rows.length) return;
-    const back = Math.round((1 - pointed) * (history.capacity - 1));
+    const back = Math.round((1 - pointed) * spanOf(history));
     const index = Math.max(0, history.rows.length - 1 - back);
     const row = sample(history.rows[index]);
     const age = (history.rows.length - 1 - index) * history.interval;
-    const x = chartWidth - (history.rows.length - 1 - index) * chartWidth / (history.capacity - 1);
+    const x = chartWidth - (history.rows.length - 1 - index) * chartWidth / spanOf(history);
     setAttribute(cursor, 'x1', x);
     setAttribute(cursor, 'x2', x);
     setAttribute(cursor, 'visibility', 'visible');

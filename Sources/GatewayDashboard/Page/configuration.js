@@ -2,6 +2,7 @@
 function daysLeft(certificate) {
   const days = Math.floor((certificate.not_after - Date.now() / 1000) / 86400);
   if (days < 0) return ['bad', `expired ${format.plural(-days, 'day')} ago`];
+  if (days === 0) return ['bad', 'less than a day'];
   return [days < 7 ? 'bad' : days < 30 ? 'warn' : 'good', format.plural(days, 'day')];
 }
 

@@ -12,7 +12,7 @@ const hostAndPath = row => `${row.host}${row.path}`;
 const protocolWords = row =>
   (row.protocol.client === row.protocol.server ? row.protocol.client : `${row.protocol.client} → ${row.protocol.server}`)
   + (row.legacy_version ? ` (draft ${row.legacy_version})` : '');
-const compressionWords = row => (row.compression === 'none' ? 'none' : row.compression.split(';')[0]);
+const compressionWords = row => row.compression.split(';')[0].replace('permessage-', '');
 
 /** Figures a second since the look before, or null at the first. */
 function ratesOf(row) {

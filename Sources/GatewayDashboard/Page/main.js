@@ -62,7 +62,7 @@ function showStanding() {
   banner.hidden = !kind;
   setAttribute(banner, 'class', kind === 'gone' ? 'banner bad' : 'banner');
   banner.replaceChildren(...{
-    gone: () => [`The gateway does not answer since ${format.clock(store.goneSince)}. The page comes back by itself.`],
+    gone: () => [`The gateway has not answered since ${format.clock(store.goneSince)}. The page tries again by itself.`],
     unauthorised: () => ['The session is over.', make('a', { href: '/' }, 'Log in again')],
     refused: () => ['The configuration file has changed and was refused: an older one is in force.',
       make('a', { href: '#/log' }, 'See the log')],

@@ -34,11 +34,11 @@ function buildOverview(section) {
     handshakes: tile('Handshakes', chart('Handshakes a second', [
       { name: 'opened', pick: s => s.opened }, { name: 'closed', pick: s => s.closed }], v => `${format.rate(v)}/s`)),
     messages: tile('Messages', chart('Messages a second', [
-      { name: 'from clients', pick: s => s.messages_from_client },
-      { name: 'to clients', pick: s => s.messages_to_client }], v => `${format.rate(v)}/s`)),
+      { name: 'in', pick: s => s.messages_from_client },
+      { name: 'out', pick: s => s.messages_to_client }], v => `${format.rate(v)}/s`)),
     bytes: tile('Traffic', chart('Bytes a second', [
-      { name: 'from clients', pick: s => s.bytes_from_client },
-      { name: 'to clients', pick: s => s.bytes_to_client }], format.byteRate)),
+      { name: 'in', pick: s => s.bytes_from_client },
+      { name: 'out', pick: s => s.bytes_to_client }], format.byteRate)),
     refusals: tile('Refusals', chart('Refusals a second', [{ name: 'refused', pick: s => s.refused }],
       v => `${format.rate(v)}/s`)),
     compression: tile('Compression saved', chart('Bytes saved a second', [
