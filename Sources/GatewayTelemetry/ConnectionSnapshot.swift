@@ -137,7 +137,7 @@ public struct ConnectionFilter: Equatable, Sendable {
     public var ip: String?
     /// How many at most: 1 to 100,000.
     public var limit: Int
-    /// Text that one of number, request, client, host, path, route, server, listener and compression has to contain;
+    /// Text that one of number, request, client, host with path, route, server, listener and compression has to contain;
     /// nil: any.
     public var search: String?
     public var sort: ConnectionSort

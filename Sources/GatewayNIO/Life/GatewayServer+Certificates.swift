@@ -27,9 +27,15 @@ extension GatewayServer {
         generation.allListeners.flatMap { listener in
             (listener.tls?.context.certificateFacts ?? []).map { facts, file in
                 ShownCertificate(
-                    listener: listener.configuration.name, file: file, names: facts.names, subject: facts.subject,
+                    listener: listener.configuration.name, file: Self.path(file), names: facts.names,
+                    subject: facts.subject,
                     issuer: facts.issuer, notBefore: facts.notBefore, notAfter: facts.notAfter)
             }
         }
+    }
+
+    /// Messages have a file's path in quotes.
+    private static func path(_ file: String) -> String {
+        file.hasPrefix("\"") && file.hasSuffix("\"") && file.count > 1 ? String(file.dropFirst().dropLast()) : file
     }
 }

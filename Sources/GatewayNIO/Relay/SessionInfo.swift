@@ -23,10 +23,14 @@ final class SessionInfo {
     private let permit: Permit
     private let startedAt: NIODeadline
     private let listener: String
-    /// Of the request, each cut at ``targetLimit`` bytes; the query is left out, as it may hold a secret.
-    let host: String
-    let path: String
+    /// Host and path of the request in one text, each cut at ``targetLimit`` bytes: thousands of idle sessions keep it. The
+    /// query is left out, as it may hold a secret.
+    private let target: String
     private static let targetLimit = 256
+
+    /// An authority has no slash, and a path begins with one.
+    private var host: String { String(target.prefix { $0 != "/" }) }
+    private var path: String { String(target.drop { $0 != "/" }) }
     /// What the client was told of compression; nil: there is none on its leg.
     private let compressionAnswer: String?
     private let requestID: CompactIdentifier
@@ -52,8 +56,9 @@ final class SessionInfo {
         permit = decision.permit
         self.startedAt = startedAt
         self.listener = listener
-        host = Self.cut(decision.outgoing.request.authority ?? "")
-        path = Self.cut(decision.outgoing.target.text.prefix { $0 != "?" })
+        target =
+            Self.cut(decision.outgoing.request.authority ?? "")
+            + Self.cut(decision.outgoing.target.text.prefix { $0 != "?" })
         compressionAnswer = extensions.clientAnswer
         requestID = CompactIdentifier(decision.outgoing.requestID)
         traceID = CompactIdentifier(decision.outgoing.trace.traceID)
@@ -90,7 +95,7 @@ final class SessionInfo {
 
     /// Whether one of the texts that a list has of it contains this one.
     func contains(_ search: SearchText) -> Bool {
-        search.isIn(host) || search.isIn(path) || search.isIn("\(client)") || search.isIn(route.name)
+        search.isIn(target) || search.isIn("\(client)") || search.isIn(route.name)
             || search.isIn(server.name) || search.isIn(listener) || search.isIn(requestID.text)
             || search.isIn(compressionAnswer ?? "none")
     }
