@@ -64,14 +64,14 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let offersHTTP1 = pool.transport.protocol == .auto
         let connector = ServerConnector(
             server: pool.server, transport: pool.transport, timeout: pool.connectTimeout, eventLoop: eventLoop,
-            protocols: offersHTTP1 ? [.http2, .http1] : [.http2]
-        ) { [self] pipeline in
-            if pool.transport.tls != nil {
-                try pipeline.addHandler(ALPNCheck(self))
-            } else {
-                try addHandler(to: pipeline)
-            }
-        }
+            protocols: offersHTTP1 ? [.http2, .http1] : [.http2],
+            setUp: .channel { [self] pipeline in
+                if pool.transport.tls != nil {
+                    try pipeline.addHandler(ALPNCheck(self))
+                } else {
+                    try addHandler(to: pipeline)
+                }
+            })
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         connector.connect().whenComplete { result in
             let this = this.value
