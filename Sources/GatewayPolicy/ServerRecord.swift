@@ -64,7 +64,7 @@ public final class ServerRecord: Sendable {
         }
     }
 
-    private func read() -> State { state.withLock { $0 } }
+    func read() -> State { state.withLock { $0 } }
 
     /// What whoever chooses among servers has to know.
     struct Standing {

@@ -13,20 +13,20 @@ struct HTTP1PlainRequestTests {
 
     @Test("a head gives method, target, host and fields, in their order and case")
     func whole() throws {
-        let read = try #require(
+        let head = try #require(
             read(
                 "GET /chat?x=1 HTTP/1.1\r\nUpgrade: websocket\r\nHOST: example.com:8080\r\nX-a:  b c\t\r\n"
                     + "sec-websocket-key: k\r\nEmpty:\r\nSec-WebSocket-Key: l\r\n\r\n"))
-        #expect(read.request.method == .get)
-        #expect(read.request.scheme == "https")
-        #expect(read.request.authority == "example.com:8080")
-        #expect(read.request.path == "/chat?x=1")
+        #expect(head.request.method == .get)
+        #expect(head.request.scheme == "https")
+        #expect(head.request.authority == "example.com:8080")
+        #expect(head.request.path == "/chat?x=1")
         #expect(
-            read.request.headerFields.map { "\($0.name.rawName)=\($0.value)" } == [
+            head.request.headerFields.map { "\($0.name.rawName)=\($0.value)" } == [
                 "Upgrade=websocket", "X-a=b c", "sec-websocket-key=k", "Empty=", "Sec-WebSocket-Key=l",
             ])
-        #expect(read.content == .none(isTold: false))
-        #expect(!read.isOld)
+        #expect(head.content == .none(isTold: false))
+        #expect(!head.isOld)
     }
 
     @Test(

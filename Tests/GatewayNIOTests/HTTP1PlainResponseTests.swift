@@ -12,13 +12,13 @@ struct HTTP1PlainResponseTests {
 
     @Test("a head gives status, fields, framing, and whether the connection goes on")
     func whole() throws {
-        let read = try #require(
+        let head = try #require(
             read("HTTP/1.1 200 Fine\r\nContent-Length: 7\r\nKeep-Alive: timeout=5\r\nX-a: b\r\n\r\n"))
-        #expect(read.response.status.code == 200)
-        #expect(read.response.headerFields.map(\.value) == ["7", "timeout=5", "b"])
-        #expect(read.framing == .length(7))
-        #expect(read.keepsAlive)
-        #expect(read.idleLimit == .seconds(4))
+        #expect(head.response.status.code == 200)
+        #expect(head.response.headerFields.map(\.value) == ["7", "timeout=5", "b"])
+        #expect(head.framing == .length(7))
+        #expect(head.keepsAlive)
+        #expect(head.idleLimit == .seconds(4))
     }
 
     @Test(
@@ -33,8 +33,10 @@ struct HTTP1PlainResponseTests {
         #expect(read("HTTP/1.1 \(status)\r\n\(fields)\r\n", to: method)?.framing == HTTP1Framing.none)
     }
 
-    @Test("close ends the connection")
+    @Test("close ends the connection, and a protocol that is offered does not")
     func closes() {
+        let offer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+        #expect(read(offer)?.keepsAlive == true)
         #expect(
             read("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?.keepsAlive == false
         )

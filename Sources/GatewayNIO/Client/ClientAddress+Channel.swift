@@ -1,22 +1,19 @@
 import GatewayPolicy
 import NIOCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 extension ClientAddress {
     /// Of the peer. Without text in between: every connection comes by here.
     init(of channel: (any Channel)?) {
-        switch channel?.remoteAddress {
-        case .v4(let address):
-            self = .ipv4(UInt32(bigEndian: address.address.sin_addr.s_addr))
-        case .v6(let address):
-            self = withUnsafeBytes(of: address.address.sin6_addr) { ClientAddress(bytes: $0) } ?? .unix
-        case .unixDomainSocket, nil:
+        guard let address = channel?.remoteAddress, address.port != nil else {
             self = .unix
+            return
+        }
+        // sockaddr_in has its address behind family and port, sockaddr_in6 behind the flow as well.
+        self = address.withSockAddr { socketAddress, size -> ClientAddress in
+            let bytes = UnsafeRawBufferPointer(start: socketAddress, count: size)
+            let (start, count) = address.protocol == .inet6 ? (8, 16) : (4, 4)
+            guard bytes.count >= start + count else { return .unix }
+            return ClientAddress(bytes: bytes[start..<(start + count)]) ?? .unix
         }
     }
 }

@@ -36,7 +36,8 @@ extension HTTP1Response {
             guard let length = fields.contentLength else { return nil }
             framing = length == 0 ? .none : .length(length)
         }
-        keepsAlive = !fields.closes && !fields.hasUpgrade
+        // A protocol that a server offers beside its response changes nothing (RFC 9110 §7.8).
+        keepsAlive = !fields.closes
         idleLimit = HTTP1Head.idleLimit(in: fields.fields)
     }
 
