@@ -199,6 +199,8 @@ final class ServerConnector {
             if let transport, let tls = transport.tls(offering: protocols) {
                 try channel.startTLS(client: tls, peer: transport.tlsPeer(of: server), address: "\(server.address)")
             }
+            // The first bytes may be what broke it, and whoever were set up on it now would be told of nothing.
+            guard channel.isActive else { throw IOError(errnoCode: ECONNRESET, reason: "write") }
             try setUp(pipeline)
             finish()
             promise.succeed(channel)
