@@ -9,6 +9,7 @@ struct TLSFileCheck {
             on: .identity(
                 certificate: named(certificate), privateKey: named(privateKey), ocsp: ocsp.map(named)),
             places: places, otherwise: certificate.place)
+        SecretFileCheck(context: context).check(privateKey, holding: "a private key")
     }
 
     /// Certificates to trust.
