@@ -70,7 +70,7 @@ struct Sluice: AsyncParsableCommand {
         } catch {
             let isHelp = exitCode(for: error) == .success
             let text = fullMessage(for: error)
-            if isHelp { StandardOutput.print(text) } else { StandardError.print(text) }
+            if isHelp { StandardOutput.print(text) } else { StandardError.print(UsageHint.rephrased(text)) }
             exitProcess(isHelp ? 0 : Exit.usage.rawValue)
         }
     }

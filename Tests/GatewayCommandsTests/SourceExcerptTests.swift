@@ -100,4 +100,17 @@ import Testing
     func theNearestCommandIsNamed(word: String, expected: String?) {
         #expect(UsageHint.unknownCommand(word, among: Self.commands) == expected)
     }
+
+    @Test(arguments: [
+        (
+            "Error: Unknown option '--confg'. Did you mean '--config'?\nUsage: x",
+            "error: unknown option --confg; did you mean --config?\nUsage: x"
+        ),
+        ("Error: Unknown option '--x'\nUsage: x", "error: unknown option --x\nUsage: x"),
+        ("Error: The value 'a' is invalid", "error: The value 'a' is invalid"), ("OVERVIEW: x", "OVERVIEW: x"),
+        ("Error: Unknown option '--a'b'", "error: Unknown option '--a'b'"),
+    ])
+    func whatTheParserSaysIsRephrased(message: String, expected: String) {
+        #expect(UsageHint.rephrased(message) == expected)
+    }
 }

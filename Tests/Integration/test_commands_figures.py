@@ -212,7 +212,7 @@ USAGE = {
     "an interval without unit": (["top", "--interval", "5"], "expected a duration from 100ms to 1h"),
     "a short interval": (["top", "--interval", "1ms"], "expected a duration from 100ms to 1h"),
     "health and JSON": (["stats", "--health", "--json", "--admin", "127.0.0.1:1"], "can't be together"),
-    "an option misspelt": (["check", "--confg", "x"], "--confg'. Did you mean '--config'?"),
+    "an option misspelt": (["check", "--confg", "x"], "unknown option --confg; did you mean --config?"),
     "a command misspelt": (["chekc", "x"], "unknown command chekc; did you mean check?"),
     "a command like none": (["frobnicate"], "there are check, close, connections"),
     "an unknown format": (["check", "x", "--format", "xml"], "text"),
@@ -267,6 +267,6 @@ def test_completions_complete(tmp_path):
     script.write_text(command("--generate-completion-script", "bash").stdout)
     asked = subprocess.run(
         ["bash", "-c", f"source {script}; COMP_WORDS=(sluice conn); COMP_CWORD=1; COMP_LINE='sluice conn'; "
-         "COMP_POINT=11; _sluice; echo ${COMPREPLY[@]}"],
+         "COMP_POINT=11; _sluice sluice conn sluice; echo ${COMPREPLY[@]}"],
         capture_output=True, text=True, env={**os.environ, "PATH": f"{BINARY.parent}:{os.environ['PATH']}"})
     assert asked.stdout.split() == ["connections"], asked.stderr

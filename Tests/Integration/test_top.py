@@ -177,7 +177,6 @@ def test_colours_are_for_those_who_want_them(screen, watched):
 
 
 def test_nobody_there_leaves_the_screen_alone(screen):
-    screen.run(BINARY, "top", "--admin", "127.0.0.1:1")
-    screen.shows("no gateway answers at", "ready>")
-    screen.type("echo $?", "Enter")
-    screen.shows("\n3\n")
+    screen.type(f"{shlex.quote(str(BINARY))} top --admin 127.0.0.1:1; echo code $?", "Enter")
+    screen.shows("no gateway answers at", "code 3")
+    assert screen.tmux("display-message", "-p", "-t", "t", "#{alternate_on}") == "0\n"

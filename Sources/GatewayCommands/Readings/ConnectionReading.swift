@@ -32,7 +32,7 @@ public struct ConnectionReading: Equatable, Sendable {
         bytesIn = answer.bytes?.fromClient ?? 0
         bytesOut = answer.bytes?.toClient ?? 0
         compression = answer.compression ?? ""
-        queuedBytes = (answer.queue?.toClient ?? 0) + (answer.queue?.to_server ?? 0)
+        queuedBytes = (answer.queue?.toClient ?? 0) + (answer.queue?.toServer ?? 0)
     }
 
     // Its keys are those of the answer, whose words `_` separates.
@@ -49,7 +49,7 @@ public struct ConnectionReading: Equatable, Sendable {
 
         struct Queue: Decodable {
             var toClient: Double?
-            var to_server: Double?
+            var toServer: Double?
         }
 
         var id: UInt64

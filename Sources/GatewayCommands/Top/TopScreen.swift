@@ -89,7 +89,7 @@ public struct TopScreen: Sendable {
         if state.isTypingFilter { return cut("Type a part of what to show. Enter: keep it, Esc: show all") }
         if let failure = state.failure { return style.red(cut(failure)) }
         if state.latest == nil { return cut("asking …") }
-        let keys = "q quit  1 2 3 Tab panes  s sort  r reverse  / filter  p pause  ? help"
+        let keys = "q quit  1 2 3 panes  s sort  r reverse  / filter  p pause  ? help"
         let rows = state.rows.count
         let room = height - Self.fixedLines
         guard rows > room else { return cut(keys) }
