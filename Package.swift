@@ -20,15 +20,12 @@ let nioSSLVersion: Version = "2.37.6"
 
 /// What `sluice version` says beside its own version. `make build` sets the commit; a build without it stays the same
 /// from one commit to the next.
+let commit = (Context.environment["SLUICE_COMMIT"] ?? "").filter { character in
+    character.isASCII && (character.isLetter || character.isNumber || "-._".contains(character))
+}
 let buildFacts: [CSetting] =
     [.define("SLUICE_NIO_SSL", to: "\"\(nioSSLVersion)\"")]
-    + (Context.environment["SLUICE_COMMIT"].map { commit in
-        [
-            .define(
-                "SLUICE_COMMIT",
-                to: "\"\(commit.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) })\"")
-        ]
-    } ?? [])
+    + (commit.isEmpty ? [] : [.define("SLUICE_COMMIT", to: "\"\(commit)\"")])
 
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
