@@ -15,11 +15,14 @@ PYTEST = .venv/bin/python -m pytest Tests/Integration -n $(WORKERS) --dist loadf
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz simulate sanitize clean certificates
+.PHONY: fuzz simulate sanitize clean certificates package package-check install
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
 	@echo "make build             build the release binary, .build/release/sluice"
+	@echo "make install           build it with Swift's runtime inside, and install it under PREFIX (/usr/local)"
+	@echo "make package           a Debian package and a tarball for machines without Swift, into dist/"
+	@echo "make package-check     lint that package, and install and start it in a new Debian; as root"
 	@echo "make test              everything from here to test-conformance, from nothing"
 	@echo "make lint              formatting rules"
 	@echo "make boundaries        which target may use which, which C file which; compiler warnings"
@@ -114,5 +117,16 @@ sanitize-%:
 certificates:
 	@scripts/certificates
 
+PREFIX ?= /usr/local
+install:
+	@scripts/prerequisites build package
+	scripts/package --tree "$(DESTDIR)/" "$(PREFIX)"
+
+package:
+	scripts/package
+
+package-check:
+	scripts/package --check
+
 clean:
-	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build
+	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build dist

@@ -32,7 +32,8 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
     /// - Parameters:
     ///   - descriptor: listens and does not block; closed with this object.
     ///   - targets: the loops that connections are handed to, in turn.
-    ///   - shortage: called when there is no file descriptor or memory for another connection.
+    ///   - shortage: called when there is no file descriptor or memory for another connection, or the kernel can't watch the
+    ///     socket.
     public init(
         _ descriptor: CInt, on loop: SocketEventLoop, targets: [SocketEventLoop],
         shortage: @escaping @Sendable (any Error) -> Void, initializer: @escaping Initializer
@@ -54,6 +55,15 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
         }
     }
 
+    /// Accepts from now on. Where the kernel can't watch the socket now, that is told as a shortage, and tried again until
+    /// it can.
+    public func beginWhenPossible() -> EventLoopFuture<Void> {
+        loop.submit {
+            self.isAccepting = true
+            self.watchOrWait()
+        }
+    }
+
     /// Accepts nothing from now on; the queue goes on filling.
     public func stop() -> EventLoopFuture<Void> {
         loop.submit {
@@ -68,6 +78,10 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
     private func watch() throws {
         guard isAccepting, !isPaused, !isClosed, place == nil else { return }
         try loop.poller.add(self, descriptor, for: .readable)
+    }
+
+    private func watchOrWait() {
+        do { try watch() } catch { wait(because: error) }
     }
 
     override func ready(_ events: PollEvents) {
@@ -90,15 +104,21 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
     private func begin(_ accepted: CInt) {
         turn = (turn + 1) % targets.count
         let target = targets[turn]
-        guard target !== loop else { return open(accepted, on: target) }
-        let this = self
-        target.execute { this.open(accepted, on: target) }
-    }
-
-    private func open(_ accepted: CInt, on target: SocketEventLoop) {
         // A unix socket has no such option.
         try? SystemCall.setOption(accepted, level: CInt(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
+        // It owns the descriptor from here on: a loop that has ended drops the task, and the connection with it.
         let socket = StreamSocket(accepted, on: target)
+        guard target !== loop else { return open(socket) }
+        let handed = Handed(socket: socket)
+        target.execute { self.open(handed.socket) }
+    }
+
+    /// A socket on its way to its loop: nobody else uses it.
+    private struct Handed: @unchecked Sendable {
+        let socket: StreamSocket
+    }
+
+    private func open(_ socket: StreamSocket) {
         let channel = SocketChannel(socket)
         do {
             try initializer(channel)
@@ -118,7 +138,7 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
         loop.poller.remove(self, descriptor)
         loop.scheduleTask(in: Self.pause) {
             self.isPaused = false
-            try? self.watch()
+            self.watchOrWait()
         }
     }
 }

@@ -16,6 +16,12 @@ class SocketCalls {
         SystemCall.read(descriptor, memory)
     }
 
+    /// Whether the kernel holds bytes of the peer that were not read (recv(2), MSG_PEEK).
+    func hasUnread(_ descriptor: CInt) -> Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, CInt(MSG_PEEK | MSG_DONTWAIT)) > 0
+    }
+
     /// send(2) without SIGPIPE for a socket, write(2) for a pipe.
     func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer, isSocket: Bool) -> Int {
         SystemCall.write(descriptor, bytes, isSocket: isSocket)

@@ -152,21 +152,26 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
 
     /// Ends whatever is left. What is asked for from now on is refused.
     func windUp() {
-        for case let socket as any ClosedWithLoop in poller.everything { socket.closeWithLoop() }
-        // What the ends of the sockets have caused may cause more, but not for ever.
+        // What the ends of the sockets have caused may cause more, and open others, but not for ever.
         for _ in 0..<1000 {
+            closeSockets()
             waker.isWoken = true
             takeInbox()
             let due = tasks
             tasks = []
             for task in due { task() }
             for fail in timers.takeFailures() { fail(EventLoopError.shutdown) }
-            if tasks.isEmpty, timers.count == 0, closeInbox(evenIfFull: false) { break }
+            if tasks.isEmpty, timers.count == 0, poller.count == 1, closeInbox(evenIfFull: false) { break }
         }
+        closeSockets()
         _ = closeInbox(evenIfFull: true)
         poller.remove(waker, waker.descriptor)
         for callback in ended { callback() }
         ended = []
+    }
+
+    private func closeSockets() {
+        for case let socket as any ClosedWithLoop in poller.everything { socket.closeWithLoop() }
     }
 
     /// Takes nothing more. The thread is then the loop's no longer, as the system may give its number to another.

@@ -16,12 +16,34 @@ public final class SocketEventLoopGroup: EventLoopGroup, Sendable {
     /// Starts the loops.
     ///
     /// - Parameter count: at least 1.
-    /// - Throws: `IOError`, when the process has no file descriptor left, or may have no more threads.
-    public init(loops count: Int) throws {
+    /// - Throws: `IOError`, when the process has no file descriptor left, or may have no more threads. No loop runs then.
+    public convenience init(loops count: Int) throws {
+        try self.init(loops: count) { loop, name in try loop.start(named: name) }
+    }
+
+    /// - Parameter start: starts a loop's thread, which gets this name.
+    init(loops count: Int, start: (SocketEventLoop, String) throws -> Void) throws {
         // A peer that has gone is learned of by the result of a write, not by the end of the process.
         signal(SIGPIPE, SIG_IGN)
         loops = try (0..<max(1, count)).map { _ in try SocketEventLoop() }
-        for (number, loop) in loops.enumerated() { try loop.start(named: "loop-\(number)") }
+        for (number, loop) in loops.enumerated() {
+            do {
+                try start(loop, "loop-\(number)")
+            } catch {
+                Self.end(loops[..<number])
+                throw error
+            }
+        }
+    }
+
+    /// Ends loops, and returns when each has ended.
+    private static func end(_ loops: some Sequence<SocketEventLoop>) {
+        let group = DispatchGroup()
+        for loop in loops {
+            group.enter()
+            loop.end { group.leave() }
+        }
+        group.wait()
     }
 
     /// Each of them in turn.

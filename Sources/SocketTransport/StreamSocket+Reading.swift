@@ -23,6 +23,7 @@ extension StreamSocket {
     /// Reads once. What is left is read in the next turn, after the other sockets.
     func receive() {
         if case .bytes(let count) = takeInput(), count > 0 { delegate?.socketReadComplete(self) }
+        closeIfBroken()
     }
 
     /// Gives what has come, which is what was asked for. As long as nothing comes of a read, that still stands.
@@ -40,6 +41,7 @@ extension StreamSocket {
             if count > 0 { delegate?.socketReadComplete(self) }
             left -= max(1, count)
         }
+        closeIfBroken()
         guard isOpen, !inputHasEnded else { return }
         // What is left of it waits until it is asked for.
         hasReadAhead = noticesEnd
@@ -53,12 +55,13 @@ extension StreamSocket {
         do {
             bytes = try loop.buffers.fill { memory throws(IOError) in try readSome(into: memory) }
         } catch {
-            close(because: error)
+            close(because: failure ?? error)
             return .over
         }
         guard let bytes else { return .nothing }
         guard bytes.readableBytes > 0 else {
-            endInput()
+            // Once the kernel has told of a reset, it tells of an end like any other.
+            if let failure { close(because: failure) } else { endInput() }
             return .over
         }
         deliver(bytes)

@@ -12,6 +12,7 @@ extension StreamSocket {
         tls = try TLSConnection(server: context, workspace: loop.buffers.tls)
         beginHandshake()
         early?.withUnsafeReadableBytes { _ = decrypt($0) }
+        closeIfBroken()
     }
 
     /// From now on the connection speaks TLS, as a server's client.
@@ -57,12 +58,12 @@ extension StreamSocket {
         do {
             wire = try loop.buffers.fillWire { memory throws(IOError) in try readSome(into: memory) }
         } catch {
-            close(because: error)
+            close(because: failure ?? error)
             return .over
         }
         guard let wire else { return .nothing }
         guard !wire.isEmpty else {
-            if let failure = connection.receivedEnd() {
+            if let failure = failure ?? connection.receivedEnd() {
                 close(because: failure)
             } else {
                 lacksCloseNotify = true
@@ -92,19 +93,19 @@ extension StreamSocket {
         }
         // It is the peer's, whatever has become of the other direction.
         if bytes.readableBytes > 0, isOpen { deliver(bytes) }
-        let failure = received.failure ?? outputFailure
-        guard isOpen, failure != nil || received.hasEnded else {
+        let tlsFailure = received.failure
+        guard isOpen, tlsFailure != nil || received.hasEnded else {
             return isOpen ? .bytes(bytes.readableBytes) : .over
         }
         if bytes.readableBytes > 0 { delegate?.socketReadComplete(self) }
         guard isOpen else { return .over }
-        if let failure { close(because: failure) } else { endInput() }
+        if let tlsFailure { close(because: tlsFailure) } else { endInput() }
         return .over
     }
 
     /// Sends what had to wait for the handshake.
     private func sendBehindHandshake() {
-        guard isOpen, outputFailure == nil else { return }
+        guard isOpen, failure == nil else { return }
         let hasWaited = unflushed != nil
         flush()
         if hasWaited, isOpen, isDrained { delegate?.socketDrained(self) }
@@ -118,12 +119,12 @@ extension StreamSocket {
 
     func encrypt(_ bytes: UnsafeRawBufferPointer, by connection: TLSConnection) {
         var rest = bytes
-        while !rest.isEmpty, outputFailure == nil {
+        while !rest.isEmpty, failure == nil {
             let count = min(rest.count, Self.blockSize)
             do {
                 try connection.send(UnsafeRawBufferPointer(rebasing: rest[..<count]))
             } catch {
-                outputFailure = outputFailure ?? error
+                failure = failure ?? error
             }
             sendTLSOutput()
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
@@ -140,7 +141,7 @@ extension StreamSocket {
 
     /// Says that nothing more comes, as far as the kernel takes it at once, before the socket is closed.
     func sayGoodbye() {
-        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding, outputFailure == nil else { return }
+        guard let tls, !tls.isHandshaking, waiting == nil, !outputIsEnding, failure == nil else { return }
         tls.end()
         let workspace = loop.buffers.tls
         if !workspace.output.isEmpty { _ = loop.calls.write(descriptor, workspace.output, isSocket: true) }

@@ -10,7 +10,7 @@ public import NIOCore
 extension StreamSocket {
     /// Takes bytes, which wait until `flush`.
     public func write(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0, isOpen, !outputIsEnding else { return }
+        guard bytes.readableBytes > 0, isOpen, !outputIsEnding, failure == nil else { return }
         if unflushed == nil { unflushed = bytes } else { moreUnflushed.append(bytes) }
         unflushedBytes += bytes.readableBytes
         noteWritability()
@@ -20,7 +20,7 @@ extension StreamSocket {
     public var bufferedBytes: Int { unflushedBytes + (waiting?.readableBytes ?? 0) }
 
     /// Whether everything that was flushed is with the kernel.
-    public var isDrained: Bool { waiting == nil && (unflushed == nil || !isHandshaking) }
+    public var isDrained: Bool { failure == nil && waiting == nil && (unflushed == nil || !isHandshaking) }
 
     /// Hands what was written to the kernel, in as few calls as can be. What it does not take is copied, as the memory may be
     /// that of all sockets, and goes when the socket is ready for more.
@@ -32,7 +32,7 @@ extension StreamSocket {
     }
 
     private func sendUnflushed() {
-        guard let first = unflushed.take() else { return }
+        guard failure == nil, let first = unflushed.take() else { return }
         unflushedBytes = 0
         if moreUnflushed.isEmpty {
             first.withUnsafeReadableBytes { sendPlain($0) }
@@ -43,9 +43,24 @@ extension StreamSocket {
         }
     }
 
-    /// Closes the socket when the kernel takes nothing more.
+    /// Closes the socket when its connection is broken and nothing is left to be read.
+    ///
+    /// What the peer has sent before it reset the connection is still with the kernel, and may say why: it is read when it
+    /// is asked for, as if nothing had happened. What was written is lost.
     func closeIfBroken() {
-        if let outputFailure { close(because: outputFailure) }
+        guard let failure, isOpen else { return }
+        unflushed = nil
+        moreUnflushed = []
+        unflushedBytes = 0
+        waiting = nil
+        let isLeft = Self.endsInput(failure) && !inputHasEnded && !isHandshaking && loop.calls.hasUnread(descriptor)
+        if isLeft { loopWatches() } else { close(because: failure) }
+    }
+
+    /// Whether nothing comes after this failure but what the kernel has already: else a peer could send on for ever.
+    private static func endsInput(_ failure: any Error) -> Bool {
+        guard let code = (failure as? IOError)?.errnoCode else { return false }
+        return code == ECONNRESET || code == EPIPE || code == ETIMEDOUT
     }
 
     /// Ends the sending half behind everything that was written (shutdown(2)).
@@ -83,13 +98,13 @@ extension StreamSocket {
     /// Sends wire bytes; what the kernel does not take waits. Where it takes nothing more, the caller closes the socket in the
     /// end by `closeIfBroken`.
     func send(_ bytes: UnsafeRawBufferPointer) {
-        guard isOpen, outputFailure == nil else { return }
+        guard isOpen, failure == nil else { return }
         if waiting != nil { return keep(bytes) }
         let count = transmit(bytes)
         if count < bytes.count { keep(UnsafeRawBufferPointer(rebasing: bytes[count...])) }
     }
 
-    /// - Returns: how many bytes the kernel has taken. `outputFailure` says when it takes nothing more.
+    /// - Returns: how many bytes the kernel has taken. `failure` says when it takes nothing more.
     private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
         while true {
             let count = loop.calls.write(descriptor, bytes, isSocket: kind == .socket)
@@ -101,14 +116,14 @@ extension StreamSocket {
             case EAGAIN:
                 return 0
             default:
-                outputFailure = IOError(errnoCode: errno, reason: "write")
+                failure = IOError(errnoCode: errno, reason: "write")
                 return 0
             }
         }
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) {
-        guard outputFailure == nil else { return }
+        guard failure == nil else { return }
         if waiting == nil {
             waiting = ByteBuffer(bytes: bytes)
             loopWatches()
@@ -123,7 +138,7 @@ extension StreamSocket {
         guard var bytes = waiting.take() else { return }
         let count = bytes.withUnsafeReadableBytes { transmit($0) }
         closeIfBroken()
-        guard isOpen else { return }
+        guard isOpen, failure == nil else { return }
         bytes.moveReaderIndex(forwardBy: count)
         if bytes.readableBytes > 0 { waiting = bytes }
         noteWritability()
@@ -136,6 +151,8 @@ extension StreamSocket {
     }
 
     private func noteWritability() {
+        // Nothing goes out of a broken connection: whoever waits for room waits for its close.
+        guard failure == nil else { return }
         let count = bufferedBytes
         guard isWritable ? count > watermarks.high : count < watermarks.low else { return }
         isWritable.toggle()

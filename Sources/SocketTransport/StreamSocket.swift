@@ -91,9 +91,9 @@ public final class StreamSocket: PolledDescriptor {
     var unflushedBytes = 0
     /// What was flushed and the kernel has not taken.
     var waiting: ByteBuffer?
-    /// Why the kernel takes nothing more. The socket is closed for it once nothing that the sockets of the loop share is in
-    /// use: its delegate may then send something on another socket.
-    var outputFailure: (any Error)?
+    /// What broke the connection. The socket is closed for it once what the peer has sent before is read, and nothing that
+    /// the sockets of the loop share is in use: its delegate may then send something on another socket.
+    var failure: (any Error)?
 
     /// Takes a descriptor that does not block; it is closed with the socket. Nothing happens before `open`.
     public convenience init(_ descriptor: CInt, on loop: SocketEventLoop) {
@@ -119,6 +119,8 @@ public final class StreamSocket: PolledDescriptor {
     }
 
     public var isOpen: Bool { descriptor >= 0 }
+    /// It is closed, or will be once what the peer has sent before is read.
+    var isBroken: Bool { failure != nil || !isOpen }
 
     /// Has the loop watch the socket.
     ///
@@ -136,9 +138,9 @@ public final class StreamSocket: PolledDescriptor {
         if wantsRead || isHandshaking, !inputHasEnded {
             interest = .readable
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
-            interest = .peerEnded
+            interest = failure == nil ? .peerEnded : .readable
         }
-        if waiting != nil { interest.insert(.writable) }
+        if waiting != nil, failure == nil { interest.insert(.writable) }
         return interest
     }
 
@@ -156,9 +158,16 @@ public final class StreamSocket: PolledDescriptor {
     /// Has the loop watch the socket for what is wanted now.
     func loopWatches() {
         guard isOpen else { return }
+        let wantedInterest = wantedInterest
+        // A broken one is told of in every turn, whatever it is watched for.
+        if failure != nil, wantedInterest.isEmpty { return stopWatching() }
         if place == nil {
-            // It was watched before: there is room for it.
-            try? loop.poller.add(self, descriptor, for: wantedInterest)
+            do {
+                try loop.poller.add(self, descriptor, for: wantedInterest)
+            } catch {
+                // Nothing would ever be told of it. Whoever has asked for it is in the middle of something.
+                loop._executeIsolatedUnsafeUnchecked { self.close(because: error) }
+            }
         } else {
             loop.poller.change(self, descriptor, to: wantedInterest)
         }
@@ -169,7 +178,7 @@ public final class StreamSocket: PolledDescriptor {
     func stopWatching() { loop.poller.remove(self, descriptor) }
 
     override func ready(_ events: PollEvents) {
-        if waiting != nil, !events.isDisjoint(with: [.writable, .failed, .hungUp]) { sendWaiting() }
+        if waiting != nil, failure == nil, !events.isDisjoint(with: [.writable, .failed, .hungUp]) { sendWaiting() }
         guard isOpen else { return }
         if let tls, tls.isHandshaking {
             guard !awaitsHandshakeTurn else { return }
@@ -178,12 +187,19 @@ public final class StreamSocket: PolledDescriptor {
         }
         if wantsRead, !inputHasEnded {
             if !events.isDisjoint(with: [.readable, .peerEnded, .hungUp, .failed]) { receive() }
-        } else if events.contains(.failed) {
-            close(because: failure)
-        } else if noticesEnd, !inputHasEnded, !hasReadAhead, !events.isDisjoint(with: [.peerEnded, .hungUp]) {
+            return
+        }
+        if events.contains(.failed), failure == nil {
+            failure = reportedFailure
+            closeIfBroken()
+            guard isOpen else { return }
+        }
+        if noticesEnd, !inputHasEnded, !hasReadAhead,
+            failure != nil || !events.isDisjoint(with: [.peerEnded, .hungUp])
+        {
             receiveToEnd()
         } else if events.contains(.hungUp) {
-            if inputHasEnded { close(because: nil) } else { stopWatching() }
+            if inputHasEnded { close(because: failure) } else { stopWatching() }
         } else {
             // It is watched for something that is not wanted any more.
             loopWatches()
@@ -191,7 +207,7 @@ public final class StreamSocket: PolledDescriptor {
     }
 
     /// What the kernel says has happened.
-    private var failure: any Error {
+    private var reportedFailure: any Error {
         let code = kind == .pipe ? EPIPE : (try? SystemCall.option(descriptor, level: SOL_SOCKET, name: SO_ERROR)) ?? 0
         return IOError(errnoCode: code == 0 ? ECONNRESET : code, reason: "poll")
     }

@@ -76,8 +76,8 @@ import Testing
         let text = "origins: [\"https://example.com\"]\nmissing_origin: allow"
         #expect(
             try warnings(.route, text) == [
-                "5:21: warning: whoever is no browser leaves Origin out, and comes in past the list of origins; write deny "
-                    + "where only these pages may connect"
+                "5:21: warning: a client that is no browser can leave Origin out and connect in spite of the list of "
+                    + "origins; write deny if only these pages may connect"
             ])
         #expect(try warnings(.route, text.replacing("allow", with: "deny")) == [])
         #expect(try warnings(.route, text.replacing("https://example.com", with: "*")) == [])
@@ -91,7 +91,7 @@ import Testing
         #expect(found.count == 1)
         #expect(
             found.first?.hasPrefix(
-                "6:31: warning: the clients of upstream \"u\" have a cookie, and this route lets any")
+                "6:31: warning: this route accepts any page, and browsers send the")
                 == true, "\(found)")
         let listed = Section.upstream.file(with: sticky).replacing("upstream: u", with: "upstream: u, origins: [\"*\"]")
         #expect(try parse(listed).warnings == [])

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
 from waiting import SLOWDOWN, eventually
 
 FOLDER = Path(__file__).resolve().parent
@@ -189,3 +191,20 @@ def rabbitmq(directory, names):
         "RABBITMQ_LOG_BASE": str(directory / "log"), "RABBITMQ_LOGS": "-",
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}"})
+
+
+def prometheus(directory, gateway, token):
+    """Prometheus with what `conf/prometheus` says of it, but for a scrape every 200 ms. It reads the metrics of
+    `gateway`, an admin address that wants `token`, and keeps everything in `directory`."""
+    program = _installed("prometheus")
+    directory = Path(directory)
+    for file in (FOLDER.parents[1] / "conf" / "prometheus").glob("*.yaml"):
+        shutil.copy(file, directory)
+    config = yaml.safe_load((directory / "prometheus.yaml").read_text())
+    config["global"] = {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "1s"}
+    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    (directory / "targets.yaml").write_text(yaml.safe_dump([{"targets": [gateway]}]))
+    (directory / "admin-token").write_text(token)
+    return Program(lambda port: [
+        program, f"--config.file={directory}/prometheus.yaml", f"--storage.tsdb.path={directory}/data",
+        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"])

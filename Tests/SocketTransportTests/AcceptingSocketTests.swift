@@ -151,6 +151,65 @@ struct AcceptingSocketTests {
         loop.settle()
     }
 
+    /// Somebody else has the kernel watch the descriptor: epoll refuses a second time (EEXIST).
+    private final class Occupant: PolledDescriptor, @unchecked Sendable {}
+
+    @Test(
+        "where the kernel can't watch it, that is a shortage, and tried again until it can", arguments: [true, false])
+    func unwatched(inPause: Bool) throws {
+        let listener = try Listener(.init(ipAddress: "127.0.0.1", port: 0))
+        let descriptor = try listener.handOver()
+        let accepted = accepted
+        let socket = AcceptingSocket(descriptor, on: loop.loop, targets: []) { error in
+            accepted.shortages.append((error as? IOError)?.errnoCode ?? 0)
+        } initializer: { channel in
+            accepted.channels.append(channel)
+        }
+        let occupant = Occupant()
+        if inPause {
+            // It pauses for another reason, and can't go on after that.
+            _ = socket.begin()
+            var outcomes = [-EMFILE]
+            calls.accepting = { outcomes.popLast() }
+        } else {
+            try loop.loop.poller.add(occupant, descriptor, for: [])
+            _ = socket.beginWhenPossible()
+        }
+        let client = try listener.connected()
+        loop.turns { accepted.shortages.count == 1 }
+        if inPause { try loop.loop.poller.add(occupant, descriptor, for: []) }
+        let marker = NIOLoopBoundBox(false, eventLoop: loop.loop)
+        loop.loop.scheduleTask(in: .milliseconds(30)) { marker.value = true }
+        loop.turns { marker.value }
+        #expect(accepted.channels.isEmpty)
+        #expect(accepted.shortages == [inPause ? EMFILE : EEXIST])
+        loop.loop.poller.remove(occupant, descriptor)
+        loop.turns { accepted.channels.count == 1 }
+        close([client])
+        _ = socket.close()
+        loop.settle()
+    }
+
+    @Test("a connection for a loop that has ended is closed")
+    func endedTarget() async throws {
+        let group = try SocketEventLoopGroup(loops: 2)
+        await withCheckedContinuation { done in group.loops[1].end { done.resume() } }
+        let listener = try Listener(.init(ipAddress: "127.0.0.1", port: 0))
+        let socket = AcceptingSocket(
+            try listener.handOver(), on: group.loops[0], targets: [group.loops[1]], shortage: { _ in },
+            initializer: { _ in })
+        try await socket.begin().get()
+        let client = try RawPeer(listener.connected())
+        let end = NIODeadline.now() + .seconds(10)
+        repeat {
+            await Task.yield()
+            _ = client.read()
+        } while !client.hasSeenEnd && NIODeadline.now() < end
+        #expect(client.hasSeenEnd)
+        try await socket.close().get()
+        try await group.shutdownGracefully()
+    }
+
     @Test("the end of the loop closes it")
     func loopEnds() throws {
         let (socket, listener) = try accepting()

@@ -1,4 +1,6 @@
+import Foundation
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import SocketTransport
@@ -16,5 +18,21 @@ struct SocketEventLoopGroupTests {
         #expect(Array(group.makeIterator()).count == group.loops.count)
         try await group.shutdownGracefully()
         try await group.shutdownGracefully()
+    }
+
+    @Test("where a loop does not start, those that have started end")
+    func failsToStart() {
+        let started = Mutex<[SocketEventLoop]>([])
+        #expect(throws: IOError.self) {
+            try SocketEventLoopGroup(loops: 4) { loop, name in
+                guard name != "loop-2" else { throw IOError(errnoCode: EAGAIN, reason: "pthread_create") }
+                try loop.start(named: name)
+                started.withLock { $0.append(loop) }
+            }
+        }
+        let loops = started.withLock { $0 }
+        #expect(loops.count == 2)
+        // One that has ended watches nothing any more, not even for tasks.
+        #expect(loops.allSatisfy { $0.poller.count == 0 })
     }
 }

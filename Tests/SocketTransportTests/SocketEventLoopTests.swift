@@ -180,6 +180,26 @@ struct SocketEventLoopTests {
         #expect(peer.hasSeenEnd)
     }
 
+    @Test("a socket that its end has somebody open is closed too")
+    func opensInEnd() async throws {
+        let loop = try started()
+        let opened = try await loop.submit {
+            let (first, firstPeer) = try RawPeer.joined(to: loop)
+            let (second, secondPeer) = try RawPeer.joined(to: loop)
+            let diary = SocketDiary()
+            let later = UncheckedBox(second)
+            diary.answer = { _, _ in loop.execute { try? later.value.open() } }
+            first.delegate = diary
+            try first.open()
+            return UncheckedBox((firstPeer, secondPeer))
+        }.get().value
+        await end(loop)
+        for peer in [opened.0, opened.1] {
+            _ = peer.read()
+            #expect(peer.hasSeenEnd)
+        }
+    }
+
     @Test("what comes after the end is refused, and a second end is told at once")
     func late() async throws {
         let loop = try started()

@@ -108,6 +108,95 @@ struct StreamSocketReadingTests {
         #expect(diary.text == "last")
     }
 
+    // MARK: What came before a reset
+
+    /// How a connection turns out to be broken.
+    enum Discovery: CaseIterable { case event, write, waitingWrite }
+
+    /// The peer has sent something, and then reset the connection.
+    private func reset(
+        found discovery: Discovery, sent count: Int = 4, noticesEnd: Bool, reads: Bool
+    ) throws -> StreamSocket {
+        let (socket, peer) = try RawPeer.connected(to: loop.loop)
+        socket.delegate = diary
+        socket.noticesEnd = noticesEnd
+        try socket.open()
+        if discovery == .waitingWrite {
+            calls.writing = { _ in -Int(EAGAIN) }
+            socket.write("waits")
+            socket.flush()
+            calls.writing = { _ in nil }
+        }
+        #expect(peer.write([UInt8](repeating: 9, count: count)) == count)
+        peer.reset()
+        if reads { socket.read() }
+        if discovery == .write {
+            while !socket.isBroken {
+                socket.write("lost")
+                socket.flush()
+            }
+        }
+        return socket
+    }
+
+    @Test("what came before a reset is read when it is asked for", arguments: Discovery.allCases, [true, false])
+    func beforeResetWanted(discovery: Discovery, notices: Bool) throws {
+        let socket = try reset(found: discovery, noticesEnd: notices, reads: true)
+        loop.turns { diary.isClosed }
+        #expect(diary.events.dropLast() == [.received(4), .readComplete])
+        #expect(!socket.isOpen)
+        guard case .closed(let code) = diary.events.last else { return }
+        #expect([ECONNRESET, EPIPE].contains(code))
+    }
+
+    @Test("what came before a reset is read ahead for whoever wants to notice an end", arguments: Discovery.allCases)
+    func beforeResetNoticed(discovery: Discovery) throws {
+        let socket = try reset(found: discovery, noticesEnd: true, reads: false)
+        loop.turns { diary.isClosed }
+        #expect(diary.events.dropLast() == [.received(4), .readComplete])
+        #expect(!socket.isOpen)
+    }
+
+    @Test("until what came before a reset is asked for, it stays with the kernel", arguments: Discovery.allCases)
+    func beforeResetUnwanted(discovery: Discovery) throws {
+        let socket = try reset(found: discovery, sent: 100_000, noticesEnd: false, reads: false)
+        loop.turns { socket.place == nil }
+        #expect(diary.events == [])
+        // The loop rests, and nothing is kept for a peer that has gone.
+        socket.write("lost")
+        socket.flush()
+        #expect(socket.bufferedBytes == 0 && !socket.isDrained)
+        socket.read()
+        loop.turns { diary.bytes.count == 65_536 }
+        loop.turns { socket.place == nil }
+        #expect(socket.isOpen)
+        socket.read()
+        loop.turns { diary.isClosed }
+        #expect(diary.bytes.count == 100_000)
+        #expect(!diary.events.contains(.inputEnded) && !diary.events.contains(.drained))
+    }
+
+    @Test("a broken connection with unread bytes can be closed from here")
+    func closesBroken() throws {
+        let socket = try reset(found: .write, noticesEnd: false, reads: false)
+        #expect(socket.isOpen)
+        socket.endOutput()
+        socket.close()
+        loop.settle()
+        #expect(diary.events == [.closed(0)])
+        #expect(loop.loop.poller.count == 1)
+    }
+
+    @Test("where writing fails for want of memory, the peer could send on for ever: the socket is closed at once")
+    func outOfMemory() throws {
+        let (socket, peer) = try joined()
+        peer.write("abc")
+        calls.writing = { _ in -Int(ENOBUFS) }
+        socket.write("lost")
+        socket.flush()
+        #expect(diary.events == [.closed(ENOBUFS)])
+    }
+
     // MARK: The end
 
     @Test("an end is told behind what came before it, and the other half goes on")

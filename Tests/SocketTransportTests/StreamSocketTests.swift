@@ -95,6 +95,23 @@ struct StreamSocketTests {
         #expect(diary.events == [.closed(ECONNRESET)])
     }
 
+    @Test("one that the kernel can't watch any more is closed, with what it says")
+    func unwatched() throws {
+        final class Occupant: PolledDescriptor {}
+        let (socket, peer) = try joined()
+        // Nothing is wanted of a socket without a peer's half, so that it is not watched.
+        socket.endOutput()
+        peer.close()
+        loop.settle()
+        #expect(socket.place == nil)
+        let occupant = Occupant()
+        try loop.loop.poller.add(occupant, socket.descriptor, for: [])
+        socket.read()
+        #expect(socket.isOpen)
+        loop.settle()
+        #expect(diary.events == [.outputEnded, .closed(EEXIST)])
+    }
+
     @Test("while both halves have ended and nothing is wanted, the loop rests")
     func rests() throws {
         let (socket, peer) = try joined()

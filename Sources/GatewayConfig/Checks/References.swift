@@ -53,8 +53,8 @@ struct References {
     private func warnOfForeignPages(_ context: ReadingContext) {
         for route in openRoutes where stickyUpstreams.contains(route.value) {
             context.warn(
-                "the clients of upstream \(quoted(route.value)) have a cookie, and this route lets any page connect "
-                    + "with it; list the pages in origins, such as [\"https://example.com\"], or write [\"*\"] for any",
+                "this route accepts any page, and browsers send the sticky cookie of upstream \(quoted(route.value)) from "
+                    + "any page; list the pages in origins, such as [\"https://example.com\"], or write [\"*\"] for any",
                 at: route.place)
         }
     }

@@ -52,8 +52,8 @@ struct RouteSettingsReader {
                 let entry = section.entry("missing_origin")
             {
                 context.warn(
-                    "whoever is no browser leaves Origin out, and comes in past the list of origins; write deny where "
-                        + "only these pages may connect",
+                    "a client that is no browser can leave Origin out and connect in spite of the list of origins; write "
+                        + "deny if only these pages may connect",
                     at: entry.value.place)
             }
         }

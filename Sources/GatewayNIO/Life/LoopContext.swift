@@ -27,8 +27,7 @@ final class LoopContext {
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     /// Clients' HTTP/2 connections.
     private(set) var fronts: [ObjectIdentifier: HTTP2Front] = [:]
-    private var http2Pools: [ServerPoolKey: HTTP2Pool] = [:]
-    private var http1Pools: [ServerPoolKey: HTTP1Pool] = [:]
+    private lazy var pools = ServerPools(loop: self)
     /// Clients' HTTP/1.1 connections that have carried a request and wait for the next, or carry it.
     private(set) var keptFronts: [ObjectIdentifier: HTTP1Front] = [:]
     /// Plain requests under way.
@@ -59,23 +58,13 @@ final class LoopContext {
     /// From now on requests are decided on by this generation.
     func follow(_ next: Generation) {
         generation = next
-        for (key, pool) in http2Pools {
-            pool.isWanted = isWanted(key)
-            if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
-        }
-        for (key, pool) in http1Pools {
-            pool.isWanted = isWanted(key)
-            if pool.isWanted, let upstream = next.upstreams[key.server.upstream.name] { pool.follow(upstream) }
-        }
+        pools.follow()
         for front in fronts.values { front.followListener() }
         for front in keptFronts.values { front.followListener() }
     }
 
     /// Names have come to stand for other servers: connections to those that left end with their last stream.
-    func serversChanged() {
-        for (key, pool) in http2Pools { pool.isWanted = isWanted(key) }
-        for (key, pool) in http1Pools { pool.isWanted = isWanted(key) }
-    }
+    func serversChanged() { pools.judge() }
 
     /// Keeps a session until it has ended.
     ///
@@ -151,18 +140,10 @@ final class LoopContext {
 
     /// The idle connections of this loop to one server.
     func http1Pool(of upstream: Upstream, server: LiveServer) -> HTTP1Pool {
-        let key = ServerPoolKey(server: server, transport: upstream.transport)
-        if let pool = http1Pools[key] { return pool }
-        let pool = HTTP1Pool(upstream: upstream, server: server, loop: self)
-        pool.isWanted = isWanted(key)
-        http1Pools[key] = pool
-        return pool
+        pools.http1Pool(of: upstream, server: server)
     }
 
-    /// A pool that is not wanted keeps nothing.
-    func remove(_ pool: HTTP1Pool) {
-        http1Pools[ServerPoolKey(server: pool.server, transport: pool.transport)] = nil
-    }
+    func remove(_ pool: HTTP1Pool) { pools.remove(pool) }
 
     // MARK: HTTP/2
 
@@ -175,25 +156,10 @@ final class LoopContext {
 
     /// The connections of this loop to one server.
     func http2Pool(of upstream: Upstream, server: LiveServer) -> HTTP2Pool {
-        let key = ServerPoolKey(server: server, transport: upstream.transport)
-        if let pool = http2Pools[key] { return pool }
-        let pool = HTTP2Pool(upstream: upstream, server: server, loop: self)
-        pool.isWanted = isWanted(key)
-        http2Pools[key] = pool
-        return pool
+        pools.http2Pool(of: upstream, server: server)
     }
 
-    /// Whether the generation in force has connections of that kind.
-    private func isWanted(_ key: ServerPoolKey) -> Bool {
-        generation.upstreams[key.server.upstream.name].map { upstream in
-            upstream.transport === key.transport && upstream.configuration(of: key.server) != nil
-        } ?? false
-    }
-
-    /// A pool that is not wanted has lost its last connection.
-    func remove(_ pool: HTTP2Pool) {
-        if !pool.isWanted { http2Pools[ServerPoolKey(server: pool.server, transport: pool.transport)] = nil }
-    }
+    func remove(_ pool: HTTP2Pool) { pools.remove(pool) }
 
     /// What `Date` says now (RFC 9110 §6.6.1).
     var date: String {

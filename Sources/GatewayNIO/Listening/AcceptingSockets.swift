@@ -23,7 +23,8 @@ public final class AcceptingSockets: Sendable {
     /// - Parameters:
     ///   - waits: whether nothing is accepted before `begin()`: another process still does.
     ///   - loops: at least one.
-    ///   - shortage: called when there is no file descriptor or memory for another connection, once until there is again.
+    ///   - shortage: called when there is no file descriptor or memory for another connection, or the kernel can't watch a
+    ///     socket; once until there is again.
     ///   - initializer: sets up each connection.
     /// - Throws: `IOError`.
     public static func accept(
@@ -63,8 +64,12 @@ public final class AcceptingSockets: Sendable {
             metadata: ["listener": "\(listener)", "reason": "\(ListenFailure.text(forAccept: error))"])
     }
 
-    /// Accepts from now on what has waited.
-    public func begin() async { try? await accept() }
+    /// Accepts from now on what has waited. Where the kernel can't watch a socket now, that is a shortage, and tried again
+    /// until it can: nobody else accepts on it any more.
+    public func begin() async {
+        // What can fail is told as a shortage.
+        for socket in sockets { try? await socket.beginWhenPossible().get() }
+    }
 
     /// Stops accepting. The address is free unless another process has duplicates; the file of a unix socket is gone
     /// before it refuses anyone.

@@ -38,6 +38,10 @@ public enum ListenFailure {
     /// Why no connection can be accepted for now: what this machine is short of.
     public static func text(forAccept error: any Error) -> String {
         guard let code = (error as? IOError)?.errnoCode else { return "the system refuses it" }
+        // epoll_ctl(2): nothing else about accepting has it.
+        if code == ENOSPC {
+            return "the user may watch no more file descriptors; raise fs.epoll.max_user_watches with sysctl"
+        }
         return SystemErrorText.shortage(code) ?? SystemErrorText.words(code)
     }
 

@@ -115,6 +115,11 @@ final class TransportEnd: StreamSocketDelegate {
             return try require(socket.bufferedBytes == 0, "\(socket.bufferedBytes) bytes are kept after the close")
         }
         let buffered = socket.bufferedBytes
+        // A broken connection takes nothing more, and waits for what is left to be read.
+        guard socket.failure == nil else {
+            try require(buffered == 0, "\(buffered) bytes are kept for a broken connection")
+            return try require(connection.isReset, "broken without a reset")
+        }
         if peer.tls == nil {
             try require(
                 buffered == written - connection.accepted,
@@ -211,6 +216,8 @@ final class TransportEnd: StreamSocketDelegate {
         if error == nil {
             expect(ownerHasClosed || (inputHasEnded && outputHasEnded), "closed though nobody has ended it")
         } else {
+            let isLost = !ownerHasClosed && connection.isReset && peer.tls == nil && !inputHasEnded
+            expect(!isLost || connection.inbound.isEmpty, "\(connection.inbound.count) bytes before the reset are lost")
             // TLS fails where it is cut; the handshake also where an end of the output comes before it.
             expect(connection.isReset || isCut, "closed by \(error.map { "\($0)" } ?? "")")
         }

@@ -53,6 +53,8 @@ final class TransportKernel: SocketCalls {
         return connection.inboundHasEnded ? 0 : fail(EAGAIN)
     }
 
+    override func hasUnread(_ descriptor: CInt) -> Bool { connections[descriptor]?.inbound.isEmpty == false }
+
     override func write(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer, isSocket: Bool) -> Int {
         guard let (room, limit) = connections[descriptor].map({ ($0.room, $0.limit) }) else { return fail(EBADF) }
         if let left = connections[descriptor]?.interruptions, left > 0 {

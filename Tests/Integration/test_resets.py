@@ -1,0 +1,94 @@
+"""What a peer has sent before it reset its connection is still with the gateway's kernel, and arrives."""
+
+import contextlib
+import fcntl
+import select
+import signal
+import struct
+import termios
+from pathlib import Path
+
+import pytest
+
+from raw import BINARY, TEXT
+from sluice import proxied
+from waiting import eventually
+
+
+@contextlib.contextmanager
+def frozen(running):
+    """Stops the gateway for the block, so that it learns of everything in it at once, in its order."""
+    process = running.process
+    process.send_signal(signal.SIGSTOP)
+    state = Path(f"/proc/{process.pid}/stat")
+    eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the gateway to stop")
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("last", ["client", "server"])
+def test_last_words_arrive_though_a_write_is_the_first_to_fail(gateway, wire, last):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    client, peer = wire.pair(running, server)
+    speaker, hearer = (client, peer) if last == "client" else (peer, client)
+    with frozen(running):
+        hearer.send_frame(TEXT, "are you there?")
+        speaker.send_frame(TEXT, "your session has expired")
+        speaker.reset()
+    assert hearer.read_frame().payload == b"your session has expired"
+    hearer.expect_close()
+
+
+def test_an_early_answer_arrives_though_the_rest_of_the_request_can_not_be_written(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    client = wire.connect(running)
+    client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(1000))
+    peer = wire.accept(server)
+    peer.read_upgrade()
+    with frozen(running):
+        client.send(bytes(1000))
+        peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much")
+        peer.reset()
+    response = client.read_response()
+    assert (response.status, response.body) == (413, b"too much")
+
+
+def unsent(peer):
+    """Bytes that the other kernel has not taken."""
+    return struct.unpack("i", fcntl.ioctl(peer.sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def numbered(peer, number):
+    return peer.frame(BINARY, struct.pack("!I", number) + bytes(16_000))
+
+
+def room(peer):
+    """How many frames go on their way while nobody reads them."""
+    peer.sock.setblocking(False)
+    total = 0
+    size = len(numbered(peer, 0))
+    while select.select([], [peer.sock], [], 0.3)[1]:
+        with contextlib.suppress(BlockingIOError):
+            # The rest of a frame that went in part.
+            total += peer.sock.send(numbered(peer, total // size)[total % size :])
+    return (total - unsent(peer)) // size
+
+
+def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    # With nine tenths of what there is room for, some is in the gateway's kernel, and none in the server's.
+    count = room(wire.pair(running, server)[1]) * 9 // 10
+    client, peer = wire.pair(running, server)
+    for number in range(count):
+        peer.send(numbered(peer, number))
+    eventually(lambda: unsent(peer) == 0, "the gateway's kernel to take everything")
+    peer.reset()
+    for number in range(count):
+        frame = client.read_frame()
+        assert frame.payload[:4] == struct.pack("!I", number), f"expected frame {number} of {count}"
+    client.expect_close()
