@@ -10,7 +10,7 @@ enum Answers {
         "routes":{"chat_room":{"active":3,"max_connections":3,"accepted_total":10,
         "messages":{"from_client":{"text":5,"binary":1},"to_client":{"text":7,"binary":0}},
         "bytes":{"from_client":100,"to_client":2048},"requests":{"total":4},
-        "handshake_seconds":{"count":10,"p50":0.001,"p99":0.004}},"admin":{"active":0}},
+        "handshake_seconds":{"count":10,"p50":0.001,"p99":0.004}},"admin":{"active":0,"handshake_seconds":{"count":0,"p50":0,"p99":0}}},
         "upstreams":{"chat":{"servers":{"10.0.0.5:9001":{"healthy":true,"active":3,"connections":3,"failures_total":0},
         "10.0.0.6:9001":{"state":"draining","healthy":false,"active":0,"connections":1,"failures_total":4,
         "check":{"state":"unhealthy","reason":"connection refused"}}}}}}

@@ -185,6 +185,8 @@ def test_the_example_configurations_are_accepted(tmp_path):
     for file in files:
         done = command("check", "--config", file)
         assert done.returncode == 0, done.stdout + done.stderr
+        # The one in docker/ has its admin endpoint without a token in a network of its own.
+        assert "warning" not in done.stderr or file.parent.name == "docker", done.stderr
 
 
 def test_a_warning_is_told_and_refuses_nothing(tmp_path):

@@ -115,6 +115,7 @@ public struct StatsReading: Equatable, Sendable {
         }
 
         struct Handshakes: Decodable {
+            var count: Double?
             var p50: Double?
             var p99: Double?
         }
@@ -140,8 +141,10 @@ extension StatsReading.Route {
         bytesIn = answer.bytes?.fromClient ?? 0
         bytesOut = answer.bytes?.toClient ?? 0
         requestsTotal = answer.requests?.total ?? 0
-        p50 = answer.handshakeSeconds?.p50
-        p99 = answer.handshakeSeconds?.p99
+        if let handshakes = answer.handshakeSeconds, handshakes.count != 0 {
+            p50 = handshakes.p50
+            p99 = handshakes.p99
+        }
     }
 }
 
