@@ -49,7 +49,7 @@ import Testing
     /// Quotes that are closed, or are no quotes, are not to blame.
     @Test(arguments: [
         "a: \"x\"\nb: it's\nc: [\n", "# don't\na: {\n", "a: 'it''s'\nb: c: d\n", "a: \"over\n  lines\"\nb: c: d\n",
-        "a: \"\\\"\"\nb: [\n",
+        "a: 1 # see: 'x\nb: 'y' z\n", "a: \"\\\"\"\nb: [\n",
     ])
     func anotherMistake(text: String) {
         let found = problems(text)
