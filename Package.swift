@@ -173,7 +173,7 @@ let package = Package(
             swiftSettings: strict),
 
         // What tests of several targets share; no other target may use it.
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: [.nioCore], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "WebSocketCoreTests", dependencies: ["WebSocketCore", "TestSupport", .nioCore, .httpTypes],
             swiftSettings: strict),
@@ -212,8 +212,8 @@ let package = Package(
             name: "GatewayNIOTests",
             dependencies: [
                 "GatewayNIO", "GatewaySession", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "GatewayTLS",
-                "PerMessageDeflate", "WebSocketCore", "SocketTransport", .nioCore, .nioEmbedded, .nioHTTP1, .httpTypes,
-                .x509, .crypto, .asn1, .logging, "TestSupport",
+                "PerMessageDeflate", "WebSocketCore", "SocketTransport", "HTTP2Core", .nioCore, .nioEmbedded, .nioHTTP1,
+                .httpTypes, .x509, .crypto, .asn1, .logging, "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(

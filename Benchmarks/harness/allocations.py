@@ -16,6 +16,7 @@ OWNERS = (
     ("session", r"^\$s14GatewaySession"),
     ("permits, routes, counters", r"^\$s(13GatewayPolicy|16GatewayTelemetry|13GatewayConfig)"),
     ("HTTP handshake", r"^\$s(9NIOHTTP1|8NIOHTTP2)|HTTP1Front|HTTP1Handshake|c_nio_http_parser|HTTP1Request"),
+    ("HTTP/2", r"^\$s9HTTP2Core|HTTP2(Handler|Front|RequestStream|Upstream|Pool|Pings|Leg)"),
     ("pipelines", r"ChannelPipeline|ChannelHandlerContext|ChannelCore|\$s7NIOCore14ChannelOptions"),
     ("sockets and event loops", r"^\$s(15SocketTransport|8NIOPosix|7NIOCore(?!10ByteBuffer))"),
     ("handlers and drivers", r"^\$s10GatewayNIO"),

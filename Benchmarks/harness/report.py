@@ -66,7 +66,9 @@ def figures_table(figures):
 def _name_of(account):
     said = f", after {account['after']:,} B" if account["after"] else ""
     deflate = ", compressed" if account["compression"] == "deflate" else ""
-    return {"tls": "TLS", "plain": "cleartext"}[account["transport"]] + deflate + said
+    sides = {"both": ", HTTP/2", "client": ", HTTP/2 of clients", "server": ", HTTP/2 to servers"}
+    h2 = sides.get(account.get("h2"), "")
+    return {"tls": "TLS", "plain": "cleartext"}[account["transport"]] + h2 + deflate + said
 
 
 def owners_table(accounts):

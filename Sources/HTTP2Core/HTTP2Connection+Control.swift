@@ -109,16 +109,14 @@ extension HTTP2Connection {
             }
         }
         if growth != 0 {
-            for stream in streams.values {
+            for stream in streams.all {
                 stream.sendWindow += growth
                 guard stream.sendWindow <= Int(Int32.max) else {
                     throw HTTP2Failure(
                         .flowControlError, "SETTINGS_INITIAL_WINDOW_SIZE makes a window \(stream.sendWindow) bytes")
                 }
             }
-            // In their order: hashing must not choose whose turn it is.
-            let waiting = streams.values.filter { $0.pending != nil }
-            for stream in waiting.sorted(by: { $0.id < $1.id }) { enqueue(stream) }
+            for stream in streams.all where stream.pending != nil { enqueue(stream) }
         }
         writeFrame(.settings, flags: .ack, payload: ByteBuffer())
         return .settings
@@ -139,7 +137,7 @@ extension HTTP2Connection {
         try meter("GOAWAY", now: now)
         isGoingAway = true
         if role == .client {
-            for stream in streams.values.filter({ $0.id > last }).sorted(by: { $0.id < $1.id }) {
+            for stream in streams.all where stream.id > last {
                 remove(stream, .abandoned)
                 events.append(.closed(stream, .notProcessed))
             }

@@ -3,7 +3,7 @@ public import NIOCore
 
 // What a peer's DATA and HEADERS do (RFC 9113 §6.1, §6.2, §8).
 extension HTTP2Connection {
-    /// Bytes came.
+    /// Bytes came. They have to stay as they are until `nextEvent` has given nil: what is needed longer is copied by then.
     public func receive(_ bytes: ByteBuffer) {
         guard failure == nil else { return }
         reader.append(bytes)
@@ -39,12 +39,21 @@ extension HTTP2Connection {
         }
     }
 
+    /// Whether `nextEvent` would give something though nothing more was received.
+    public var hasEvents: Bool {
+        !events.isEmpty || uncountedResets > 0 || output.readableBytes > Self.unreadLimit
+    }
+
     /// That many bytes of a stream's content were handed on: its sender may send as many more (RFC 9113 §5.2).
-    public func consumed(_ count: Int, of stream: HTTP2Stream, now: NIODeadline) {
-        guard count > 0, !stream.isClosed, !stream.remoteEnded else { return }
-        if let increment = stream.receiveWindow.consumed(count, budget: &growthBudget, now: now) {
-            writeWindowUpdate(stream.id, increment)
-        }
+    ///
+    /// - Returns: whether a WINDOW_UPDATE became part of the output.
+    @discardableResult
+    public func consumed(_ count: Int, of stream: HTTP2Stream, now: NIODeadline) -> Bool {
+        guard count > 0, !stream.isClosed, !stream.remoteEnded,
+            let increment = stream.receiveWindow.consumed(count, budget: &growthBudget, now: now)
+        else { return false }
+        writeWindowUpdate(stream.id, increment)
+        return true
     }
 
     private func handle(_ piece: HTTP2FrameReader.Piece, now: NIODeadline) throws(HTTP2Failure) -> HTTP2Event? {
@@ -305,7 +314,7 @@ extension HTTP2Connection {
                 request = .failure(.malformed("content-length is \(left), and the stream ended without content"))
             }
         }
-        streams[id] = stream
+        streams.add(stream)
         // Some clients widen the window of each stream as they open it.
         expectWindowUpdates(for: 0)
         return .request(stream, request, endsStream: endsStream)

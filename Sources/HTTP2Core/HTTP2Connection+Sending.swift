@@ -8,7 +8,7 @@ extension HTTP2Connection {
         guard freeStreams > 0 else { return nil }
         let stream = HTTP2Stream(id: nextStream, sendWindow: Int(peerSettings.initialWindowSize))
         nextStream += 2
-        streams[stream.id] = stream
+        streams.add(stream)
         stream.flags.insert(.isAnswered)
         if request.method == .connect { stream.flags.insert(.isConnect) }
         if request.method == .head { stream.flags.insert(.isHead) }
@@ -43,11 +43,8 @@ extension HTTP2Connection {
             makeRoom()
             while bytes.readableBytes > 0, let count = sendable(bytes.readableBytes, on: stream) {
                 let isLast = endsStream && count == bytes.readableBytes
-                HTTP2FrameHeader(.data, flags: isLast ? .endStream : [], stream: stream.id, payloadLength: count)
-                    .write(to: &output)
-                // A slice that was just counted.
-                if var slice = bytes.readSlice(length: count) { output.writeBuffer(&slice) }
-                sent(count, on: stream)
+                writeData(bytes, count, on: stream, endsStream: isLast)
+                bytes.moveReaderIndex(forwardBy: count)
             }
         }
         guard bytes.readableBytes > 0 else {
@@ -74,7 +71,12 @@ extension HTTP2Connection {
         return count > 0 ? count : nil
     }
 
-    private func sent(_ count: Int, on stream: HTTP2Stream) {
+    /// One DATA frame with the first bytes of a buffer, for which there is room.
+    private func writeData(_ bytes: ByteBuffer, _ count: Int, on stream: HTTP2Stream, endsStream: Bool) {
+        bytes.withUnsafeReadableBytes {
+            HTTP2FrameHeader(.data, flags: endsStream ? .endStream : [], stream: stream.id, payloadLength: count)
+                .write(to: &output, with: UnsafeRawBufferPointer(rebasing: $0[..<count]))
+        }
         stream.sendWindow -= count
         sendWindow -= count
         expectWindowUpdates(for: count)
@@ -128,6 +130,14 @@ extension HTTP2Connection {
         return bytes
     }
 
+    /// Takes back an output that has been sent, so that the next one finds its memory. A large one is let go: its connection
+    /// may be idle for long.
+    public func takeBack(_ sent: consuming ByteBuffer) {
+        guard output.storageCapacity == 0, sent.storageCapacity <= Self.keptOutput else { return }
+        output = sent
+        output.clear()
+    }
+
     /// Whether `takeOutput` has something to give.
     public var hasOutput: Bool { output.readableBytes > 0 || sendWindow > 0 && !ready.isEmpty }
 
@@ -142,17 +152,14 @@ extension HTTP2Connection {
         while output.readableBytes < Self.outputLimit, sendWindow > 0, let stream = ready.popFirst() {
             stream.flags.remove(.isQueued)
             guard !stream.isClosed, var pending = stream.pending.take() else { continue }
-            guard let count = sendable(pending.readableBytes, on: stream),
-                let slice = pending.readSlice(length: count)
-            else {
+            guard let count = sendable(pending.readableBytes, on: stream) else {
                 stream.pending = pending
                 continue
             }
-            let isLast = pending.readableBytes == 0
+            let isLast = count == pending.readableBytes
             let ends = isLast && stream.flags.contains(.endsAfterPending)
-            let isEnd = ends && stream.trailers == nil
-            writeFrame(.data, flags: isEnd ? .endStream : [], stream: stream.id, payload: slice)
-            sent(count, on: stream)
+            writeData(pending, count, on: stream, endsStream: ends && stream.trailers == nil)
+            pending.moveReaderIndex(forwardBy: count)
             if !isLast {
                 // What has gone is given back now and then, at the price of one move of what is left.
                 if pending.readerIndex > HTTP2Stream.highWatermark { pending.discardReadBytes() }

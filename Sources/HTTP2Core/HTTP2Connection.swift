@@ -24,13 +24,16 @@ public struct HTTP2Limits: Equatable, Sendable {
 /// What became of the bytes that came.
 public enum HTTP2Event {
     /// A stream that the peer has opened: whoever answers sets its delegate. `endsStream`: nothing follows.
-    case request(HTTP2Stream, Result<HTTPRequest, HTTP2RequestError>, endsStream: Bool)
+    ///
+    /// Heads lie apart: with them inside, every event would be as large as a request.
+    indirect case request(HTTP2Stream, Result<HTTPRequest, HTTP2RequestError>, endsStream: Bool)
     /// An interim response (1xx, RFC 9110 §15.2); the final one is still to come.
-    case informed(HTTP2Stream, HTTPResponse)
-    case response(HTTP2Stream, HTTPResponse)
+    indirect case informed(HTTP2Stream, HTTPResponse)
+    indirect case response(HTTP2Stream, HTTPResponse)
+    /// Some of the content, good until the next event is asked for: it lies in what was given to `receive`.
     case data(HTTP2Stream, ByteBuffer)
     /// END_STREAM, behind everything else; `trailers`: the fields that came with it (RFC 9113 §8.1), if there were any.
-    case ended(HTTP2Stream, trailers: HTTPFields?)
+    indirect case ended(HTTP2Stream, trailers: HTTPFields?)
     case closed(HTTP2Stream, HTTP2StreamClosure)
     /// More may be written, or what was pending has gone with its END_STREAM.
     case writable(HTTP2Stream)
@@ -38,9 +41,9 @@ public enum HTTP2Event {
     case settings
     case pong(UInt64)
     /// The peer takes no more streams, for this reason.
-    case goAway(HTTP2ErrorCode, debugData: ByteBuffer)
+    indirect case goAway(HTTP2ErrorCode, debugData: ByteBuffer)
     /// The connection has failed; the GOAWAY that says why is part of the output.
-    case failed(HTTP2Failure)
+    indirect case failed(HTTP2Failure)
 }
 
 /// One HTTP/2 connection (RFC 9113) as a state machine, of either side: bytes in, events and bytes out. No I/O, no
@@ -58,6 +61,8 @@ public final class HTTP2Connection {
     }
 
     static let outputLimit = 64 * 1024
+    /// An idle connection keeps no more memory than this for what it will send.
+    static let keptOutput = 1024
     static let unreadLimit = 1024 * 1024
     static let maxDataSize = 16_384
     /// All streams together; returned as soon as it comes, so that no stream waits for another's reader.
@@ -82,7 +87,7 @@ public final class HTTP2Connection {
     var reader: HTTP2FrameReader
     var encoder = HeaderEncoder()
     var decoder: HeaderDecoder
-    var streams: [HTTP2StreamID: HTTP2Stream] = [:]
+    var streams = HTTP2Streams()
     var closedStreams = ClosedStreams()
     var events = CircularBuffer<HTTP2Event>()
 
@@ -182,7 +187,7 @@ public final class HTTP2Connection {
     private func closeAll() {
         reader.discard()
         ready.removeAll()
-        for stream in streams.values.sorted(by: { $0.id < $1.id }) {
+        for stream in streams.all {
             remove(stream, .abandoned)
             events.append(.closed(stream, .connectionLost))
         }
@@ -203,7 +208,7 @@ public final class HTTP2Connection {
         stream.pending = nil
         stream.trailers = nil
         growthBudget += stream.receiveWindow.growth
-        streams[stream.id] = nil
+        streams.remove(stream.id)
         // A peer that grants no window could otherwise make the line longer with every stream that it resets.
         if ready.count > 2 * streams.count + 64 { ready.removeAll { $0.isClosed } }
     }

@@ -55,6 +55,34 @@ struct HTTP2FrameHeader: Equatable {
         self.stream = stream & 0x7FFF_FFFF
     }
 
+    /// The header of a DATA frame on a stream, without padding, whose payload is here as well; nil: it is another frame, or
+    /// more of it has to come.
+    static func wholeData(_ bytes: UnsafeRawBufferPointer, limit: Int) -> HTTP2FrameHeader? {
+        guard bytes.count >= length else { return nil }
+        let lengthAndKind = UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
+        let payloadLength = Int(lengthAndKind >> 8)
+        guard lengthAndKind & 0xFF == UInt32(Kind.data.rawValue), payloadLength <= limit,
+            bytes.count - length >= payloadLength
+        else { return nil }
+        let flags = Flags(rawValue: bytes[4])
+        let stream = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 5, as: UInt32.self)) & 0x7FFF_FFFF
+        guard !flags.contains(.padded), stream != 0 else { return nil }
+        return HTTP2FrameHeader(.data, flags: flags, stream: stream, payloadLength: payloadLength)
+    }
+
+    /// Writes the header and the payload of a frame in one step.
+    func write(to buffer: inout ByteBuffer, with payload: UnsafeRawBufferPointer) {
+        let size = Self.length + payload.count
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
+            let lengthAndKind = UInt32(truncatingIfNeeded: payload.count) << 8 | UInt32(kind?.rawValue ?? 0)
+            memory.storeBytes(of: lengthAndKind.bigEndian, as: UInt32.self)
+            memory[4] = flags.rawValue
+            memory.storeBytes(of: stream.bigEndian, toByteOffset: 5, as: UInt32.self)
+            UnsafeMutableRawBufferPointer(rebasing: memory[Self.length...]).copyMemory(from: payload)
+            return size
+        }
+    }
+
     func write(to buffer: inout ByteBuffer) {
         let lengthAndKind = UInt32(truncatingIfNeeded: payloadLength) << 8 | UInt32(kind?.rawValue ?? 0)
         buffer.writeMultipleIntegers(lengthAndKind, flags.rawValue, stream)

@@ -3,6 +3,8 @@ import NIOCore
 
 /// Finds the frames in a stream of bytes (RFC 9113 §4). The payload of DATA goes on as it comes, as slices of what was
 /// read; other frames are gathered, and header blocks with their continuations.
+///
+/// What was read may lie in memory that others use next. So the reader copies what it keeps until more bytes come.
 struct HTTP2FrameReader {
     enum Piece {
         /// Some of a DATA frame: `frame` with the first piece, `endsStream` with the last.
@@ -50,6 +52,8 @@ struct HTTP2FrameReader {
 
     private var state: State
     private var buffer = ByteBuffer()
+    /// `buffer` lies in memory of the reader's own.
+    private var isOwn = true
     private var header: HTTP2FrameHeader?
     private var headerBlock: HeaderBlock?
     private let maxHeaderBlock: Int
@@ -78,27 +82,49 @@ struct HTTP2FrameReader {
         return buffer.readableBytes > 0
     }
 
+    /// Takes bytes, which stay as they are until `next` has found nothing more in them.
     mutating func append(_ bytes: ByteBuffer) {
         guard buffer.readableBytes > 0 else {
             buffer = bytes
+            isOwn = false
             return
         }
-        // What was read before is let go first: where reads never end with a frame, it would pile up.
-        if buffer.readerIndex > 0 { buffer = ByteBuffer(bytes: buffer.readableBytesView) }
+        keepRest()
         buffer.writeImmutableBuffer(bytes)
+    }
+
+    /// Copies what is left to memory of its own. What was read before is let go with that: where reads never end with a
+    /// frame, it would pile up.
+    private mutating func keepRest() {
+        guard buffer.readableBytes > 0 else {
+            buffer = ByteBuffer()
+            isOwn = true
+            return
+        }
+        guard !isOwn || buffer.readerIndex > 0 else { return }
+        buffer = ByteBuffer(bytes: buffer.readableBytesView)
+        isOwn = true
     }
 
     /// Lets go of what has come: nobody will ask for it.
     mutating func discard() {
         buffer = ByteBuffer()
+        isOwn = true
         header = nil
         headerBlock = nil
     }
 
-    /// The next piece; nil until more bytes come.
+    /// The next piece; nil until more bytes come. A piece is good until the next one is asked for: it lies in what was
+    /// read.
     ///
     /// - Throws: `HTTP2Failure` for a connection error.
     mutating func next() throws(HTTP2Failure) -> Piece? {
+        if let piece = try find() { return piece }
+        keepRest()
+        return nil
+    }
+
+    private mutating func find() throws(HTTP2Failure) -> Piece? {
         while true {
             switch state {
             case .preface:
@@ -108,6 +134,7 @@ struct HTTP2FrameReader {
                 if let piece = readData(stream, left: left, padding: padding, endsStream: endsStream) { return piece }
                 if case .data = state { return nil }
             case .settings, .frames:
+                if let piece = takeWholeData() { return piece }
                 guard let header = try readHeader() else { return nil }
                 if header.kind == .data {
                     guard let piece = try beginData(header) else { return nil }
@@ -134,10 +161,7 @@ struct HTTP2FrameReader {
 
     private mutating func readHeader() throws(HTTP2Failure) -> HTTP2FrameHeader? {
         if let header { return header }
-        guard let header = HTTP2FrameHeader(readingFrom: &buffer) else {
-            if buffer.readableBytes == 0 { buffer = ByteBuffer() }
-            return nil
-        }
+        guard let header = HTTP2FrameHeader(readingFrom: &buffer) else { return nil }
         if case .settings = state {
             guard header.kind == .settings, !header.flags.contains(.ack) else {
                 let arrived = header.kind == .settings ? "an acknowledgement of SETTINGS" : header.name
@@ -166,6 +190,19 @@ struct HTTP2FrameReader {
 
     // MARK: DATA
 
+    /// A DATA frame without padding that is here as a whole, as most frames are; nil: whatever begins here is another, and
+    /// has not been read.
+    private mutating func takeWholeData() -> Piece? {
+        guard case .frames = state, header == nil, headerBlock == nil else { return nil }
+        guard let header = buffer.withUnsafeReadableBytes({ HTTP2FrameHeader.wholeData($0, limit: Self.maxFrameSize) })
+        else { return nil }
+        buffer.moveReaderIndex(forwardBy: HTTP2FrameHeader.length)
+        guard let bytes = buffer.readSlice(length: header.payloadLength) else { return nil }
+        let endsStream = header.flags.contains(.endStream)
+        let frame = DataFrame(flow: header.payloadLength, padding: 0, endsStream: endsStream)
+        return .data(header.stream, bytes, frame: frame, endsStream: endsStream)
+    }
+
     private mutating func beginData(_ header: HTTP2FrameHeader) throws(HTTP2Failure) -> Piece? {
         var left = header.payloadLength
         var padding = 0
@@ -191,10 +228,7 @@ struct HTTP2FrameReader {
     private mutating func readData(
         _ stream: HTTP2StreamID, left: Int, padding: Int, endsStream: Bool
     ) -> Piece? {
-        guard buffer.readableBytes > 0 else {
-            buffer = ByteBuffer()
-            return nil
-        }
+        guard buffer.readableBytes > 0 else { return nil }
         let piece = takeData(stream, left: left, padding: padding, endsStream: endsStream)
         guard piece.bytes.readableBytes > 0 || piece.isLast && endsStream else { return nil }
         return .data(stream, piece.bytes, frame: nil, endsStream: piece.isLast && endsStream)
@@ -273,7 +307,8 @@ struct HTTP2FrameReader {
         if header.flags.contains(.endHeaders) {
             return .headers(header.stream, block: fragment, endsStream: endsStream)
         }
-        headerBlock = HeaderBlock(stream: header.stream, bytes: fragment, endsStream: endsStream)
+        headerBlock = HeaderBlock(
+            stream: header.stream, bytes: ByteBuffer(bytes: fragment.readableBytesView), endsStream: endsStream)
         return nil
     }
 

@@ -71,7 +71,8 @@ public protocol HTTP2StreamDelegate: AnyObject {
     func stream(_ stream: HTTP2Stream, informed response: HTTPResponse)
     /// The final response to the request that was sent on it.
     func stream(_ stream: HTTP2Stream, received response: HTTPResponse)
-    /// Some of the content; its sender's window grows when `HTTP2Connection.consumed` is told of it.
+    /// Some of the content, good for the call alone: whoever keeps it copies it. Its sender's window grows when
+    /// `HTTP2Connection.consumed` is told of it.
     func stream(_ stream: HTTP2Stream, received bytes: ByteBuffer)
     /// END_STREAM came, behind everything else.
     ///

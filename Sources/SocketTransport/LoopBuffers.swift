@@ -40,11 +40,13 @@ final class LoopBuffers {
 
     /// Has a read fill the buffer for wire bytes.
     ///
+    /// - Parameter limit: so many bytes are read at most.
     /// - Returns: what was read, valid until the next read of the loop; nil where `read` has given nil.
     func fillWire(
-        _ read: (UnsafeMutableRawBufferPointer) throws(IOError) -> Int?
+        limit: Int = readSize, _ read: (UnsafeMutableRawBufferPointer) throws(IOError) -> Int?
     ) throws(IOError) -> UnsafeRawBufferPointer? {
-        guard let count = try read(wire) else { return nil }
+        let room = UnsafeMutableRawBufferPointer(rebasing: wire[..<min(limit, wire.count)])
+        guard let count = try read(room) else { return nil }
         return UnsafeRawBufferPointer(rebasing: wire[..<count])
     }
 
@@ -52,7 +54,7 @@ final class LoopBuffers {
     func decrypt(
         _ wire: UnsafeRawBufferPointer, by connection: TLSConnection
     ) throws(TLSFailure) -> (TLSReceived, ByteBuffer) {
-        let room = wire.count + Self.recordRest
+        let room = connection.heldBytes + wire.count + Self.recordRest
         input.clear(minimumCapacity: Self.readSize + Self.recordRest)
         var result = Result<TLSReceived, TLSFailure>.success(TLSReceived())
         input.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { memory in

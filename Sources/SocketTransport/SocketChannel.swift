@@ -72,7 +72,7 @@ public final class SocketChannel: Channel, @unchecked Sendable {
     /// - Parameter early: wire bytes that came before.
     public func startTLS(server context: TLSServerContext, early: ByteBuffer? = nil) throws {
         guard let socket else { throw ChannelError.ioOnClosedChannel }
-        try socket.startTLS(server: context, early: early)
+        socket.startTLS(server: context, early: early)
     }
 
     /// From now on the connection speaks TLS, as a server's client; handlers are told by `TLSUserEvent`.

@@ -33,16 +33,16 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     private var tasks: [() -> Void] = []
     private var timers = LoopTimers()
     private var mustEnd = false
-    /// Sockets whose handshake can go on.
-    var handshakes = CircularBuffer<StreamSocket>()
-    /// The time that handshakes have in a turn: at least one goes on, however long a signature takes.
-    private static let handshakeTime = TimeAmount.milliseconds(2)
+    let handshakes = TLSHandshakes()
+    /// Where private keys are used that take long.
+    let keyThreads: KeyThreads
     /// When the loop last learned which sockets are ready.
     private(set) var turnTime = NIODeadline.now()
 
     /// - Throws: `IOError`, when the process has no file descriptor left.
-    init(calls: SocketCalls = SocketCalls()) throws {
+    init(calls: SocketCalls = SocketCalls(), keyThreads: KeyThreads = KeyThreads(count: 1)) throws {
         self.calls = calls
+        self.keyThreads = keyThreads
         poller = try Poller()
         let flags = CInt(EFD_CLOEXEC | EFD_NONBLOCK)
         waker = Waker(descriptor: try SystemCall.check(eventfd(0, flags), "eventfd"))
@@ -102,7 +102,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         let count = poller.wait(timeout: wait)
         turnTime = .now()
         for number in 0..<count { poller.tell(number) }
-        shakeHands()
+        handshakes.takeTurns()
         return true
     }
 
@@ -135,16 +135,9 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         }
     }
 
-    /// Goes on with TLS handshakes for a moment: a crowd of them is not to hold up what is open.
-    func shakeHands() {
-        guard !handshakes.isEmpty else { return }
-        let end = NIODeadline.now() + Self.handshakeTime
-        repeat { handshakes.removeFirst().continueHandshake() } while !handshakes.isEmpty && NIODeadline.now() < end
-    }
-
     /// Milliseconds until something is due, rounded up.
     private var timeout: CInt {
-        guard tasks.isEmpty, handshakes.isEmpty else { return 0 }
+        guard tasks.isEmpty, !handshakes.areDue else { return 0 }
         guard let next = timers.next() else { return -1 }
         let left = (next - .now()).nanoseconds
         return left <= 0 ? 0 : CInt(clamping: (left + 999_999) / 1_000_000)

@@ -25,7 +25,9 @@ public final class SocketEventLoopGroup: EventLoopGroup, Sendable {
     init(loops count: Int, start: (SocketEventLoop, String) throws -> Void) throws {
         // A peer that has gone is learned of by the result of a write, not by the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        loops = try (0..<max(1, count)).map { _ in try SocketEventLoop() }
+        // Where there is nothing else to do, handshakes are to get all cores.
+        let keyThreads = KeyThreads(count: max(1, count))
+        loops = try (0..<max(1, count)).map { _ in try SocketEventLoop(keyThreads: keyThreads) }
         for (number, loop) in loops.enumerated() {
             do {
                 try start(loop, "loop-\(number)")

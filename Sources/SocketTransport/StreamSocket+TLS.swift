@@ -4,15 +4,21 @@ public import NIOCore
 /// TLS below whoever uses the socket: wire bytes are decrypted into the buffer of the loop, and what is written is
 /// encrypted on its way to the kernel.
 extension StreamSocket {
-    /// From now on the connection speaks TLS, as a client's server.
+    /// From now on the connection speaks TLS, as a client's server. The handshake begins with the client's first byte,
+    /// once it has a place among those that are under way on the loop.
     ///
-    /// - Parameter early: wire bytes that came before.
-    /// - Throws: `TLSFailure`, where memory is short.
-    public func startTLS(server context: TLSServerContext, early: ByteBuffer? = nil) throws(TLSFailure) {
-        tls = try TLSConnection(server: context, workspace: loop.buffers.tls)
+    /// - Parameter early: wire bytes that came before. They are copied where they have to wait.
+    public func startTLS(server context: TLSServerContext, early: ByteBuffer? = nil) {
+        let handshake = ClientHandshake(of: self, with: context)
+        clientHandshake = handshake
         beginHandshake()
-        early?.withUnsafeReadableBytes { _ = decrypt($0) }
-        closeIfBroken()
+        guard let early, early.readableBytes > 0 else { return }
+        if loop.handshakes.admit(handshake) {
+            begin(handshake, early: early)
+        } else {
+            // The memory may be that of all sockets.
+            handshake.early = ByteBuffer(bytes: early.readableBytesView)
+        }
     }
 
     /// From now on the connection speaks TLS, as a server's client.
@@ -34,7 +40,7 @@ extension StreamSocket {
     }
 
     /// Whether TLS was started and its handshake is not done.
-    public var isHandshaking: Bool { tls?.isHandshaking ?? false }
+    public var isHandshaking: Bool { clientHandshake != nil || tls?.isHandshaking ?? false }
 
     /// What was agreed on; nil: the connection is in the clear.
     public var negotiated: TLSNegotiated? { tls?.negotiated }
@@ -44,19 +50,59 @@ extension StreamSocket {
         if place != nil { loopWatches() }
     }
 
+    /// Whether a handshake waits for something else than its peer: a place, or a private key.
+    var handshakeStandsStill: Bool { awaitsKey || clientHandshake?.stage == .inLine }
+
     /// Goes on with a handshake when its turn has come.
     func continueHandshake() {
         awaitsHandshakeTurn = false
-        if isOpen, !inputHasEnded { receive() }
+        guard isOpen, !inputHasEnded else { return }
+        if let clientHandshake, tls == nil {
+            // It was given a place by the end of another, or takes one now.
+            guard loop.handshakes.admit(clientHandshake) else { return loopWatches() }
+            begin(clientHandshake, early: clientHandshake.early.take())
+        } else if awaitsKey {
+            awaitsKey = false
+            _ = decrypt(UnsafeRawBufferPointer(start: nil, count: 0))
+            closeIfBroken()
+        } else {
+            receive()
+        }
+        guard isOpen, isHandshaking else { return }
+        loopWatches()
+        clientHandshake?.lastTurn = .now()
+    }
+
+    private func begin(_ handshake: ClientHandshake, early: ByteBuffer?) {
+        do {
+            tls = try TLSConnection(server: handshake.context, workspace: loop.buffers.tls)
+        } catch {
+            return close(because: error)
+        }
+        guard let early else { return receive() }
+        early.withUnsafeReadableBytes { _ = decrypt($0) }
+        closeIfBroken()
+    }
+
+    /// Has another thread use a private key, where the handshake waits for that.
+    private func useKey(of connection: TLSConnection) {
+        guard let operation = connection.takeKeyOperation() else { return }
+        awaitsKey = true
+        let end = HandshakeWait(self)
+        loop.keyThreads.carryOut(operation, on: loop) { end.isOver() }
     }
 
     // MARK: Reading
+
+    /// So much of a handshake is read at once, and held at most while a private key is used.
+    private static let flightSize = 8 * 1024
 
     /// Reads wire bytes once, and hands on what they say.
     func takeEncrypted(by connection: TLSConnection) -> Intake {
         let wire: UnsafeRawBufferPointer?
         do {
-            wire = try loop.buffers.fillWire { memory throws(IOError) in try readSome(into: memory) }
+            let limit = connection.isHandshaking ? Self.flightSize : LoopBuffers.readSize
+            wire = try loop.buffers.fillWire(limit: limit) { memory throws(IOError) in try readSome(into: memory) }
         } catch {
             close(because: failure ?? error)
             return .over
@@ -87,7 +133,9 @@ extension StreamSocket {
             return .over
         }
         sendTLSOutput()
+        useKey(of: tls)
         if received.hasCompletedHandshake {
+            clientHandshake.take().map { loop.handshakes.end($0) }
             delegate?.socketSecured(self, applicationProtocol: tls.applicationProtocol)
             sendBehindHandshake()
         }

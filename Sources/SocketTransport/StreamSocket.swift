@@ -84,6 +84,10 @@ public final class StreamSocket: PolledDescriptor {
     public internal(set) var lacksCloseNotify = false
     /// The handshake goes on when the other sockets have had their turn.
     var awaitsHandshakeTurn = false
+    /// The handshake goes on when a private key was used.
+    var awaitsKey = false
+    /// nil: this is no client's connection, or its handshake is done.
+    var clientHandshake: ClientHandshake?
 
     /// What was written since the last flush. Mostly it is one piece.
     var unflushed: ByteBuffer?
@@ -135,7 +139,9 @@ public final class StreamSocket: PolledDescriptor {
 
     private var wantedInterest: PollEvents {
         var interest: PollEvents = []
-        if wantsRead || isHandshaking, !inputHasEnded {
+        if handshakeStandsStill {
+            // It is read when that is over.
+        } else if wantsRead || isHandshaking, !inputHasEnded {
             interest = .readable
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
             interest = failure == nil ? .peerEnded : .readable
@@ -180,10 +186,13 @@ public final class StreamSocket: PolledDescriptor {
     override func ready(_ events: PollEvents) {
         if waiting != nil, failure == nil, !events.isDisjoint(with: [.writable, .failed, .hungUp]) { sendWaiting() }
         guard isOpen else { return }
-        if let tls, tls.isHandshaking {
-            guard !awaitsHandshakeTurn else { return }
-            awaitsHandshakeTurn = true
-            return loop.handshakes.append(self)
+        if isHandshaking {
+            guard !handshakeStandsStill else {
+                // Both halves have ended, or the connection is broken: there is nobody to go on with.
+                guard !events.isDisjoint(with: [.failed, .hungUp]) else { return loopWatches() }
+                return close(because: failure ?? reportedFailure)
+            }
+            return loop.handshakes.giveTurn(to: self)
         }
         if wantsRead, !inputHasEnded {
             if !events.isDisjoint(with: [.readable, .peerEnded, .hungUp, .failed]) { receive() }
@@ -221,6 +230,7 @@ public final class StreamSocket: PolledDescriptor {
         guard isOpen else { return }
         if error == nil { sayGoodbye() }
         tls = nil
+        clientHandshake.take().map { loop.handshakes.end($0) }
         loop.poller.remove(self, descriptor)
         SystemCall.close(descriptor)
         descriptor = -1

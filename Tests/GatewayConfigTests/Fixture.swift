@@ -41,7 +41,7 @@ struct FakeJudge: TLSFileJudge {
 
     func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
         switch files {
-        case .identity(_, _, let ocsp):
+        case .identity(_, _, let ocsp, _):
             findings.filter { [.certificate, .privateKey].contains($0.part) || ocsp != nil && $0.part == .ocsp }
         case .authorities: findings.filter { $0.part == .authorities }
         case .ticketKeys: findings.filter { $0.part == .ticketKeys }

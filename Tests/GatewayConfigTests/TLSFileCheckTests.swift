@@ -63,7 +63,7 @@ import Testing
     func asked() throws {
         struct Echo: TLSFileJudge {
             func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
-                guard case .identity(let certificate, let key, let ocsp) = files else { return [] }
+                guard case .identity(let certificate, let key, let ocsp, _) = files else { return [] }
                 let named = [certificate, key, ocsp].map { $0.map { "\($0.path) \($0.shown)" } ?? "-" }
                 return [TLSFinding(.error, .certificate, "\(named) \(now)")]
             }

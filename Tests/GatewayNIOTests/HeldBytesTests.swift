@@ -44,6 +44,26 @@ struct HeldBytesTests {
         #expect(held.storageBytes < 1000)
     }
 
+    @Test("they stay as they were when the memory that they came in is used again", arguments: [1, 3, 40_000])
+    func shared(size: Int) {
+        let read = ByteBuffer(repeating: 1, count: size)
+        var held = HeldBytes()
+        held.add(read)
+        read.overwrite()
+        held.add(ByteBuffer(repeating: 2, count: 1))
+        #expect(held.takeAll() == ByteBuffer(repeating: 1, count: size) + ByteBuffer(repeating: 2, count: 1))
+    }
+
+    @Test("of a shared buffer as much is kept as is needed, and no copy is made of what is most of it")
+    func kept() throws {
+        let whole = ByteBuffer(repeating: 1, count: 64 * 1024)
+        let few = try #require(whole.getSlice(at: 9, length: 100))
+        let many = try #require(whole.getSlice(at: 9, length: 60_000))
+        #expect(few.kept == few && few.kept.storageCapacity < 1000)
+        func place(_ bytes: ByteBuffer) -> UnsafeRawPointer? { bytes.withUnsafeReadableBytes { $0.baseAddress } }
+        #expect(many.kept == many && place(many.kept) == place(many))
+    }
+
     @Test("a reader who is always a little behind has no more kept than is held")
     func neverEmpty() {
         let step = ByteBuffer(repeating: 1, count: HeldBytes.pieceSize)
@@ -57,4 +77,10 @@ struct HeldBytesTests {
         #expect(!held.isEmpty)
         #expect(largest <= 8 * HeldBytes.pieceSize)
     }
+}
+
+private func + (first: ByteBuffer, second: ByteBuffer) -> ByteBuffer {
+    var both = first
+    both.writeImmutableBuffer(second)
+    return both
 }

@@ -20,9 +20,10 @@ final class RenewedTLSTests {
 
     private var ticketFile: String { directory.appendingPathComponent("tickets").path }
 
-    private func writeTickets(_ byte: UInt8, count: Int = 80) throws {
+    private func writeTickets(_ byte: UInt8, count: Int = 80, permissions: Int = 0o600) throws {
         try Data([UInt8](repeating: byte, count: count)).write(
             to: URL(fileURLWithPath: ticketFile), options: .atomic)
+        try FileManager.default.setAttributes([.posixPermissions: permissions], ofItemAtPath: ticketFile)
     }
 
     private func text(_ renewal: RenewedTLS.Renewal) -> String {
@@ -124,5 +125,42 @@ final class RenewedTLSTests {
         #expect(third.ticketKeys !== fourth.ticketKeys && first.ticketKeys !== fourth.ticketKeys)
         try writeTickets(1, count: 7)
         #expect(throws: TLSMaterialFailure.self) { try RenewedTLS(shared, protocols: [.http1], previous: third) }
+    }
+
+    @Test("an upstream's files are followed, and what is shared is replaced by a reload")
+    func ofUpstream() throws {
+        let authority = directory.appendingPathComponent("ca.pem").path
+        func trust(_ file: String) throws {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+            try bytes.write(to: URL(fileURLWithPath: authority), options: .atomic)
+        }
+        try trust(files.certificate)
+        let configuration = try configuration(
+            """
+            listeners: [{ name: a, address: "127.0.0.1:0" }]
+            routes: [{ name: a, upstream: a }]
+            upstreams: [{ name: a, servers: [{ address: "127.0.0.1:1" }], tls: { ca: \(authority) } }]
+            """)
+        let upstream = try #require(configuration.upstreams.first)
+        let transport = try UpstreamTransport.make(upstream, previous: nil)
+        let first = transport.tls(offering: [.http1])
+        #expect(text(transport.renewTLS()) == "unchanged")
+        #expect(try UpstreamTransport.make(upstream, previous: transport) === transport)
+        try Data("none".utf8).write(to: URL(fileURLWithPath: authority), options: .atomic)
+        #expect(text(transport.renewTLS()).hasPrefix("news: expected PEM certificates in"))
+        #expect(transport.tls(offering: [.http1]) === first)
+        try trust(files.certificate)
+        #expect(text(transport.renewTLS()) == "renewed")
+        #expect(transport.tls(offering: [.http1]) !== first)
+        #expect(try UpstreamTransport.make(upstream, previous: transport) !== transport)
+    }
+
+    @Test("a file of ticket keys that others can read is told of")
+    func openTickets() throws {
+        try writeTickets(1)
+        let tls = try RenewedTLS(
+            ListenerTLS(certificates: [files], ticketKeys: ticketFile), protocols: [.http1])
+        try writeTickets(2, permissions: 0o644)
+        #expect(text(tls.renewTicketKeys()).hasPrefix("renewed, every user of the system can read the ticket keys in"))
     }
 }

@@ -293,7 +293,41 @@ final class TLSMaterialJudgeTests {
                     "expected ticket keys of 80 or 48 bytes each in t, found 81 bytes; make one with openssl rand 80")
             ])
         try write("tickets", [UInt8](repeating: 1, count: 80))
+        func setPermissions(_ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path("tickets"))
+        }
+        try setPermissions(0o640)
         #expect(findings() == [])
+        try setPermissions(0o644)
+        #expect(
+            findings() == [
+                TLSFinding(
+                    .warning, .ticketKeys,
+                    "every user of the system can read the ticket keys in t, and with them what clients and gateway"
+                        + " have said over TLS 1.2; chmod o-r takes that from them")
+            ])
+    }
+
+    @Test("cipher suites that are for no key of a certificate's kind are told of")
+    func unfitCiphers() throws {
+        func findings(_ ciphers: [String]) -> [TLSFinding] {
+            TLSMaterialJudge().findings(
+                on: .identity(
+                    certificate: NamedFile(path: good.certificate, shown: "a"),
+                    privateKey: NamedFile(path: good.privateKey, shown: "b"), ocsp: nil, ciphers: ciphers),
+                now: WallClock.seconds())
+        }
+        let isRSA = ["ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA"]
+        let isECDSA = "ECDHE-ECDSA-AES128-GCM-SHA256"
+        #expect(findings([]) == [])
+        #expect(findings(isRSA + [isECDSA]) == [])
+        #expect(
+            findings(isRSA) == [
+                TLSFinding(
+                    .warning, .certificate,
+                    "no cipher suite of ciphers is for the ECDSA or Ed25519 key of the certificate in a: clients of"
+                        + " TLS 1.2 do not get it; add one, or set minimum_version: \"1.3\"")
+            ])
     }
 
     @Test("what the configuration may name is what BoringSSL has")

@@ -27,6 +27,10 @@ final class EnginePair {
         var completions = 0
         var hasEnded = false
         var failure: TLSFailure?
+        /// Whether keys that take long are used at once.
+        var usesKeys = true
+        /// What waits to be carried out otherwise.
+        private(set) var keyOperation: TLSKeyOperation?
 
         init(_ connection: TLSConnection, _ workspace: TLSWorkspace) {
             self.connection = connection
@@ -41,8 +45,19 @@ final class EnginePair {
 
         /// Everything that the connection makes of a piece, and its failure.
         func receive(_ wire: some Collection<UInt8>) {
+            take(wire)
+            guard let operation = connection.takeKeyOperation() else { return }
+            guard usesKeys else {
+                keyOperation = operation
+                return
+            }
+            operation.carryOut()
+            take([])
+        }
+
+        private func take(_ wire: some Collection<UInt8>) {
             let wire = Array(wire)
-            var buffer = [UInt8](repeating: 0xEE, count: wire.count + 16_640)
+            var buffer = [UInt8](repeating: 0xEE, count: connection.heldBytes + wire.count + 16_640)
             do {
                 let received = try wire.withUnsafeBytes { wire in
                     try buffer.withUnsafeMutableBytes { try connection.receive(wire, into: $0) }

@@ -13,7 +13,7 @@ struct OCSPResponseTests {
         let authority = try TestAuthority()
         try authority.write("a.ocsp", bytes)
         do {
-            #expect(try OCSPResponse.bytes(authority.path("a.ocsp"), shownAs: "a.ocsp") == bytes)
+            #expect(try OCSPResponse(authority.path("a.ocsp"), shownAs: "a.ocsp").der == bytes)
             return nil
         } catch {
             return error.description

@@ -59,10 +59,11 @@ struct TLSServerContextTests {
 
     @Test("a dot at the end of the name that a client asks for is not looked at")
     func dotAtTheEnd() throws {
-        let choice = try IdentityChoice([
-            try material(authority.identity("first", names: ["first.example"])),
-            try material(authority.identity("com", names: ["example.com"])),
-        ])
+        let choice = try IdentityChoice(
+            [
+                try material(authority.identity("first", names: ["first.example"])),
+                try material(authority.identity("com", names: ["example.com"])),
+            ], stapling: [nil, nil])
         #expect(choice.credentials(for: "example.com.").first === choice.credentials(for: "example.com").first)
         #expect(choice.credentials(for: "example.com").first !== choice.credentials(for: nil).first)
     }

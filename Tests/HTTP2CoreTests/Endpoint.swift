@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOHPACK
+import TestSupport
 
 @testable import HTTP2Core
 
@@ -88,6 +89,7 @@ final class Endpoint {
         for piece in split.pieces(of: bytes) {
             connection.receive(piece)
             handleEvents()
+            piece.overwrite()
         }
     }
 

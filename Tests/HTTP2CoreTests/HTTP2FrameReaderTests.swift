@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import HTTP2Core
@@ -312,10 +313,11 @@ struct HTTP2FrameReaderTests {
 
     private static func read(_ bytes: [UInt8], _ split: Split, with reader: inout HTTP2FrameReader) -> [Found] {
         var found: [Found] = []
-        for piece in split.pieces(of: bytes) {
-            reader.append(piece)
+        for read in split.pieces(of: bytes) {
+            reader.append(read)
             do throws(HTTP2Failure) {
                 while let piece = try reader.next() { add(piece, to: &found) }
+                read.overwrite()
             } catch {
                 return found.filter { if case .data = $0 { false } else { true } } + [.failed(error.code)]
             }

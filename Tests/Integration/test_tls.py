@@ -9,7 +9,7 @@ import websockets.sync.client
 
 from certificates import Authority
 from raw import TEXT
-from sluice import proxied
+from sluice import configuration, proxied
 from waiting import eventually
 
 
@@ -171,3 +171,21 @@ def test_http_1_1_is_refused_where_only_http2_is_spoken(gateway, wire, authority
     response = wire.request(running, "/", listener="tls", tls=context)
     assert response.status == 400
     assert b"HTTP/2 only" in response.body
+
+
+def test_the_files_of_an_upstream_are_followed(gateway, authority, wire, site, tmp_path):
+    inner = gateway(configuration(
+        {"name": "page", "match": {"path": "/page"}, "respond": {"status": 200, "body": "here"}},
+        listeners=listener(site)))
+    trusted = tmp_path / "ca.pem"
+    copy(Authority(tmp_path / "strangers", "Strangers").file, trusted)
+    outer = gateway(proxied(f"127.0.0.1:{inner.port('tls')}", upstream={
+        "tls": {"server_name": "localhost", "ca": str(trusted)}}))
+    assert wire.request(outer, "/page").status == 502
+    trusted.write_text("nothing")
+    outer.wait_for_output(
+        lambda line: "can't be used" in line and "expected PEM certificates" in line, "an error about the authorities")
+    copy(authority.file, tmp_path / "new")
+    (tmp_path / "new").rename(trusted)
+    eventually(lambda: wire.request(outer, "/page").status == 200, "the other authority to be trusted")
+    assert any("certificates renewed" in line and '"backend"' in line for line in outer.output)

@@ -110,6 +110,33 @@ def test_an_ocsp_response_is_stapled_and_followed(gateway, authority, site, tmp_
     assert "Cert Status: revoked" in s_client(running, version, "-status")
 
 
+def test_what_is_odd_about_files_is_told_and_no_response_of_another_certificate_is_stapled(
+        gateway, authority, site, tmp_path):
+    other, response, tickets = authority.issue("other", ["localhost"]), tmp_path / "other.ocsp", tmp_path / "tickets"
+    response.write_bytes(ocsp_response(authority, other.certificate, "V", tmp_path))
+    tickets.write_bytes(os.urandom(80))
+    tickets.chmod(0o644)
+    config = page(site)
+    tls = config["listeners"][0]["tls"]
+    tls["certificates"][0]["ocsp"] = str(response)
+    tls |= {"ticket_keys": str(tickets), "ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]}
+    running = gateway(config)
+    check_served(s_client(running, "-tls1_3", "-status"), "OCSP response: no response sent")
+    checked = command("check", running.file)
+    assert checked.returncode == 0
+    said = checked.stdout + checked.stderr
+    warnings = [
+        f"the OCSP response in \"{response}\" is not about the certificate in \"{site.certificate}\"; it is not"
+        " stapled",
+        "no cipher suite of ciphers is for the ECDSA or Ed25519 key",
+        f"every user of the system can read the ticket keys in \"{tickets}\""]
+    for warning in warnings:
+        assert warning in said
+        assert any(warning in str(entry.get("reason")) for entry in running.log()), f"not in the log: {warning}"
+    replace(response, ocsp_response(authority, site.certificate, "V", tmp_path))
+    eventually(lambda: "Cert Status: good" in s_client(running, "-tls1_3", "-status"), "the response to be stapled")
+
+
 # Resumption
 
 

@@ -5,19 +5,12 @@ import Testing
 @testable import SocketTransport
 
 @Suite("What a stream socket reads")
-struct StreamSocketReadingTests {
+struct StreamSocketReadingTests: SocketFixture {
     private let calls = ScriptedCalls()
-    private let loop: DrivenLoop
-    private let diary = SocketDiary()
+    let loop: DrivenLoop
+    let diary = SocketDiary()
 
     init() throws { loop = try DrivenLoop(calls: calls) }
-
-    private func joined() throws -> (StreamSocket, RawPeer) {
-        let (socket, peer) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        return (socket, peer)
-    }
 
     @Test("each request is answered by one read, and none comes without one")
     func oneRead() throws {

@@ -6,33 +6,15 @@ import Testing
 @testable import SocketTransport
 
 @Suite("How TLS on stream sockets ends")
-struct StreamSocketTLSEndTests {
+struct StreamSocketTLSEndTests: TLSSocketFixture {
     private let calls = ScriptedCalls()
-    private let loop: DrivenLoop
-    private let site: TLSSite
-    private let diary = SocketDiary()
+    let loop: DrivenLoop
+    let site: TLSSite
+    let diary = SocketDiary()
 
     init() throws {
         loop = try DrivenLoop(calls: calls)
         site = try TLSSite()
-    }
-
-    /// A socket that serves, and a client of it that has begun.
-    private func served(_ site: TLSSite? = nil) throws -> (StreamSocket, TLSPeer) {
-        let (socket, raw) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        try socket.startTLS(server: (site ?? self.site).server)
-        return (socket, try TLSPeer(client: site ?? self.site, raw))
-    }
-
-    private func shakeHands(_ socket: StreamSocket, _ peer: TLSPeer) {
-        loop.turns {
-            peer.pump()
-            return !socket.isHandshaking && !peer.connection.isHandshaking
-        }
-        // The tickets.
-        peer.pump()
     }
 
     @Test("data and close_notify of one read are both told, the read complete in between")
@@ -146,7 +128,7 @@ struct StreamSocketTLSEndTests {
         let otherDiary = SocketDiary()
         other.delegate = otherDiary
         try other.open()
-        try other.startTLS(server: site.server)
+        other.startTLS(server: site.server)
         let otherPeer = try TLSPeer(client: site, otherRaw)
         shakeHands(other, otherPeer)
         diary.answer = { event, _ in

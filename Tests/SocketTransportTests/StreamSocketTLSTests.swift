@@ -6,33 +6,15 @@ import Testing
 @testable import SocketTransport
 
 @Suite("TLS on stream sockets")
-struct StreamSocketTLSTests {
+struct StreamSocketTLSTests: TLSSocketFixture {
     private let calls = ScriptedCalls()
-    private let loop: DrivenLoop
-    private let site: TLSSite
-    private let diary = SocketDiary()
+    let loop: DrivenLoop
+    let site: TLSSite
+    let diary = SocketDiary()
 
     init() throws {
         loop = try DrivenLoop(calls: calls)
         site = try TLSSite()
-    }
-
-    /// A socket that serves, and a client of it that has begun.
-    private func served(_ site: TLSSite? = nil) throws -> (StreamSocket, TLSPeer) {
-        let (socket, raw) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        try socket.startTLS(server: (site ?? self.site).server)
-        return (socket, try TLSPeer(client: site ?? self.site, raw))
-    }
-
-    private func shakeHands(_ socket: StreamSocket, _ peer: TLSPeer) {
-        loop.turns {
-            peer.pump()
-            return !socket.isHandshaking && !peer.connection.isHandshaking
-        }
-        // The tickets.
-        peer.pump()
     }
 
     @Test(
@@ -43,7 +25,7 @@ struct StreamSocketTLSTests {
         let (server, raw) = try RawPeer.joined(to: loop.loop)
         server.delegate = diary
         try server.open()
-        try server.startTLS(server: site.server)
+        server.startTLS(server: site.server)
         let clientDiary = SocketDiary()
         let client = StreamSocket(dup(raw.descriptor), on: loop.loop)
         raw.close()
@@ -186,7 +168,7 @@ struct StreamSocketTLSTests {
             diary.answer = { event, _ in if case .secured = event { secured += 1 } }
             socket.delegate = diary
             try socket.open()
-            try socket.startTLS(server: site.server)
+            socket.startTLS(server: site.server)
             let peer = try TLSPeer(client: site, raw)
             return (socket, peer, diary)
         }

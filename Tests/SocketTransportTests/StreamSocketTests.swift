@@ -5,22 +5,15 @@ import Testing
 @testable import SocketTransport
 
 @Suite("A stream socket: its beginning, its end, what it is watched for")
-struct StreamSocketTests {
-    private let loop: DrivenLoop
-    private let diary = SocketDiary()
+struct StreamSocketTests: SocketFixture {
+    let loop: DrivenLoop
+    let diary = SocketDiary()
 
     init() throws { loop = try DrivenLoop() }
 
     private final class Counter: StreamSocketObserver {
         var count = 0
         func socketHasClosed() { count += 1 }
-    }
-
-    private func joined() throws -> (StreamSocket, RawPeer) {
-        let (socket, peer) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        return (socket, peer)
     }
 
     @Test("a close is told once, to the observer and the delegate, and nothing follows it")

@@ -5,19 +5,12 @@ import Testing
 @testable import SocketTransport
 
 @Suite("What a stream socket writes")
-struct StreamSocketWritingTests {
+struct StreamSocketWritingTests: SocketFixture {
     private let calls = ScriptedCalls()
-    private let loop: DrivenLoop
-    private let diary = SocketDiary()
+    let loop: DrivenLoop
+    let diary = SocketDiary()
 
     init() throws { loop = try DrivenLoop(calls: calls) }
-
-    private func joined() throws -> (StreamSocket, RawPeer) {
-        let (socket, peer) = try RawPeer.joined(to: loop.loop)
-        socket.delegate = diary
-        try socket.open()
-        return (socket, peer)
-    }
 
     @Test("what is written goes with the flush, in one call")
     func oneCall() throws {

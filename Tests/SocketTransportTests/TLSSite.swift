@@ -12,8 +12,10 @@ struct TLSSite {
     let server: TLSServerContext
     let client: TLSClientContext
 
-    init(clientProtocols: [String] = ["http/1.1"], version: TLSMinimumVersion = .v13) throws {
-        identity = try SiteIdentity()
+    init(
+        clientProtocols: [String] = ["http/1.1"], version: TLSMinimumVersion = .v13, key: SiteIdentity.Key = .ed25519
+    ) throws {
+        identity = try SiteIdentity(key)
         var settings = TLSServerSettings(
             identities: [.init(certificate: identity.certificate, privateKey: identity.privateKey)])
         settings.applicationProtocols = Self.protocols

@@ -2,12 +2,15 @@
 struct TLSFileCheck {
     let context: ReadingContext
 
-    func check(certificate: ScalarText, privateKey: ScalarText, ocsp: ScalarText? = nil) {
+    func check(
+        certificate: ScalarText, privateKey: ScalarText, ocsp: ScalarText? = nil, ciphers: [CipherSuite] = []
+    ) {
         var places: [TLSFinding.Part: Place] = [.certificate: certificate.place, .privateKey: privateKey.place]
         places[.ocsp] = ocsp?.place
         report(
             on: .identity(
-                certificate: named(certificate), privateKey: named(privateKey), ocsp: ocsp.map(named)),
+                certificate: named(certificate), privateKey: named(privateKey), ocsp: ocsp.map(named),
+                ciphers: ciphers.map(\.rawValue)),
             places: places, otherwise: certificate.place)
         SecretFileCheck(context: context).check(privateKey, holding: "a private key")
     }

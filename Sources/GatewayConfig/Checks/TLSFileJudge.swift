@@ -11,8 +11,10 @@ public protocol TLSFileJudge: Sendable {
 
 /// Files that are judged together.
 public enum TLSFiles: Sendable {
-    /// A chain, the own certificate first (RFC 8446 §4.4.2), its key, and an OCSP response for it.
-    case identity(certificate: NamedFile, privateKey: NamedFile, ocsp: NamedFile?)
+    /// A chain, the own certificate first (RFC 8446 §4.4.2), its key, an OCSP response for it, and the cipher suites of
+    /// TLS 1.2 that it is to be served with, by OpenSSL's names; none: those that are offered where nothing is set, or
+    /// TLS 1.2 is not spoken.
+    case identity(certificate: NamedFile, privateKey: NamedFile, ocsp: NamedFile?, ciphers: [String] = [])
     /// Certificates to trust.
     case authorities(NamedFile)
     /// What session tickets are sealed with.

@@ -12,9 +12,11 @@ struct ListenerTLSReader {
         if let list, let elements, elements.isEmpty {
             context.report("expected \(expected), found an empty list", at: list.place)
         }
-        var tls = ListenerTLS(certificates: elements?.compactMap(self.certificate) ?? [])
+        var tls = ListenerTLS(certificates: [])
         if let version = section.word("minimum_version", TLSVersion.self) { tls.minimumVersion = version }
         tls.ciphers = ciphers(section)
+        let usedCiphers = tls.minimumVersion == .v13 ? [] : tls.ciphers
+        tls.certificates = elements?.compactMap { certificate($0, for: usedCiphers) } ?? []
         tls.groups = groups(section)
         let check = TLSFileCheck(context: context)
         if let keys = section.text("ticket_keys", expecting: "the path of a file of ticket keys") {
@@ -33,7 +35,7 @@ struct ListenerTLSReader {
         return tls
     }
 
-    private func certificate(_ node: YAMLNode) -> CertificateFiles? {
+    private func certificate(_ node: YAMLNode, for ciphers: [CipherSuite]) -> CertificateFiles? {
         let expected = "a mapping with certificate and private_key"
         guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
         let path = "the path of a PEM file"
@@ -42,7 +44,8 @@ struct ListenerTLSReader {
         let ocsp = section.text("ocsp", expecting: "the path of a file with an OCSP response (DER)")
         section.finish()
         guard let certificate, let key else { return nil }
-        TLSFileCheck(context: context).check(certificate: certificate, privateKey: key, ocsp: ocsp)
+        TLSFileCheck(context: context).check(
+            certificate: certificate, privateKey: key, ocsp: ocsp, ciphers: ciphers)
         return CertificateFiles(
             certificate: context.absolutePath(certificate.text), privateKey: context.absolutePath(key.text),
             ocsp: ocsp.map { context.absolutePath($0.text) })

@@ -406,7 +406,10 @@ extension RequestContent {
 }
 
 extension ClientAddress {
-    init(of channel: (any Channel)?) {
-        self = (channel?.remoteAddress?.ipAddress).flatMap { ClientAddress(parsing: $0) } ?? .unix
+    init(of channel: (any Channel)?) { self.init(channel?.remoteAddress) }
+
+    /// What is no IP address is unix.
+    init(_ address: SocketAddress?) {
+        self = (address?.ipAddress).flatMap { ClientAddress(parsing: $0) } ?? .unix
     }
 }

@@ -5,6 +5,7 @@ import HTTP2Core
 import HTTPTypes
 import Logging
 import NIOCore
+import SocketTransport
 
 /// One client's HTTP/2 connection on a listener: takes its streams, and ends it when it is broken, idle or drained.
 final class HTTP2Front: HTTP2HandlerOwner {
@@ -44,16 +45,19 @@ final class HTTP2Front: HTTP2HandlerOwner {
         loop.generation.listener(accepted.configuration.name)?.configuration ?? accepted.configuration
     }
 
-    var endpoints: ConnectionEndpoints { named ?? ConnectionEndpoints(of: handler.channel) }
+    var endpoints: ConnectionEndpoints {
+        named ?? ConnectionEndpoints(local: handler.localAddress, remote: handler.remoteAddress)
+    }
 
     private var connection: HTTP2Connection { handler.connection }
     var streamCount: Int { connection.streamCount }
     private var handshakeTimeout: TimeAmount { TimeAmount(loop.generation.configuration.limits.handshakeTimeout) }
 
-    /// Adds the connection to a pipeline whose bytes it is to read.
-    func start(in pipeline: ChannelPipeline.SynchronousOperations) throws {
-        handler.setOwner(self)
-        try pipeline.addHandler(handler)
+    /// Begins on a socket that is nobody else's.
+    ///
+    /// - Parameter early: what has been read of it.
+    func start(on socket: StreamSocket, early: ByteBuffer?) {
+        handler.start(on: socket, owner: self)
         loop.add(self)
         loop.counters.http2Client.connectionsOpened.add()
         after(handshakeTimeout) { front in
@@ -64,6 +68,7 @@ final class HTTP2Front: HTTP2HandlerOwner {
             }
         }
         watchIdleness()
+        if let early { handler.receive(early) }
     }
 
     @discardableResult
@@ -71,7 +76,7 @@ final class HTTP2Front: HTTP2HandlerOwner {
         let this = NIOLoopBound((self, work), eventLoop: loop.eventLoop)
         return loop.eventLoop.scheduleTask(in: time) {
             let (front, work) = this.value
-            if front.handler.channel != nil { work(front) }
+            if front.handler.isOpen { work(front) }
         }
     }
 

@@ -137,7 +137,7 @@ final class Forwarding {
         if let leg, leg.isWritable, pending == nil {
             leg.send(content)
         } else if pending == nil {
-            pending = content
+            pending = content.kept
         } else {
             pending?.writeImmutableBuffer(content)
         }

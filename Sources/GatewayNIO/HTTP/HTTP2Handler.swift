@@ -2,6 +2,7 @@ import HTTP2Core
 import HTTPTypes
 import Logging
 import NIOCore
+import SocketTransport
 
 /// Whoever a connection over HTTP/2 belongs to: a listener's side, or a pool's.
 protocol HTTP2HandlerOwner: AnyObject {
@@ -24,25 +25,33 @@ protocol HTTP2StreamReader: AnyObject {
     func readComplete()
 }
 
-/// Drives one `HTTP2Connection` over a channel: what is read goes in, events go to the streams' delegates, and what
-/// all streams have to send leaves in one write.
-final class HTTP2Handler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+/// Drives one `HTTP2Connection` over a socket of its own: what is read goes in, events go to the streams' delegates, and
+/// what all streams have to send leaves in one write.
+///
+/// What is read lies in memory that all sockets of the loop share. Content is handed on as slices of it, which are good
+/// for the call alone: whoever keeps some of it copies that.
+final class HTTP2Handler {
+    /// As many readers are told of the end of a read without new memory each time.
+    private static let usualReaders = 64
 
     /// Among all HTTP/2 connections of the process.
     let id: UInt64
     let connection: HTTP2Connection
-    /// Until the channel is closed: the two need each other.
+    /// Until the socket is closed: the two need each other.
     private var owner: (any HTTP2HandlerOwner)?
-    private var context: ChannelHandlerContext?
+    private var socket: StreamSocket?
+    /// The flush that waits for the end of the turn: made once, and gone with the socket.
+    private var flushTask: (() -> Void)?
     /// Those that got something since the last time they were told that it was all.
     private var touched: [any HTTP2StreamReader] = []
-    private var isReading = false
+    private var toldReaders: [any HTTP2StreamReader] = []
     private var isProcessing = false
     private var isFlushing = false
     private var flushIsScheduled = false
     private var isEnding = false
+    /// How many streams there were when the owner was last told that all is settled.
+    private var settledStreams = 0
+    private var wasInsideFrame = false
     private(set) var lastRead = NIODeadline.now()
     /// Grows with each event: how far the peer's bytes have been understood.
     private(set) var progress: UInt64 = 0
@@ -52,41 +61,34 @@ final class HTTP2Handler: ChannelInboundHandler {
         self.connection = connection
     }
 
-    func setOwner(_ owner: any HTTP2HandlerOwner) { self.owner = owner }
-
-    var eventLoop: (any EventLoop)? { context?.eventLoop }
-    var channel: (any Channel)? { context?.channel }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { scheduleFlush() }
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
+    /// Takes the socket over, and begins.
+    ///
+    /// - Parameter owner: is kept until the socket has closed.
+    func start(on socket: StreamSocket, owner: any HTTP2HandlerOwner) {
+        self.owner = owner
+        self.socket = socket
+        flushTask = { [self] in
+            flushIsScheduled = false
+            flush()
+        }
+        socket.delegate = self
+        socket.read()
         scheduleFlush()
-        context.fireChannelActive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-        owner = nil
-    }
+    /// Whether the connection has begun and not ended.
+    var isOpen: Bool { socket != nil }
+    var localAddress: SocketAddress? { socket?.localAddress }
+    var remoteAddress: SocketAddress? { socket?.remoteAddress }
 
     // MARK: Reading
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    /// Bytes came.
+    func receive(_ bytes: ByteBuffer) {
         guard !isEnding else { return }
-        isReading = true
         lastRead = .now()
-        connection.receive(unwrapInboundIn(data))
+        connection.receive(bytes)
         process(now: lastRead)
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        isReading = false
-        // Not at once: with the peer's end NIO says so as well, and does not expect that a write which fails closes
-        // the channel meanwhile.
-        scheduleFlush()
     }
 
     private func process(now: NIODeadline) {
@@ -97,11 +99,15 @@ final class HTTP2Handler: ChannelInboundHandler {
             count &+= 1
             handle(event)
         }
-        let readers = touched
-        touched.removeAll(keepingCapacity: true)
-        for reader in readers { reader.readComplete() }
+        if !touched.isEmpty { tellReaders() }
         isProcessing = false
         progress &+= count
+    }
+
+    private func tellReaders() {
+        swap(&touched, &toldReaders)
+        for reader in toldReaders { reader.readComplete() }
+        toldReaders.removeAll(keepingCapacity: toldReaders.count <= Self.usualReaders)
     }
 
     private func handle(_ event: HTTP2Event) {
@@ -139,43 +145,47 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     // MARK: Writing
 
-    /// Sends what there is when the event loop has looked at all its channels: what many of them brought for this
+    /// Sends what there is when the event loop has looked at all its sockets: what many of them brought for this
     /// connection leaves at once.
     func scheduleFlush() {
-        guard !isReading, !isFlushing, !flushIsScheduled, let context else { return }
+        guard !flushIsScheduled, !isFlushing, let socket, let flushTask else { return }
         flushIsScheduled = true
-        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute {
-            this.value.flushIsScheduled = false
-            this.value.flush()
-        }
+        socket.loop._executeIsolatedUnsafeUnchecked(flushTask)
     }
 
     private func flush() {
-        guard !isFlushing, let context, context.channel.isActive else { return }
+        guard !isFlushing, let socket else { return }
         isFlushing = true
         repeat {
-            var hasWritten = false
-            while context.channel.isWritable || connection.failure != nil, let bytes = connection.takeOutput() {
-                context.write(wrapOutboundOut(bytes), promise: nil)
-                hasWritten = true
+            var written: ByteBuffer?
+            while socket.isWritable || connection.failure != nil, let bytes = connection.takeOutput() {
+                socket.write(bytes)
+                written = bytes
             }
-            if hasWritten { context.flush() }
+            if let last = written.take() {
+                socket.flush()
+                connection.takeBack(last)
+            }
             // Streams whose turn has come may have more to send.
-            process(now: .now())
-        } while context.channel.isWritable && connection.failure == nil && connection.hasOutput
+            if connection.hasEvents { process(now: .now()) }
+        } while socket.isOpen && socket.isWritable && connection.failure == nil && connection.hasOutput
         isFlushing = false
-        owner?.settled()
+        settle()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { flush() }
+    /// Tells the owner where streams may have come or gone, or a frame been begun.
+    private func settle() {
+        let streams = connection.streamCount
+        let isInsideFrame = connection.isInsideFrame
+        if streams == settledStreams, streams > 0, !isInsideFrame, !wasInsideFrame { return }
+        settledStreams = streams
+        wasInsideFrame = isInsideFrame
+        owner?.settled()
     }
 
     /// That many bytes were handed on.
     func consumed(_ count: Int, of stream: HTTP2Stream) {
-        connection.consumed(count, of: stream, now: lastRead)
-        scheduleFlush()
+        if connection.consumed(count, of: stream, now: lastRead) { scheduleFlush() }
     }
 
     // MARK: Ends
@@ -189,40 +199,52 @@ final class HTTP2Handler: ChannelInboundHandler {
     /// Sends what is left, ends the writing half, and gives the peer a moment to read it: closing with unread input
     /// would reset the connection, and could take the GOAWAY with it.
     func end() {
-        guard !isEnding, let context else { return }
+        guard !isEnding, let socket else { return }
         isEnding = true
-        isReading = false
-        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute {
+        let this = NIOLoopBound(self, eventLoop: socket.loop)
+        socket.loop.execute {
             this.value.flush()
-            this.value.context?.close(mode: .output, promise: nil)
+            this.value.socket?.endOutput()
         }
-        context.eventLoop.scheduleTask(in: HTTP1Front.lingerTime) { this.value.context?.close(promise: nil) }
+        socket.loop.scheduleTask(in: HTTP1Front.lingerTime) { this.value.close() }
     }
 
-    func close() { context?.close(promise: nil) }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed = event {
-            // Nothing can be asked or answered on a connection that one side has left.
-            context.close(promise: nil)
-        } else {
-            context.fireUserInboundEventTriggered(event)
-        }
-    }
+    func close() { socket?.close() }
 
     /// What broke the connection; nil: nothing yet, or its end was in order.
     private(set) var lastError: (any Error)?
+}
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        lastError = error
-        context.close(promise: nil)
+extension HTTP2Handler: StreamSocketDelegate {
+    func socket(_ socket: StreamSocket, received bytes: ByteBuffer) { receive(bytes) }
+
+    func socketSecured(_ socket: StreamSocket, applicationProtocol: String?) {}
+
+    func socketReadComplete(_ socket: StreamSocket) {
+        // Not at once: others may have something for this connection in the same turn.
+        scheduleFlush()
+        socket.read()
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func socketInputEnded(_ socket: StreamSocket) {
+        if socket.lacksCloseNotify { lastError = UncleanTLSEnd() }
+        // Nothing can be asked or answered on a connection that one side has left.
+        socket.close()
+    }
+
+    func socketWritabilityChanged(_ socket: StreamSocket) {
+        if socket.isWritable { flush() }
+    }
+
+    func socketDrained(_ socket: StreamSocket) {}
+    func socketOutputEnded(_ socket: StreamSocket) {}
+
+    func socketClosed(_ socket: StreamSocket, error: (any Error)?) {
+        lastError = error ?? lastError
+        self.socket = nil
+        flushTask = nil
         connection.transportClosed()
         process(now: .now())
-        let owner = owner.take()
-        owner?.closed()
+        owner.take()?.closed()
     }
 }

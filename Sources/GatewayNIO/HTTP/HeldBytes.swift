@@ -24,7 +24,7 @@ struct HeldBytes {
             held.writeImmutableBuffer(more)
             bytes = held
         } else {
-            // A copy, as the chunk holds what came for others.
+            // A copy, as the chunk lies in memory that all sockets of the loop share.
             bytes = ByteBuffer(bytes: more.readableBytesView)
         }
     }
@@ -41,4 +41,12 @@ struct HeldBytes {
 
     /// Takes all of it at once.
     mutating func takeAll() -> ByteBuffer? { bytes.take() }
+}
+
+extension ByteBuffer {
+    /// The same bytes for whoever keeps them beyond the read that has brought them: a copy, unless they are most of the
+    /// memory that would be kept with them.
+    var kept: ByteBuffer {
+        readableBytes > storageCapacity / 2 ? self : ByteBuffer(bytes: readableBytesView)
+    }
 }

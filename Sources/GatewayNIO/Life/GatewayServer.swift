@@ -42,7 +42,8 @@ public final class GatewayServer: Sendable {
         var loops: [LoopHandle] = []
         for (index, eventLoop) in group.loops.enumerated() {
             let context = try await eventLoop.submit {
-                NIOLoopBound(
+                eventLoop.limitHandshakes(by: generation)
+                return NIOLoopBound(
                     LoopContext(process: process, generation: generation, eventLoop: eventLoop, index: index),
                     eventLoop: eventLoop)
             }.get()
@@ -189,7 +190,10 @@ public final class GatewayServer: Sendable {
     ) async -> [(Shedding.Target, ChangeAction)] {
         let fates = try? await loop.eventLoop.submit {
             let context = loop.context.value
-            if let next { context.follow(next) }
+            if let next {
+                context.follow(next)
+                loop.eventLoop.limitHandshakes(by: next)
+            }
             // Many sessions, few routes and servers.
             var known: [[ObjectIdentifier]: ChangeAction] = [:]
             // Those that are ending have had their lot.
@@ -224,5 +228,13 @@ private final class CurrentGeneration: Sendable {
     var value: Generation {
         get { generation.withLock { $0 } }
         set { generation.withLock { $0 = newValue } }
+    }
+}
+
+extension SocketEventLoop {
+    /// No more handshakes are under way than there may be connections.
+    fileprivate func limitHandshakes(by generation: Generation) {
+        let cap = generation.configuration.limits.maxConnections
+        limitHandshakes(to: cap == 0 ? Self.handshakeLimit : cap)
     }
 }

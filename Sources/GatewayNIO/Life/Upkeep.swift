@@ -52,6 +52,7 @@ struct Upkeep: Sendable {
         guard now >= due.renewal else { return }
         due.renewal = now + TimeAmount(RenewedTLS.interval)
         for listener in generation.allListeners { await renew(listener) }
+        for upstream in generation.upstreams.values { await renew(upstream) }
     }
 
     // MARK: Names
@@ -143,24 +144,33 @@ struct Upkeep: Sendable {
                 (tls.renewCertificates(), tls.renewTicketKeys())
             })
         else { return }
-        let name = listener.configuration.name
+        let place: Logger.Metadata = ["listener": "\(listener.configuration.name)"]
         note(
-            look.0, of: name, renewed: "certificates renewed",
+            look.0, of: place, renewed: "certificates renewed",
             refused: "certificates changed and can't be used; those before stay")
         note(
-            look.1, of: name, renewed: "ticket keys renewed",
+            look.1, of: place, renewed: "ticket keys renewed",
             refused: "ticket keys changed and can't be used; those before stay")
     }
 
-    private func note(_ renewal: RenewedTLS.Renewal, of listener: String, renewed: String, refused: String) {
-        var metadata: Logger.Metadata = ["listener": "\(listener)"]
+    private func renew(_ upstream: Upstream) async {
+        guard upstream.transport.tls != nil,
+            let look = try? await NIOThreadPool.singleton.runIfActive({ upstream.transport.renewTLS() })
+        else { return }
+        note(
+            look, of: ["upstream": "\(upstream.configuration.name)"], renewed: "certificates renewed",
+            refused: "certificates changed and can't be used; those before stay")
+    }
+
+    private func note(_ renewal: TLSRenewal, of place: Logger.Metadata, renewed: String, refused: String) {
+        var metadata = place
         switch renewal {
         case .unchanged, .refused(_, isNews: false): break
         case .renewed(let warnings):
             logger.info("\(renewed)", metadata: metadata)
             for warning in warnings {
                 metadata["reason"] = "\(warning)"
-                logger.warning("a certificate of an authority is left out", metadata: metadata)
+                logger.warning("a file of TLS needs attention", metadata: metadata)
             }
         case .refused(let failure, isNews: true):
             metadata["reason"] = "\(failure)"

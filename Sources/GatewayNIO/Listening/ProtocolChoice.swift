@@ -2,6 +2,7 @@ import GatewayConfig
 import HTTP2Core
 import NIOCore
 import NIOTLS
+import SocketTransport
 
 /// Finds out which HTTP a client speaks, and makes the connection one of that kind: over TLS by what ALPN has chosen
 /// (RFC 9113 §3.2), in the clear by the client connection preface, which no HTTP/1.1 request begins with (§3.3).
@@ -63,18 +64,13 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func switchToHTTP2(_ context: ChannelHandlerContext) {
-        let pipeline = context.pipeline.syncOperations
+        let (channel, pipeline) = (context.channel, context.pipeline.syncOperations)
         let front = HTTP2Front(
             id: loop.makeID(), listener: listener, loop: loop, peer: http1.peer, named: http1.namedEndpoints)
         // Before it the handshake's time runs and nothing is read.
         pipeline.removeHandler(http1, promise: nil)
-        do {
-            try front.start(in: pipeline)
-        } catch {
-            context.close(promise: nil)
-            return
-        }
-        if let bytes = buffer.take() { context.fireChannelRead(wrapInboundOut(bytes)) }
         pipeline.removeHandler(self, promise: nil)
+        guard let socket = (channel as? SocketChannel)?.detach() else { return channel.close(promise: nil) }
+        front.start(on: socket, early: buffer.take())
     }
 }

@@ -92,10 +92,13 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
 extension ConnectionEndpoints {
     /// Those of a client's connection; what is no IP address is unix.
     init(of channel: (any Channel)?) {
-        let local = channel?.localAddress
+        self.init(local: channel?.localAddress, remote: channel?.remoteAddress)
+    }
+
+    init(local: SocketAddress?, remote: SocketAddress?) {
         self.init(
-            source: ClientAddress(of: channel),
-            sourcePort: UInt16(exactly: channel?.remoteAddress?.port ?? 0) ?? 0,
+            source: ClientAddress(remote),
+            sourcePort: UInt16(exactly: remote?.port ?? 0) ?? 0,
             destination: (local?.ipAddress).flatMap { ClientAddress(parsing: $0) } ?? .unix,
             destinationPort: UInt16(exactly: local?.port ?? 0) ?? 0)
     }

@@ -1,6 +1,5 @@
 import GatewayConfig
 import GatewayTLS
-import Synchronization
 
 /// A listener's TLS that follows its files: new handshakes get the certificates that are there now, connections that
 /// are open keep theirs. Sessions can be resumed across renewals.
@@ -8,31 +7,12 @@ final class RenewedTLS: Sendable {
     /// How often the files are looked at.
     static let interval = Duration.seconds(2)
 
-    /// What became of a look at files.
-    enum Renewal {
-        case unchanged
-        /// - Parameter warnings: what is odd about the files, and no reason to refuse them.
-        case renewed(warnings: [String])
-        /// They changed, but can't be used; those read before stay. News once a reason: a certificate and its key are
-        /// seldom replaced in the same moment.
-        case refused(TLSMaterialFailure, isNews: Bool)
-    }
-
-    /// What files looked like when they were last read, and whether they could be used then.
-    private struct Look {
-        var stamps: [FileStamp?]
-        var failure: TLSMaterialFailure?
-    }
-
-    private struct State {
-        var context: TLSServerContext
-        var certificates: Look
-        var ticketKeys: Look
-    }
+    typealias Renewal = TLSRenewal
 
     private let tls: ListenerTLS
     private let settings: TLSServerSettings
-    private let state: Mutex<State>
+    private let contexts: FollowedFiles<TLSServerContext>
+    private let ticketFile: FollowedFiles<TLSTicketKeys>
 
     /// - Parameter previous: whose ticket keys go on, where they come from the same place, so that clients can resume
     ///   their sessions.
@@ -41,62 +21,38 @@ final class RenewedTLS: Sendable {
         _ tls: ListenerTLS, protocols: [ApplicationProtocol], previous: RenewedTLS? = nil
     ) throws(TLSMaterialFailure) {
         self.tls = tls
-        let certificates = Look(stamps: tls.materialFiles.map { FileStamp(path: $0) })
-        let ticketKeys = Look(stamps: Self.ticketStamps(of: tls))
-        let keys: TLSTicketKeys
-        if let previous, previous.tls.ticketKeys == tls.ticketKeys {
-            keys = previous.ticketKeys
-            try keys.reload()
-        } else if let file = tls.ticketKeys {
-            keys = try TLSTicketKeys(file: file)
-        } else {
-            keys = TLSTicketKeys()
+        let shared = previous.flatMap { $0.tls.ticketKeys == tls.ticketKeys ? $0.ticketKeys : nil }
+        ticketFile = try FollowedFiles(tls.ticketKeys.map { [$0] } ?? []) { known throws(TLSMaterialFailure) in
+            if let keys = known ?? shared {
+                try keys.reload()
+                return (keys, keys.warnings)
+            }
+            let keys = try tls.ticketKeys.map { file throws(TLSMaterialFailure) in try TLSTicketKeys(file: file) }
+            return (keys ?? TLSTicketKeys(), keys?.warnings ?? [])
         }
-        settings = TLSServerSettings(tls, protocols: protocols, ticketKeys: keys)
-        let context = try TLSServerContext(settings)
-        if let failure = context.timeFailure(now: WallClock.seconds()) { throw failure }
-        state = Mutex(State(context: context, certificates: certificates, ticketKeys: ticketKeys))
+        let settings = TLSServerSettings(tls, protocols: protocols, ticketKeys: ticketFile.value)
+        self.settings = settings
+        contexts = try FollowedFiles(tls.materialFiles) { known throws(TLSMaterialFailure) in
+            let context = try TLSServerContext(settings)
+            if let failure = context.timeFailure(now: WallClock.seconds(), previous: known) { throw failure }
+            return (context, context.warnings)
+        }
     }
 
     var ticketKeys: TLSTicketKeys { settings.ticketKeys }
 
     /// For handshakes that begin now.
-    var context: TLSServerContext { state.withLock { $0.context } }
+    var context: TLSServerContext { contexts.value }
 
-    /// Looks whether a file of certificates, keys, OCSP responses or authorities has changed, and reads them all if so.
-    /// Those that could not be used are tried at each look: a certificate that is not valid yet will be. Blocks.
+    /// Looks whether a file of certificates, keys, OCSP responses or authorities has changed, or an OCSP response is not
+    /// to be stapled any more, and reads them all if so. Blocks.
     func renewCertificates() -> Renewal {
-        let stamps = tls.materialFiles.map { FileStamp(path: $0) }
-        let (known, previous) = state.withLock { ($0.certificates, $0.context) }
-        guard known.stamps != stamps || known.failure != nil else { return .unchanged }
-        do throws(TLSMaterialFailure) {
-            let context = try TLSServerContext(settings)
-            if let failure = context.timeFailure(now: WallClock.seconds(), previous: previous) { throw failure }
-            state.withLock {
-                $0.context = context
-                $0.certificates = Look(stamps: stamps)
-            }
-            return .renewed(warnings: context.warnings)
-        } catch {
-            state.withLock { $0.certificates = Look(stamps: stamps, failure: error) }
-            return .refused(error, isNews: error != known.failure)
-        }
+        let now = WallClock.seconds()
+        return contexts.renew { $0.outdatedAt.map { now >= $0 } ?? false }
     }
 
     /// Looks whether the file of ticket keys has changed, and reads it if so. Blocks.
-    func renewTicketKeys() -> Renewal {
-        let stamps = Self.ticketStamps(of: tls)
-        let known = state.withLock { $0.ticketKeys }
-        guard known.stamps != stamps || known.failure != nil else { return .unchanged }
-        do throws(TLSMaterialFailure) {
-            try settings.ticketKeys.reload()
-            state.withLock { $0.ticketKeys = Look(stamps: stamps) }
-            return .renewed(warnings: [])
-        } catch {
-            state.withLock { $0.ticketKeys = Look(stamps: stamps, failure: error) }
-            return .refused(error, isNews: error != known.failure)
-        }
-    }
+    func renewTicketKeys() -> Renewal { ticketFile.renew() }
 
     /// The same for whoever can't go on with files that can't be used. Blocks.
     ///
@@ -105,10 +61,6 @@ final class RenewedTLS: Sendable {
         for renewal in [renewCertificates(), renewTicketKeys()] {
             if case .refused(let failure, _) = renewal { throw failure }
         }
-    }
-
-    private static func ticketStamps(of tls: ListenerTLS) -> [FileStamp?] {
-        tls.ticketKeys.map { [FileStamp(path: $0)] } ?? []
     }
 }
 

@@ -11,18 +11,16 @@ public struct TLSMaterialJudge: TLSFileJudge {
 
     public func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
         switch files {
-        case .identity(let certificate, let privateKey, let ocsp):
-            identity(certificate, privateKey, ocsp, now: now)
+        case .identity(let certificate, let privateKey, let ocsp, let ciphers):
+            identity(certificate, privateKey, ocsp, ciphers, now: now)
         case .authorities(let file): authorities(file)
-        case .ticketKeys(let file):
-            failure { () throws(TLSMaterialFailure) in _ = try TLSTicketKeys(file: file.path, shownAs: file.shown) }
-                .map { [TLSFinding(.error, .ticketKeys, $0.reason)] } ?? []
+        case .ticketKeys(let file): ticketKeys(file)
         }
     }
 
     /// Each file by itself, so that all mistakes come at once, then what they make together.
     private func identity(
-        _ certificate: NamedFile, _ privateKey: NamedFile, _ ocsp: NamedFile?, now: Int64
+        _ certificate: NamedFile, _ privateKey: NamedFile, _ ocsp: NamedFile?, _ ciphers: [String], now: Int64
     ) -> [TLSFinding] {
         var findings: [TLSFinding] = []
         func note(_ part: TLSFinding.Part, _ body: () throws(TLSMaterialFailure) -> Void) {
@@ -45,8 +43,11 @@ public struct TLSMaterialJudge: TLSFileJudge {
                 certificate: certificate.path, key: privateKey.path, ocsp: ocsp?.path,
                 certificateShownAs: certificate.shown, keyShownAs: privateKey.shown, ocspShownAs: ocsp?.shown)
             if let failure = identity.timeFailure(now: now) { throw failure }
-            guard let ending = identity.endingSoon(now: now, within: Self.renewalTime) else { return [] }
-            return [TLSFinding(.warning, .certificate, ending)]
+            return [
+                identity.endingSoon(now: now, within: Self.renewalTime).map { TLSFinding(.warning, .certificate, $0) },
+                identity.ocspWarning(now: now).map { TLSFinding(.warning, .ocsp, $0) },
+                identity.cipherWarning(ciphers).map { TLSFinding(.warning, .certificate, $0) },
+            ].compactMap { $0 }
         } catch {
             let isAboutKey = error.file == privateKey.path && privateKey.path != certificate.path
             return [TLSFinding(.error, isAboutKey ? .privateKey : .certificate, error.reason)]
@@ -59,6 +60,15 @@ public struct TLSMaterialJudge: TLSFileJudge {
                 .map { TLSFinding(.warning, .authorities, $0) }
         } catch {
             return [TLSFinding(.error, .authorities, error.reason)]
+        }
+    }
+
+    private func ticketKeys(_ file: NamedFile) -> [TLSFinding] {
+        do throws(TLSMaterialFailure) {
+            return try TLSTicketKeys(file: file.path, shownAs: file.shown).warnings
+                .map { TLSFinding(.warning, .ticketKeys, $0) }
+        } catch {
+            return [TLSFinding(.error, .ticketKeys, error.reason)]
         }
     }
 

@@ -44,7 +44,7 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate, HTTP2StreamReader {
 
     private func handOn(_ bytes: ByteBuffer, to driver: SessionDriver) {
         handler.consumed(bytes.readableBytes, of: stream)
-        driver.read(bytes, from: leg)
+        driver.read(bytes, from: leg, now: handler.lastRead)
         guard !isTouched else { return }
         isTouched = true
         handler.touch(self)

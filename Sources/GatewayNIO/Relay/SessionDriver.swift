@@ -62,8 +62,8 @@ final class SessionDriver {
     /// A read was asked for before this driver had the channel.
     func oweRead(_ leg: Leg) { self[leg].owesRead = true }
 
-    func read(_ bytes: ByteBuffer, from leg: Leg) {
-        let now = NIODeadline.now()
+    /// - Parameter now: where a read has brought bytes for many sessions, they have the clock read once.
+    func read(_ bytes: ByteBuffer, from leg: Leg, now: NIODeadline = .now()) {
         guard isStarted, !isPumping, !awaitsTurn else {
             session.receive(bytes, from: leg, now: now)
             pump(now: now)

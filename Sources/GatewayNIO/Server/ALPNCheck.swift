@@ -21,8 +21,9 @@ final class ALPNCheck: ChannelInboundHandler, RemovableChannelHandler {
         }
         isDone = true
         if chosen == ApplicationProtocol.http2.rawValue {
-            connection.choseHTTP2(context)
+            let channel = context.channel
             context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            connection.choseHTTP2(channel)
         } else {
             connection.chose(chosen)
         }

@@ -5,6 +5,7 @@ import HTTP2Core
 import HTTPTypes
 import Logging
 import NIOCore
+import SocketTransport
 
 /// One HTTP/2 connection to a server, shared by the WebSockets and plain requests of one event loop.
 final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
@@ -66,24 +67,26 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
             server: pool.server, transport: pool.transport, timeout: pool.connectTimeout, eventLoop: eventLoop,
             protocols: offersHTTP1 ? [.http2, .http1] : [.http2]
         ) { [self] pipeline in
-            if pool.transport.tls != nil {
-                try pipeline.addHandler(ALPNCheck(self))
-            } else {
-                try addHandler(to: pipeline)
-            }
+            if pool.transport.tls != nil { try pipeline.addHandler(ALPNCheck(self)) }
         }
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         connector.connect().whenComplete { result in
             let this = this.value
             switch result {
-            case .success: this.waitForSettings()
+            case .success(let channel): this.connected(channel)
             case .failure(let error): this.couldNotConnect(error)
             }
         }
     }
 
+    private func connected(_ channel: any Channel) {
+        guard case .connecting = state else { return channel.close(promise: nil) }
+        // Over TLS, ALPN has to choose it first.
+        if pool.transport.tls == nil { begin(on: channel) }
+        waitForSettings()
+    }
+
     private func waitForSettings() {
-        guard case .connecting = state else { return }
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         settingsTimer = eventLoop.scheduleTask(in: pool.connectTimeout) {
             guard case .connecting = this.value.state else { return }
@@ -106,14 +109,15 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         lacksHTTP2("the server chose \(name ?? "nothing") by ALPN, expected h2")
     }
 
-    func choseHTTP2(_ context: ChannelHandlerContext) {
-        try? addHandler(to: context.pipeline.syncOperations)
-    }
+    func choseHTTP2(_ channel: any Channel) { begin(on: channel) }
 
-    private func addHandler(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+    private func begin(on channel: any Channel) {
+        guard let channel = channel as? SocketChannel, let socket = channel.detach() else {
+            channel.close(promise: nil)
+            return couldNotConnect(ConnectionEnded())
+        }
         handler = Self.makeHandler(id)
-        handler.setOwner(self)
-        try pipeline.addHandler(handler)
+        handler.start(on: socket, owner: self)
     }
 
     private func lacksHTTP2(_ reason: String) {

@@ -13,10 +13,10 @@ final class UpstreamTransport: Sendable {
     private let source: [String]
     /// nil: the system chooses.
     let sources: SourceAddresses?
-    /// Of the files of TLS.
+    /// Of the files of TLS, when the first connections were made with them. Shared ones are replaced by a reload.
     private let stamps: [FileStamp?]
-    /// TLS contexts by what they offer; empty: cleartext.
-    private let contexts: [[ApplicationProtocol]: TLSClientContext]
+    /// TLS contexts by what they offer, as the files are now; nil: cleartext.
+    private let contexts: FollowedFiles<[[ApplicationProtocol]: TLSClientContext]>?
 
     /// The previous one, unless something it depends on has changed, the files of TLS included.
     ///
@@ -43,21 +43,26 @@ final class UpstreamTransport: Sendable {
         sources = SourceAddresses(configuration.source)
         self.stamps = stamps
         guard let tls = configuration.tls else {
-            contexts = [:]
+            contexts = nil
             return
         }
         do throws(TLSMaterialFailure) {
-            let context = try TLSClientContext(TLSClientSettings(tls))
-            if let failure = context.timeFailure(now: WallClock.seconds()) { throw failure }
-            var offering: [[ApplicationProtocol]: TLSClientContext] = [:]
-            for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
-                offering[protocols] = try context.offering(protocols.map(\.rawValue))
+            contexts = try FollowedFiles(tls.files) { _ throws(TLSMaterialFailure) in
+                let context = try TLSClientContext(TLSClientSettings(tls))
+                if let failure = context.timeFailure(now: WallClock.seconds()) { throw failure }
+                var offering: [[ApplicationProtocol]: TLSClientContext] = [:]
+                for protocols in [[.http1], [.http2], [.http2, .http1]] as [[ApplicationProtocol]] {
+                    offering[protocols] = try context.offering(protocols.map(\.rawValue))
+                }
+                return (offering, context.warnings)
             }
-            contexts = offering
         } catch {
             throw TLSMaterialError(place: "upstream \(configuration.name)", reason: error.description)
         }
     }
+
+    /// Has connections that begin from now on use the files of TLS as they are. Blocks.
+    func renewTLS() -> TLSRenewal { contexts?.renew() ?? .unchanged }
 
     /// What a connection begins with, before TLS; empty: nothing.
     ///
@@ -74,7 +79,7 @@ final class UpstreamTransport: Sendable {
     var sharesConnections: Bool { proxyProtocol == .off }
 
     /// nil: cleartext.
-    func tls(offering protocols: [ApplicationProtocol]) -> TLSClientContext? { contexts[protocols] }
+    func tls(offering protocols: [ApplicationProtocol]) -> TLSClientContext? { contexts?.value[protocols] }
 
     /// What a server's certificate has to be for: `server_name`, else the host of its address. A unix socket has none.
     func tlsPeer(of server: LiveServer) -> TLSPeerName {

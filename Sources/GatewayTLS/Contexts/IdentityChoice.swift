@@ -6,12 +6,13 @@ struct IdentityChoice: Sendable {
     private var wildcard: [String: [TLSCredential]] = [:]
     private let fallback: [TLSCredential]
 
+    /// - Parameter staples: of each identity, the DER of the OCSP response that goes with it; nil: none does.
     /// - Throws: `TLSMaterialFailure` where memory is short.
-    init(_ identities: [TLSIdentity]) throws(TLSMaterialFailure) {
+    init(_ identities: [TLSIdentity], stapling staples: [[UInt8]?]) throws(TLSMaterialFailure) {
         var found: [(identity: TLSIdentity, credential: TLSCredential, names: Set<String>)] = []
-        for identity in identities {
+        for (identity, staple) in zip(identities, staples) {
             let names = Set(identity.certificates.facts.names.map(Self.normalized))
-            found.append((identity, try TLSCredential(identity), names))
+            found.append((identity, try TLSCredential(identity, stapling: staple), names))
         }
         // A client takes the first that it can verify, so RSA stands last. Two of a kind keep their order.
         let ranked = found.enumerated().sorted {

@@ -43,7 +43,7 @@ final class SSLContextHandle: @unchecked Sendable {
         }
     }
 
-    /// What peers may sign with, the preferred first. SHA-1 is not among them.
+    /// What peers may sign with, and the gateway does, the preferred first. SHA-1 is not among them.
     static let signatures: [UInt16] = [
         SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_ED25519, SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PKCS1_SHA256,
         SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384,

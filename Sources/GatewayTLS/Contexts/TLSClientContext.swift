@@ -41,7 +41,7 @@ public final class TLSClientContext: Sendable {
         var time: (facts: TLSCertificateFacts, file: String)?
         if let files = settings.identity {
             let identity = try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey)
-            credential = try TLSCredential(identity)
+            credential = try TLSCredential(identity, stapling: nil)
             time = (identity.certificates.facts, identity.certificates.file)
         }
         try self.init(settings, verifier: verifier, credential: credential, time: time, warnings: warnings)

@@ -14,6 +14,9 @@ public final class TLSServerContext: Sendable {
 
     /// What is odd about the files, and no reason to refuse them.
     public let warnings: [String]
+    /// Seconds since 1970-01-01, when another context has to be made of the same files: a stapled OCSP response ends, or
+    /// one begins; nil: never.
+    public let outdatedAt: Int64?
     /// Of each identity, its own one.
     private let certificates: [(der: [UInt8], facts: TLSCertificateFacts, file: String)]
 
@@ -34,13 +37,21 @@ public final class TLSServerContext: Sendable {
             identities.append(
                 try TLSMaterial.identity(certificate: files.certificate, key: files.privateKey, ocsp: files.ocsp))
         }
-        var warnings: [String] = []
+        let now = settings.now()
+        let responses = identities.map { $0.ocspResponse?.judgement(beside: $0.certificates, now: now) }
+        var warnings = responses.compactMap { $0?.warning }
+        if settings.minimumVersion == .v12 {
+            warnings += identities.compactMap { $0.cipherWarning(settings.ciphers) }
+        }
+        outdatedAt = responses.compactMap { $0?.changesAt }.min()
         certificates = identities.compactMap { identity in
             let certificates = identity.certificates
             return certificates.chain.first.map { ($0.der, certificates.facts, certificates.file) }
         }
         context = try SSLContextHandle(minimum: settings.minimumVersion, maximum: settings.maximumVersion)
-        self.identities = try IdentityChoice(identities)
+        self.identities = try IdentityChoice(
+            identities,
+            stapling: zip(identities, responses).map { $1?.isStapled == true ? $0.ocspResponse?.der : nil })
         applicationProtocols = try ApplicationProtocols.encoded(settings.applicationProtocols)
         ticketKeys = settings.ticketKeys
 

@@ -32,7 +32,7 @@ public struct TLSServerSettings: Sendable {
     public var clientAuthorities: [String] = []
     /// Which keys tickets are sealed with. Contexts that share one resume each other's sessions.
     public var ticketKeys: TLSTicketKeys
-    /// The time that certificates of clients are judged by; tests alone set another.
+    /// The time that certificates of clients and OCSP responses are judged by; tests alone set another.
     var now: @Sendable () -> Int64 = WallClock.seconds
 
     public init(identities: [Identity], ticketKeys: TLSTicketKeys = TLSTicketKeys()) {

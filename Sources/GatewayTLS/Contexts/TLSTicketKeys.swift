@@ -67,6 +67,15 @@ public final class TLSTicketKeys: Sendable {
         keys.withLock { $0 = read.map { Dated(key: $0, madeAt: instant) } }
     }
 
+    /// What is odd about the file, and no reason to refuse it. Blocks.
+    public var warnings: [String] {
+        guard let file, MaterialFile.isReadableByOthers(file) else { return [] }
+        return [
+            "every user of the system can read the ticket keys in \(shown), and with them what clients and gateway have"
+                + " said over TLS 1.2; chmod o-r takes that from them"
+        ]
+    }
+
     /// The key for new tickets; nil: there is no randomness to make one, so no ticket is given.
     func sealing() -> Key? {
         let now = now()

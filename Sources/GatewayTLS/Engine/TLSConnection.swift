@@ -6,6 +6,9 @@ internal import CNIOBoringSSL
 /// up to 16,645 bytes. BoringSSL ends a connection whose peer sends more than 32 empty records, or 32 KeyUpdates, in a
 /// row, a handshake message of more than 100 KiB, or one that has no place where it comes.
 ///
+/// A key that takes long is used elsewhere: `takeKeyOperation` gives the work to whoever has the time. Until it is done
+/// the handshake stands still, and `receive` keeps what comes; afterwards `receive` goes on, with nothing new if need be.
+///
 /// On a thrown failure the output of the workspace may hold an alert, which the caller sends before it closes. A
 /// connection that has failed once takes and sends nothing more.
 public final class TLSConnection {
@@ -26,6 +29,11 @@ public final class TLSConnection {
     let endpoint: TLSEndpoint
     private var state = State.handshaking
     private var hasSentEnd = false
+    /// What the handshake waits for.
+    var keyOperation: TLSKeyOperation? { didSet { isOperationTaken = false } }
+    private var isOperationTaken = false
+    /// What has come while the handshake stood still.
+    private var held: [UInt8] = []
     /// Records under one key before `send` asks for the next; tests ask sooner.
     var keyLimit = TLSConnection.recordsPerKey
 
@@ -76,6 +84,7 @@ public final class TLSConnection {
     }
 
     deinit {
+        keyOperation?.abandon()
         SSL_free(ssl)
         // Its output may be taken still; no callback comes for it any more.
         if workspace.current === self { workspace.current = nil }
@@ -98,14 +107,36 @@ public final class TLSConnection {
         _ = try shakeHands()
     }
 
+    /// What somebody has to carry out before the handshake goes on; nil: nothing, or it was taken before.
+    public func takeKeyOperation() -> TLSKeyOperation? {
+        guard let keyOperation, !isOperationTaken else { return nil }
+        isOperationTaken = true
+        return keyOperation
+    }
+
+    /// Wire bytes that came while the handshake stood still, for a key operation, and are not looked at yet.
+    public var heldBytes: Int { held.count }
+
     /// Takes all of `wire`.
     ///
     /// - Parameters:
     ///   - wire: what came from the peer, cut anywhere. What comes behind its close_notify is dropped.
-    ///   - plaintext: where decrypted bytes go; its size has to be `wire.count + 16,640` bytes or more.
+    ///   - plaintext: where decrypted bytes go; its size has to be `heldBytes + wire.count + 16,640` bytes or more.
     /// - Throws: `TLSFailure` where the connection can't go on. Behind plaintext it is in what is returned, so that no
     ///   byte is lost; a call after that throws.
     public func receive(
+        _ wire: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
+    ) throws(TLSFailure) -> TLSReceived {
+        guard !held.isEmpty else { return try take(wire, into: plaintext) }
+        var all: [UInt8] = []
+        swap(&all, &held)
+        all += wire
+        return try all.withUnsafeBytes { bytes in
+            Result { () throws(TLSFailure) in try take(bytes, into: plaintext) }
+        }.get()
+    }
+
+    private func take(
         _ wire: UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
     ) throws(TLSFailure) -> TLSReceived {
         var received = TLSReceived()
@@ -203,9 +234,15 @@ public final class TLSConnection {
     private func shakeHands() throws(TLSFailure) -> Bool {
         let result = SSL_do_handshake(ssl)
         guard result == 1 else {
-            if SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ { return false }
-            throw failed(endpoint.failure(workspace: workspace))
+            switch SSL_get_error(ssl, result) {
+            case SSL_ERROR_WANT_READ: return false
+            case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION:
+                held = workspace.takeInput()
+                return false
+            default: throw failed(endpoint.failure(workspace: workspace))
+            }
         }
+        keyOperation = nil
         state = .open
         if let failure = endpoint.judgeResumed(ssl) { throw failed(failure) }
         return true
@@ -213,6 +250,9 @@ public final class TLSConnection {
 
     private func failed(_ failure: TLSFailure) -> TLSFailure {
         state = .failed
+        keyOperation?.abandon()
+        keyOperation = nil
+        held = []
         ErrorQueue.clear()
         return failure
     }

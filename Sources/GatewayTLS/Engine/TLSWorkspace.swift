@@ -55,6 +55,12 @@ public final class TLSWorkspace {
     /// Whether there is input that BoringSSL has not asked for.
     var hasInput: Bool { !input.isEmpty }
 
+    /// Takes out the input that BoringSSL has not asked for.
+    func takeInput() -> [UInt8] {
+        defer { endReading() }
+        return Array(input)
+    }
+
     /// Forgets the input, which is valid during one call alone.
     func endReading() { input = UnsafeRawBufferPointer(start: nil, count: 0) }
 

@@ -37,5 +37,11 @@ enum MaterialFile {
         }
     }
 
+    /// Whether every user of the system may read a file.
+    static func isReadableByOthers(_ path: String) -> Bool {
+        var facts = stat()
+        return stat(path, &facts) == 0 && facts.st_mode & 0o004 != 0
+    }
+
     private static func lastError() -> String { String(cString: strerror(errno)) }
 }

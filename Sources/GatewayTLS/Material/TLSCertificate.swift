@@ -47,6 +47,25 @@ public final class TLSCertificate: @unchecked Sendable {
         return Array(UnsafeBufferPointer(start: bytes, count: count))
     }
 
+    /// Its issuer's name as DER.
+    var issuerBytes: [UInt8] {
+        var bytes: UnsafePointer<UInt8>?
+        var count = 0
+        guard X509_NAME_get0_der(X509_get_issuer_name(raw), &bytes, &count) == 1 else { return [] }
+        return Array(UnsafeBufferPointer(start: bytes, count: count))
+    }
+
+    /// The content of its serial number's DER.
+    var serialNumber: [UInt8] {
+        defer { ErrorQueue.clear() }
+        var bytes: UnsafeMutablePointer<UInt8>?
+        let count = i2d_ASN1_INTEGER(X509_get0_serialNumber(raw), &bytes)
+        defer { OPENSSL_free(bytes) }
+        guard count > 0 else { return [] }
+        var reader = DERReader(Array(UnsafeBufferPointer(start: bytes, count: Int(count)))[...])
+        return reader.read(0x02).map { Array($0) } ?? []
+    }
+
     private static func encoded(_ certificate: OpaquePointer) -> [UInt8] {
         var bytes: UnsafeMutablePointer<UInt8>?
         let count = i2d_X509(certificate, &bytes)

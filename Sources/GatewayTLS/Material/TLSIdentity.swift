@@ -20,8 +20,26 @@ public struct TLSAuthorities: Sendable {
 public struct TLSIdentity: Sendable {
     public let certificates: TLSCertificates
     public let privateKey: TLSPrivateKey
-    /// DER; nil: none is stapled.
-    public let ocspResponse: [UInt8]?
+    /// nil: there is none.
+    public let ocspResponse: OCSPResponse?
+
+    /// What is odd about the OCSP response, in one sentence; nil: nothing, or there is none.
+    ///
+    /// - Parameter now: seconds since 1970-01-01.
+    public func ocspWarning(now: Int64) -> String? {
+        ocspResponse?.judgement(beside: certificates, now: now).warning
+    }
+
+    /// Why no client of TLS 1.2 gets the certificate; nil: one of the cipher suites is for a key of its kind.
+    ///
+    /// - Parameter ciphers: by the names of either register; empty: those that are offered where nothing is set.
+    public func cipherWarning(_ ciphers: [String]) -> String? {
+        // Ed25519 goes with the suites for ECDSA (RFC 8422 §5.10).
+        let isRSA = privateKey.kind == .rsa
+        guard !ciphers.isEmpty, !ciphers.contains(where: { $0.contains("ECDSA") != isRSA }) else { return nil }
+        return "no cipher suite of ciphers is for the \(isRSA ? "RSA" : "ECDSA or Ed25519") key of the certificate in"
+            + " \(certificates.file): clients of TLS 1.2 do not get it; add one, or set minimum_version: \"1.3\""
+    }
 
     /// Why a certificate that is not known yet is not to be served; nil: it is valid at that time.
     ///

@@ -96,21 +96,21 @@ public enum TLSMaterial {
                 file: path, block: place + 1,
                 reason: "the certificate of the private key in \(keyName) has to be the first in \(name)")
         }
-        var response: [UInt8]?
+        var response: OCSPResponse?
         if let ocspPath { response = try ocspResponse(ocspPath, shownAs: ocspShown) }
         let identity = TLSIdentity(certificates: certificates, privateKey: key, ocspResponse: response)
         // Whether handshakes can use it is known when they are told of it.
-        _ = try TLSCredential(identity)
+        _ = try TLSCredential(identity, stapling: nil)
         return identity
     }
 
-    /// The DER of an OCSP response.
+    /// An OCSP response.
     ///
     /// - Throws: `TLSMaterialFailure` for a file that can't be read, or holds something else.
     public static func ocspResponse(
         _ path: String, shownAs shown: String? = nil
-    ) throws(TLSMaterialFailure) -> [UInt8] {
-        try OCSPResponse.bytes(path, shownAs: shown ?? MaterialFile.quoted(path))
+    ) throws(TLSMaterialFailure) -> OCSPResponse {
+        try OCSPResponse(path, shownAs: shown ?? MaterialFile.quoted(path))
     }
 
     private static let certificateLabels = ["CERTIFICATE", "X509 CERTIFICATE", trustedLabel]

@@ -227,7 +227,7 @@ final class HTTP2Run {
         let most = 2000 + 4 * received
         try require(judge.controlBytes <= most, "\(judge.controlBytes) bytes of control frames for \(received)")
         var waiting = 0
-        for stream in connection.streams.values { waiting += stream.pendingBytes }
+        for stream in connection.streams.all { waiting += stream.pendingBytes }
         try require(waiting <= received + 9, "\(waiting) bytes wait to be sent, of \(received) that came")
     }
 

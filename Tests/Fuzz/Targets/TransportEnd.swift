@@ -102,7 +102,7 @@ final class TransportEnd: StreamSocketDelegate {
         let always: PollEvents = [.failed, .hungUp]
         let events = connection.events.intersection(socket.interest.union(always))
         if !events.isEmpty { socket.ready(events) }
-        socket.loop.shakeHands()
+        socket.loop.handshakes.takeTurns()
     }
 
     // MARK: What is checked between the steps

@@ -88,7 +88,7 @@ enum TransportTarget {
         if settings.isServer {
             let early = settings.hasEarly ? peer.wire.prefix(100) : []
             peer.wire.removeFirst(early.count)
-            try own.startTLS(server: site.server, early: early.isEmpty ? nil : .init(bytes: early))
+            own.startTLS(server: site.server, early: early.isEmpty ? nil : .init(bytes: early))
         } else {
             try own.startTLS(client: client, peer: .name("site.example"), address: "")
         }
