@@ -70,6 +70,24 @@ public final class ServerRecord: Sendable {
 
     func read() -> State { state.withLock { $0 } }
 
+    /// What whoever chooses among servers has to know.
+    struct Standing {
+        let active: Int
+        let availableFrom: NIODeadline
+        /// ``State/share(slowStart:now:)``
+        let share: Double
+    }
+
+    /// nil: it gets no connections, as it is drained or unhealthy.
+    func standing(slowStart: TimeAmount, now: NIODeadline) -> Standing? {
+        state.withLock { state in
+            guard !state.isDrained, state.health?.standing != .unhealthy else { return nil }
+            return Standing(
+                active: state.active, availableFrom: state.availableFrom,
+                share: state.share(slowStart: slowStart, now: now))
+        }
+    }
+
     func addCredit(_ credit: Int) -> Int {
         state.withLock { state in
             state.credit += credit

@@ -25,7 +25,7 @@ final class ClientExchange {
         case relaying
     }
 
-    let listener: ListenerConfiguration
+    private let listener: CompiledListener
     let version: LegVersion
     private let loop: LoopContext
     private let isFirst: Bool
@@ -49,7 +49,7 @@ final class ClientExchange {
     ///   - isFirst: the connection has carried no other request.
     ///   - peer: whoever is at the other end of the client's connection, once it is known.
     init(
-        listener: ListenerConfiguration, version: LegVersion, isFirst: Bool, loop: LoopContext,
+        listener: CompiledListener, version: LegVersion, isFirst: Bool, loop: LoopContext,
         responder: any ClientResponder, peer: @escaping () -> ClientAddress
     ) {
         self.isFirst = isFirst
@@ -86,12 +86,14 @@ final class ClientExchange {
         if !isFirst { startedAt = .now() }
         generation = loop.generation
         // A connection may be older than the generation; what the listener says of requests is not.
-        let listener = generation.listener(listener.name)?.configuration ?? listener
-        let sentID = SentRequestID.kept(request.headerFields, from: peer(), trusted: listener.trustedProxies)
+        let listener = generation.listener(listener.configuration.name) ?? listener
+        let peer = peer()
+        let sentID = SentRequestID.kept(
+            request.headerFields, from: peer, trusted: listener.configuration.trustedProxies)
         if let sentID { requestID = sentID }
         let request = GatewayRequest(
-            request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
-            listener: listener, content: content)
+            request: request, version: version, id: requestID, peer: peer,
+            isTLS: listener.configuration.tls != nil, listener: listener, content: content)
         switch RequestDecision.make(request, generation, loop) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
@@ -104,7 +106,7 @@ final class ClientExchange {
         case .forward(let decision):
             guard let responder else { return }
             let forwarding = Forwarding(
-                decision, version: version, listener: listener, loop: loop, logger: logger, owner: self,
+                decision, version: version, listener: listener, loop: loop, log: log, owner: self,
                 responder: responder)
             state = .forwarding(forwarding)
             forwarding.start()
@@ -114,7 +116,7 @@ final class ClientExchange {
     // MARK: Admission
 
     private func admit(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest) {
-        let route = outgoing.route
+        var route: RouteConfiguration { outgoing.route }
         let now = NIODeadline.now()
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let entry = loop.process.admission.admit(
@@ -212,14 +214,15 @@ final class ClientExchange {
                 command,
                 environment: environment.variables(
                     own: command.environment, configured: command.configuration.environment),
-                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: logger, delegate: self)
+                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: log.logger,
+                delegate: self)
         case .upstream(let upstream):
             let namesClient = upstream.configuration.proxyProtocol != .off
             return UpstreamAttempt(
                 upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
-                choice: outgoing.choice(in: upstream), queue: (outgoing.route, queueDeadline),
+                choice: outgoing.choice(in: upstream), queue: (outgoing, queueDeadline),
                 client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
-                logger: logger, delegate: self)
+                log: log, delegate: self)
         }
     }
 
@@ -228,12 +231,12 @@ final class ClientExchange {
         if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
         var metadata: Logger.Metadata = [
             "status": "\(refusal.status)", "refusal": "\(refusal.key)", "client": "\(peer())",
-            "listener": "\(listener.name)", "client_protocol": "\(version)",
+            "listener": "\(listener.configuration.name)", "client_protocol": "\(version)",
         ]
         if let route { metadata["route"] = "\(route.name)" }
         if case .badAnswer(let reason) = refusal { metadata["reason"] = "\(reason)" }
         if case .badRequest(let reason) = refusal { metadata["reason"] = "\(reason)" }
-        logger.info("request refused", metadata: metadata)
+        log.info("request refused", metadata: metadata)
         answer(GatewayAnswer(refusal, requestID: requestID))
     }
 
@@ -267,11 +270,7 @@ final class ClientExchange {
         if !isRelaying { state = .answered }
     }
 
-    private var logger: Logger {
-        var logger = loop.process.logger
-        logger[metadataKey: "request_id"] = "\(requestID)"
-        return logger
-    }
+    private var log: RequestLog { RequestLog(loop.process.logger, requestID: requestID) }
 
     private func answer(_ answer: GatewayAnswer) {
         giveUpDecision()
@@ -316,7 +315,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
         state = .relayingRefusal(decision, attempt, leg)
         loop.process.telemetry.rejected("upstream_refused")
         loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
-        logger.info(
+        log.info(
             "server refused",
             metadata: [
                 "status": "\(response.status.code)", "route": "\(decision.route.name)", "server": "\(server.address)",
@@ -368,7 +367,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
             )
         }
         return ServerHandshake.responseFields(
-            key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
+            key: decision.upgrade.key, accept: server.accept, subprotocol: server.subprotocol,
+            extensions: extensions.clientAnswer)
     }
 
     /// Tells the client that it has its WebSocket, and gives both legs to a session.
@@ -378,7 +378,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
     ) {
         // Before the answer: whoever has read that finds this session's share of zlib's memory taken.
         let info = SessionInfo(
-            decision, server, extensions, listener: listener.name, clientVersion: version, startedAt: startedAt,
+            decision, server, extensions, listener: listener.configuration.name, clientVersion: version,
+            startedAt: startedAt,
             loop: loop)
         let driver = loop.add(from: generation) { id in
             SessionDriver(
@@ -394,7 +395,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
             to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
         fields.append(contentsOf: serverFields)
         if let live = server.server.live,
-            let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
+            let cookie = decision.outgoing.stickyCookie(
+                for: live, isTLS: listener.configuration.tls != nil)
         {
             fields.append(cookie)
         }

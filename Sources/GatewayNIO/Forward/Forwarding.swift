@@ -30,9 +30,9 @@ final class Forwarding {
     let id: UInt64
     private let decision: ForwardDecision
     private let version: LegVersion
-    private let listener: ListenerConfiguration
+    private let listener: CompiledListener
     private let loop: LoopContext
-    private let logger: Logger
+    private let log: RequestLog
     private let counters: RouteCounters
     private weak var owner: (any ForwardingOwner)?
     private weak var responder: (any ClientResponder)?
@@ -67,15 +67,15 @@ final class Forwarding {
     private var responseDeadline: NIODeadline?
 
     init(
-        _ decision: ForwardDecision, version: LegVersion, listener: ListenerConfiguration, loop: LoopContext,
-        logger: Logger, owner: any ForwardingOwner, responder: any ClientResponder
+        _ decision: ForwardDecision, version: LegVersion, listener: CompiledListener, loop: LoopContext,
+        log: RequestLog, owner: any ForwardingOwner, responder: any ClientResponder
     ) {
         id = loop.makeID()
         self.decision = decision
         self.version = version
         self.listener = listener
         self.loop = loop
-        self.logger = logger
+        self.log = log
         self.owner = owner
         self.responder = responder
         counters = loop.counters(of: decision.outgoing.liveRoute)
@@ -117,9 +117,9 @@ final class Forwarding {
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
             upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice(in: upstream),
-            queue: (route, queueDeadline),
+            queue: (outgoing, queueDeadline),
             client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+            log: log, delegate: self)
         self.attempt = attempt
         attempt.start()
     }
@@ -240,13 +240,13 @@ final class Forwarding {
         counters.requestEnded(
             status: status, bytesFromClient: 0, bytesToClient: 0,
             microseconds: UInt64(clamping: duration.nanoseconds / 1000))
-        if outcome != .refused, loop.generation.configuration.log.access { log(outcome, duration) }
+        if outcome != .refused, loop.generation.configuration.log.access { logEnd(outcome, duration) }
         return attempt
     }
 
-    private func log(_ outcome: Outcome, _ duration: TimeAmount) {
+    private func logEnd(_ outcome: Outcome, _ duration: TimeAmount) {
         var metadata: Logger.Metadata = [
-            "client": "\(outgoing.forwarded.clientAddress)", "listener": "\(listener.name)",
+            "client": "\(outgoing.forwarded.clientAddress)", "listener": "\(listener.configuration.name)",
             "route": "\(route.name)", "method": "\(outgoing.request.method.rawValue)",
             "host": "\(outgoing.request.authority ?? "")", "path": "\(outgoing.target.path.text)",
             "client_protocol": "\(version)",
@@ -257,7 +257,7 @@ final class Forwarding {
         if let server { metadata["server"] = "\(server.address)" }
         if let leg = serverVersion { metadata["server_protocol"] = "\(leg)" }
         if let status { metadata["status"] = "\(status)" }
-        logger.info("request served", metadata: metadata)
+        log.info("request served", metadata: metadata)
     }
 
     private var serverVersion: LegVersion?
@@ -299,7 +299,7 @@ extension Forwarding: UpstreamAttemptDelegate {
         serverVersion = leg.version
         responseLeg = leg
         var response = outgoing.response(response, date: loop.date)
-        if let cookie = outgoing.stickyCookie(for: server, isTLS: listener.tls != nil) {
+        if let cookie = outgoing.stickyCookie(for: server, isTLS: listener.configuration.tls != nil) {
             response.headerFields.append(cookie)
         }
         responder.beginAnswer(response)

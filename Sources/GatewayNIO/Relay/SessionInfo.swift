@@ -174,10 +174,7 @@ final class SessionInfo {
 enum RequestID {
     static func make() -> String { text(.random(in: .min ... .max)) }
 
-    static func text(_ bits: UInt64) -> String {
-        let hex = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - hex.count) + hex
-    }
+    static func text(_ bits: UInt64) -> String { HexadecimalText.digits(bits) }
 }
 
 extension CloseSide {
