@@ -44,7 +44,7 @@ demo: build
 
 build:
 	@scripts/prerequisites build
-	swift build $(RELEASE) --product sluice
+	SLUICE_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null)" swift build $(RELEASE) --product sluice
 
 test:
 	@scripts/prerequisites test

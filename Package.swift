@@ -15,6 +15,18 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
     ] + (isFuzzing ? [.unsafeFlags(["-enable-testing", "-sanitize=fuzzer"])] : [])
 
+/// Whose BoringSSL is linked in.
+let nioSSLVersion: Version = "2.37.6"
+
+/// What `sluice version` says beside its own version. `make build` sets the commit; a build without it stays the same
+/// from one commit to the next.
+let commit = (Context.environment["SLUICE_COMMIT"] ?? "").filter { character in
+    character.isASCII && (character.isLetter || character.isNumber || "-._".contains(character))
+}
+let buildFacts: [CSetting] =
+    [.define("SLUICE_NIO_SSL", to: "\"\(nioSSLVersion)\"")]
+    + (commit.isEmpty ? [] : [.define("SLUICE_COMMIT", to: "\"\(commit)\"")])
+
 extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
@@ -63,7 +75,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         // GatewayTLS calls the BoringSSL inside it, which is no public product: CONTRIBUTING.md says how to update.
-        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: nioSSLVersion),
         .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
@@ -125,10 +137,15 @@ let package = Package(
                 .httpTypes, .logging, .subprocess, .systemPackage,
             ],
             swiftSettings: strict),
+        // The page of the dashboard: HTML, CSS and JavaScript, which are built into the program.
+        .target(
+            name: "GatewayDashboard", dependencies: [.crypto], resources: [.embedInCode("Page")],
+            swiftSettings: strict),
         .target(
             name: "GatewayAdmin",
             dependencies: [
-                "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "SocketTransport", .nioCore, .nioHTTP1,
+                "GatewayDashboard", "GatewayPolicy", "GatewayTelemetry", "GatewayConfig", "SocketTransport", .nioCore,
+                .nioHTTP1,
             ],
             swiftSettings: strict),
         .target(
@@ -146,10 +163,16 @@ let package = Package(
                 "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioConcurrency, .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
+        // What the commands print of a running gateway and of mistakes: text from values, no I/O.
+        .target(
+            name: "GatewayCommands", dependencies: ["GatewayConfig"],
+            swiftSettings: strict),
+        .target(name: "CBuildFacts", cSettings: buildFacts),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Gateway", "GatewayDemo", "GatewayConfig", .argumentParser, .unixSignals, .logging, .nioCore,
+                "Gateway", "GatewayDemo", "GatewayCommands", "GatewayConfig", "PerMessageDeflate", "CBuildFacts",
+                .argumentParser, .unixSignals, .logging, .nioCore,
                 .nioPosix, .nioHTTP1,
             ],
             swiftSettings: strict),
@@ -199,10 +222,17 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "GatewayAdminTests", dependencies: ["GatewayAdmin", "GatewayPolicy", "GatewayTelemetry"],
+            name: "GatewayDashboardTests", dependencies: ["GatewayDashboard"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayAdminTests",
+            dependencies: ["GatewayAdmin", "GatewayDashboard", "GatewayPolicy", "GatewayTelemetry"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests", dependencies: ["Gateway", "GatewayNIO", "GatewayConfig", .nioCore, .logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GatewayCommandsTests", dependencies: ["GatewayCommands", "GatewayConfig"],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayDemoTests",

@@ -11,24 +11,25 @@ extension AdminSource {
     /// one line in the log.
     init(
         of running: RunningGateway, process: ProcessState, stage: Stage, startedAt: NIODeadline,
-        settings: Gateway.Settings
+        settings: Gateway.Settings, history: MetricHistory
     ) {
+        let snapshot: @Sendable () -> StatsSnapshot = {
+            var snapshot = process.telemetry.snapshot(
+                uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
+                draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
+                residentMemoryBytes: ResidentMemory.bytes(),
+                certificates: running.value?.server.certificateEnds ?? [], process: ProcessFacts.now())
+            snapshot.build = settings.build
+            return snapshot
+        }
+        let readiness: @Sendable () -> Readiness = {
+            if stage.value != .serving { return .draining }
+            guard let gateway = running.value else { return .starting }
+            return gateway.server.hasServerUp ? .ready : .noServerUp
+        }
         self.init(
-            snapshot: {
-                var snapshot = process.telemetry.snapshot(
-                    uptimeSeconds: Double((NIODeadline.now() - startedAt).nanoseconds) / 1e9,
-                    draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
-                    residentMemoryBytes: ResidentMemory.bytes(),
-                    certificates: running.value?.server.certificateEnds ?? [], process: ProcessFacts.now())
-                snapshot.build = settings.build
-                return snapshot
-            },
-            readiness: {
-                if stage.value != .serving { return .draining }
-                guard let gateway = running.value else { return .starting }
-                return gateway.server.hasServerUp ? .ready : .noServerUp
-            },
-            connections: { await running.value?.server.connections($0) ?? [] },
+            snapshot: snapshot, readiness: readiness,
+            connections: { await running.value?.server.connections($0) ?? ConnectionList() },
             close: { id, code, reason, caller in
                 guard let gateway = running.value else { return false }
                 let isFound = await gateway.server.close(id, code: code, reason: reason)
@@ -82,7 +83,17 @@ extension AdminSource {
                 guard let gateway = running.value else { return .refused("the gateway is starting") }
                 let change = await gateway.server.rebalance(upstream: upstream, perSecond: perSecond)
                 return gateway.audit("rebalance", caller, ["upstream": "\(upstream)"], change)
-            })
+            },
+            dashboard: DashboardSource(
+                live: {
+                    LiveSnapshot(
+                        time: Gateway.secondsSince1970, readiness: readiness().rawValue,
+                        reloading: running.value?.isReloading ?? false, operations: process.operations.snapshots,
+                        slowHandshakes: process.telemetry.slowHandshakes, stats: snapshot())
+                },
+                history: history, warnings: settings.log.recent,
+                configurationVersion: { running.value?.shownConfigurationVersion ?? 0 },
+                configuration: { running.value?.shownConfiguration ?? Array("{}".utf8) }))
     }
 }
 
@@ -124,19 +135,22 @@ extension ProcessState {
                     // An address that two entries lead to is one server.
                     let isUsed = state.active > 0 || live.connections.value > 0
                     guard standing != "removed" || isUsed else { return nil }
-                    return (
-                        address.description,
-                        .init(
-                            name: address == live.configured ? nil : live.configured.description,
-                            state: standing, healthy: state.healthy,
-                            active: state.active, connections: live.connections.value, streams: live.streams.value,
-                            failuresTotal: state.failuresTotal,
-                            check: live.record.health.map { health in
-                                .init(
-                                    state: health.standing.rawValue, reason: health.latest?.failure,
-                                    lastSeconds: health.latest?.seconds)
-                            })
-                    )
+                    let configured = server?.configuration(of: live, in: upstream.name)
+                    var shown = UpstreamSnapshot.Server(
+                        name: address == live.configured ? nil : live.configured.description,
+                        state: standing, healthy: state.healthy,
+                        active: state.active, connections: live.connections.value, streams: live.streams.value,
+                        failuresTotal: state.failuresTotal,
+                        check: live.record.health.map { health in
+                            .init(
+                                state: health.standing.rawValue, reason: health.latest?.failure,
+                                lastSeconds: health.latest?.seconds)
+                        })
+                    shown.takenTotal = state.takenTotal
+                    shown.lastFailure = state.lastFailure.map { .init(reason: $0.reason, ageSeconds: $0.seconds) }
+                    shown.maxConnections = configured?.maxConnections
+                    shown.weight = configured?.weight
+                    return (address.description, shown)
                 })
         }
     }

@@ -30,7 +30,9 @@ extension Gateway {
     ///   - applies: false: only what would change is asked for.
     ///   - requester: for the log.
     public func reload(applies: Bool = true, by requester: Requester) async -> ReloadAnswer {
-        await reloads.run { [self] in
+        if applies { reloadBegan() }
+        defer { if applies { reloadEnded() } }
+        return await reloads.run { [self] in
             if applies { settings.onReload(true) }
             let answer = await performReload(applies: applies)
             if applies {

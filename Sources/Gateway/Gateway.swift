@@ -34,8 +34,10 @@ public final class Gateway: Sendable {
     let logger: Logger
     private let stage: Stage
     private let memoryReturn: Task<Void, Never>
+    private let sampling: Task<Void, Never>
     /// One reload after the other.
     let reloads = TaskLine()
+    private let reloadsUnderWay = SharedGauge()
 
     /// What a gateway is started with beside its configuration.
     public struct Settings: Sendable {
@@ -91,13 +93,15 @@ public final class Gateway: Sendable {
             rejections: Refusal.allKeys + ["upstream_refused", "proxy_protocol"])
         let process = ProcessState(
             telemetry: telemetry, limits: configuration.limits, logger: logger,
-            requestLog: StandardErrorLog.requests(settings.log))
+            lineLog: StandardErrorLog.requests(settings.log))
         let generation = try Generation(configuration, process: process)
+        let history = MetricHistory(loops: configuration.limits.loopCount)
         let stage = Stage()
         // The admin endpoint is there first.
         let running = RunningGateway()
         let admin = AdminEndpoint(
-            source: AdminSource(of: running, process: process, stage: stage, startedAt: .now(), settings: settings),
+            source: AdminSource(
+                of: running, process: process, stage: stage, startedAt: .now(), settings: settings, history: history),
             group: group, logger: logger)
         await admin.apply(
             try await admin.prepare(
@@ -114,7 +118,7 @@ public final class Gateway: Sendable {
         }
         let gateway = Gateway(
             group: group, server: server, admin: admin, stage: stage, running: running, settings: settings,
-            logger: logger)
+            history: history, logger: logger)
         running.set(gateway)
         telemetry.reloads.applied(at: secondsSince1970, isReload: false)
         do {
@@ -129,6 +133,7 @@ public final class Gateway: Sendable {
             try await gateway.awaitSuccessor(at: configuration.admin?.takeoverSocket)
         } catch {
             gateway.memoryReturn.cancel()
+            gateway.sampling.cancel()
             if settings.takeover == nil {
                 // The sockets are nobody else's, and their files go with them.
                 await server.drain()
@@ -145,7 +150,7 @@ public final class Gateway: Sendable {
 
     private init(
         group: SocketEventLoopGroup, server: GatewayServer, admin: AdminEndpoint, stage: Stage,
-        running: RunningGateway, settings: Settings, logger: Logger
+        running: RunningGateway, settings: Settings, history: MetricHistory, logger: Logger
     ) {
         self.group = group
         self.server = server
@@ -159,6 +164,7 @@ public final class Gateway: Sendable {
         let admission = server.process.admission
         let telemetry = server.process.telemetry
         let process = server.process
+        sampling = Task { await Sampling.run(history, of: process) { server.measureLoads() } }
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
         memoryReturn = Task {
             await MemoryReturn.run([
@@ -186,6 +192,12 @@ public final class Gateway: Sendable {
     /// Returns when every event loop has had a turn.
     public func waitForLoops() async { await server.waitForLoops() }
 
+    /// Whether a configuration is being read or put into force.
+    var isReloading: Bool { reloadsUnderWay.value > 0 }
+
+    func reloadBegan() { reloadsUnderWay.add(1) }
+    func reloadEnded() { reloadsUnderWay.add(-1) }
+
     var isDraining: Bool { stage.value != .serving }
 
     /// Ends every connection as `drain` in the configuration says, then stops. Returns when all is closed.
@@ -205,6 +217,7 @@ public final class Gateway: Sendable {
         await reloads.run {}
         await server.drain(refusesHandshakes: !hasSuccessor)
         await admin.stop()
+        sampling.cancel()
         try? await group.shutdownGracefully()
     }
 

@@ -1,5 +1,6 @@
 public import GatewayConfig
 import GatewayPolicy
+import GatewayTelemetry
 public import Logging
 import Synchronization
 
@@ -16,6 +17,9 @@ public final class LogSettings: Sendable {
         var format: LogConfiguration.Format
         var redaction: LogRedaction
     }
+
+    /// The latest warnings and errors of every logger made of it.
+    let recent = RecentWarnings()
 
     private let levelIndex: Atomic<Int>
     private let styleInForce: Mutex<Style>

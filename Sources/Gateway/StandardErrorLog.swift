@@ -1,5 +1,6 @@
 public import GatewayNIO
 import GatewayPolicy
+import GatewayTelemetry
 public import Logging
 
 #if canImport(Glibc)
@@ -36,6 +37,7 @@ public struct StandardErrorLog: LogHandler {
 
     public func log(event: LogEvent) {
         let time = LogTime.now
+        if event.level >= .warning { settings.recent.add(entry(of: event, at: time)) }
         LogWriter.standardError.write(line(of: event, at: time), notice: notice(at: time))
     }
 
@@ -48,6 +50,13 @@ public struct StandardErrorLog: LogHandler {
                 source: nil, file: #fileID, function: #function, line: #line)
             return line(of: notice, at: time)
         }
+    }
+
+    /// The same for whoever looks at the gateway and not at its log.
+    private func entry(of event: LogEvent, at time: LogTime) -> RecentWarnings.Entry {
+        RecentWarnings.Entry(
+            time: time.text, level: "\(event.level)", message: "\(event.message)",
+            fields: metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" })
     }
 
     /// One line with its line end, its fields in order of their names.
@@ -69,8 +78,8 @@ public struct StandardErrorLog: LogHandler {
     }
 
     /// For lines about requests and WebSockets, of which there are many: they are made field by field.
-    public static func requests(_ settings: LogSettings) -> RequestLog {
-        RequestLog(
+    public static func requests(_ settings: LogSettings) -> LineLog {
+        LineLog(
             begin: { message in
                 guard settings.level <= .info else { return nil }
                 let style = settings.style

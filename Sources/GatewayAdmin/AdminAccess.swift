@@ -8,14 +8,18 @@ struct AdminAccess: Sendable {
     var token: String?
     /// The names that requests may use which change something, or come from a page.
     var hosts: KnownHosts
+    /// Who has logged in with the token.
+    var sessions: DashboardSessions
 
-    init(token: String? = nil, hosts: KnownHosts = KnownHosts()) {
+    init(token: String? = nil, hosts: KnownHosts = KnownHosts(), sessions: DashboardSessions = DashboardSessions()) {
         self.token = token
         self.hosts = hosts
+        self.sessions = sessions
+        sessions.follow(token: token)
     }
 
-    init(_ configuration: AdminConfiguration) {
-        self.init(token: configuration.token, hosts: KnownHosts(configuration.hosts))
+    init(_ configuration: AdminConfiguration, sessions: DashboardSessions = DashboardSessions()) {
+        self.init(token: configuration.token, hosts: KnownHosts(configuration.hosts), sessions: sessions)
     }
 
     /// Whether no token is wanted, or this is it.
@@ -26,10 +30,7 @@ struct AdminAccess: Sendable {
     /// Whether a token is wanted and this is it. Takes the same time wherever it is wrong.
     func isToken(_ authorization: String?) -> Bool {
         guard let token, let authorization, authorization.prefix(7).lowercased() == "bearer " else { return false }
-        let given = Array(authorization.dropFirst(7).utf8)
-        let expected = Array(token.utf8)
-        guard given.count == expected.count else { return false }
-        return zip(given, expected).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+        return ConstantTime.equal(Array(authorization.dropFirst(7).utf8), Array(token.utf8))
     }
 }
 
@@ -56,7 +57,7 @@ extension AdminRequest {
     }
 
     /// RFC 9110 §9.2.1
-    private var isSafe: Bool { ["GET", "HEAD", "OPTIONS", "TRACE"].contains(method) }
+    var isSafe: Bool { ["GET", "HEAD", "OPTIONS", "TRACE"].contains(method) }
 
     /// A page can have any browser on this machine post to a loopback address, and needs no answer to do harm.
     var isOfForeignPage: Bool {
@@ -72,8 +73,10 @@ final class CurrentAccess: Sendable {
 
     init(_ access: AdminAccess) { self.access = Mutex(access) }
 
-    var value: AdminAccess {
-        get { access.withLock { $0 } }
-        set { access.withLock { $0 = newValue } }
+    /// From now on requests are allowed as this configuration says. Who has logged in stays so while the token does.
+    func follow(_ configuration: AdminConfiguration) {
+        access.withLock { $0 = AdminAccess(configuration, sessions: $0.sessions) }
     }
+
+    var value: AdminAccess { access.withLock { $0 } }
 }

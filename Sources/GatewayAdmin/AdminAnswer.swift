@@ -6,6 +6,14 @@ struct AdminAnswer: Equatable {
     /// Methods the path takes, for a 405.
     var allow: String?
     var isChallenge = false
+    /// Of a page; nil: this is none.
+    var contentSecurityPolicy: String?
+    var setCookie: String?
+    var location: String?
+    /// Seconds, for a 429 or 503.
+    var retryAfter: Int?
+    /// Of a list: how many there are beside those in the body.
+    var totalCount: Int?
 
     static func text(_ status: Int, _ line: String) -> AdminAnswer {
         AdminAnswer(status: status, body: Array("\(line)\n".utf8))
@@ -32,7 +40,7 @@ struct AdminAnswer: Equatable {
 
     static let noSuchPath = text(
         404,
-        "no such path; there are GET /healthz, /readyz, /stats, /metrics, /connections and /reload, "
-            + "DELETE /connections and /connections/ID, POST /reload, /drain, /upstreams/NAME/rebalance and "
+        "no such path; there are GET /, /healthz, /readyz, /stats, /metrics, /connections, /reload and /live, "
+            + "DELETE /connections and /connections/ID, POST /login, /logout, /reload, /drain, /upstreams/NAME/rebalance and "
             + "/upstreams/NAME/servers/ADDRESS/drain and …/undrain")
 }

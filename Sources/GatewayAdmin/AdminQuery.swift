@@ -30,9 +30,35 @@ struct AdminQuery {
         }
     }
 
+    static let listParameters = ["route", "server", "ip", "search", "sort", "order", "offset", "limit"]
+
     /// `GET /connections`
     func filter() throws(AdminMistake) -> ConnectionFilter {
         var filter = ConnectionFilter(route: values["route"], server: values["server"], ip: values["ip"])
+        if let text = values["search"], !text.isEmpty {
+            guard text.utf8.count <= ConnectionFilter.maximumSearch else {
+                throw AdminMistake(
+                    message: "search has \(text.utf8.count) bytes, expected \(ConnectionFilter.maximumSearch) at most")
+            }
+            filter.search = text
+        }
+        if let text = values["sort"] {
+            guard let sort = ConnectionSort(rawValue: text) else {
+                let names = ConnectionSort.allCases.map(\.rawValue).joined(separator: ", ")
+                throw AdminMistake(message: "sort is none of \(names)")
+            }
+            filter.sort = sort
+        }
+        if let text = values["order"] {
+            guard text == "asc" || text == "desc" else { throw AdminMistake(message: "order is neither asc nor desc") }
+            filter.descending = text == "desc"
+        }
+        if let text = values["offset"] {
+            guard let offset = Int(decimalDigits: text), offset <= ConnectionFilter.maximumOffset else {
+                throw AdminMistake(message: "offset is no number from 0 to \(ConnectionFilter.maximumOffset)")
+            }
+            filter.offset = offset
+        }
         if let text = values["limit"] {
             guard let limit = Int(decimalDigits: text), (1...ConnectionFilter.maximumLimit).contains(limit) else {
                 throw AdminMistake(message: "limit is no number from 1 to \(ConnectionFilter.maximumLimit)")

@@ -16,12 +16,23 @@ struct AdminRequest {
     var accept: [String] = []
     /// HTTP/1.0, which has no `Host`.
     var isHTTP10 = false
+    /// Every `Cookie` field.
+    var cookies: [String] = []
+    /// Of a login; else empty.
+    var body: [UInt8] = []
+    /// Seconds by a clock that is never set.
+    var now = 0.0
 
     /// What is to be done: an answer that is known at once, or something that the gateway is asked.
     func work(from source: AdminSource, access: AdminAccess) -> AdminWork {
         if let refusal = refusal(access) { return .answer(refusal) }
         if let health = health(of: source) { return .answer(health) }
-        guard access.isAuthorized(authorization) else { return .answer(.unauthorized) }
+        if let work = dashboardWork(access) { return work }
+        if !access.isAuthorized(authorization) {
+            guard hasSession(access) else { return .answer(.unauthorized) }
+            // The cookie comes with whatever a browser sends: what changes something has to say from which page.
+            guard isSafe || origins.count == 1 else { return .answer(.foreignPage) }
+        }
         do throws(AdminMistake) {
             return try authorizedWork(from: source)
         } catch {
@@ -51,7 +62,7 @@ struct AdminRequest {
                     status: 200, contentType: format.contentType,
                     body: Array(PrometheusText(source.snapshot(), format: format).render().utf8)))
         case "/connections":
-            if isReading { return .ask(.list(try query(among: ["route", "server", "ip", "limit"]).filter())) }
+            if isReading { return .ask(.list(try query(among: AdminQuery.listParameters).filter())) }
             return try change("DELETE", among: "GET, HEAD, DELETE") { request throws(AdminMistake) in
                 .ask(
                     .closeMany(
@@ -98,7 +109,7 @@ struct AdminRequest {
 
     // MARK: The target
 
-    private var path: Substring { originForm.prefix { $0 != "?" } }
+    var path: Substring { originForm.prefix { $0 != "?" } }
 
     private func query(among known: [String]) throws(AdminMistake) -> AdminQuery {
         try AdminQuery(originForm[path.endIndex...].dropFirst(), among: known)

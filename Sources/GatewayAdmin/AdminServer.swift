@@ -30,18 +30,19 @@ public final class AdminServer: Sendable {
         accept: (@escaping AcceptingSocket.Initializer) async throws -> Socket
     ) async throws -> AdminServer {
         let access = CurrentAccess(AdminAccess(configuration))
+        let feed = LiveFeed(source.dashboard)
         let socket = try await accept { channel in
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(30)))
             // It holds a pipelined request back until the one before is answered, so answers keep their order.
             try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: false)
-            try pipeline.addHandler(AdminConnection(source: source, access: access))
+            try pipeline.addHandler(AdminConnection(source: source, access: access, feed: feed))
         }
         return AdminServer(socket: socket, access: access)
     }
 
     /// From now on requests are allowed as this configuration says; the address stays.
-    public func follow(_ configuration: AdminConfiguration) { access.value = AdminAccess(configuration) }
+    public func follow(_ configuration: AdminConfiguration) { access.follow(configuration) }
 
     public func stop() async {
         await socket.stop()

@@ -15,7 +15,7 @@ public struct AdminSource: Sendable {
 
     public var snapshot: @Sendable () -> StatsSnapshot
     public var readiness: @Sendable () -> Readiness
-    public var connections: @Sendable (ConnectionFilter) async -> [ConnectionSnapshot]
+    public var connections: @Sendable (ConnectionFilter) async -> ConnectionList
     /// Ends one WebSocket with a Close; false when there is none of that number.
     public var close: @Sendable (_ id: UInt64, _ code: UInt16, _ reason: String, AdminCaller) async -> Bool
     /// Ends every WebSocket that the filter lets through; returns how many those are.
@@ -31,10 +31,11 @@ public struct AdminSource: Sendable {
     public var undrainServer: @Sendable (_ upstream: String, _ server: String, AdminCaller) async -> AdminShedding
     /// Sheds what the fuller servers have over their share, at a rate or at once.
     public var rebalance: @Sendable (_ upstream: String, _ perSecond: Double?, AdminCaller) async -> AdminShedding
+    public var dashboard: DashboardSource
 
     public init(
         snapshot: @escaping @Sendable () -> StatsSnapshot, readiness: @escaping @Sendable () -> Readiness,
-        connections: @escaping @Sendable (ConnectionFilter) async -> [ConnectionSnapshot],
+        connections: @escaping @Sendable (ConnectionFilter) async -> ConnectionList,
         close: @escaping @Sendable (_ id: UInt64, _ code: UInt16, _ reason: String, AdminCaller) async -> Bool,
         closeMany: @escaping @Sendable (ClosingRequest, AdminCaller) async -> Int,
         reload: @escaping @Sendable (_ apply: Bool, AdminCaller) async -> AdminReload,
@@ -45,7 +46,8 @@ public struct AdminSource: Sendable {
         undrainServer:
             @escaping @Sendable (_ upstream: String, _ server: String, AdminCaller) async -> AdminShedding,
         rebalance:
-            @escaping @Sendable (_ upstream: String, _ perSecond: Double?, AdminCaller) async -> AdminShedding
+            @escaping @Sendable (_ upstream: String, _ perSecond: Double?, AdminCaller) async -> AdminShedding,
+        dashboard: DashboardSource
     ) {
         self.snapshot = snapshot
         self.readiness = readiness
@@ -57,6 +59,7 @@ public struct AdminSource: Sendable {
         self.drainServer = drainServer
         self.undrainServer = undrainServer
         self.rebalance = rebalance
+        self.dashboard = dashboard
     }
 }
 

@@ -6,6 +6,8 @@ enum AdminWork: Equatable {
     case answer(AdminAnswer)
     /// A drain, which ends the process.
     case drain
+    /// Events, one after the other, until the page goes.
+    case live
     /// The answer has to be asked for.
     case ask(AdminQuestion)
 }
@@ -27,7 +29,10 @@ enum AdminQuestion: Equatable {
     func answer(from source: AdminSource, for caller: AdminCaller) async -> AdminAnswer {
         switch self {
         case .list(let filter):
-            return .json(200, ConnectionSnapshot.json(await source.connections(filter)))
+            let list = await source.connections(filter)
+            var answer = AdminAnswer.json(200, ConnectionSnapshot.json(list.connections))
+            answer.totalCount = list.total
+            return answer
         case .close(let id, let code, let reason):
             return await source.close(id, code, reason, caller)
                 ? .text(202, "closing") : .text(404, "no connection has this number")

@@ -30,7 +30,12 @@ public enum ConfigurationFile {
             judge: judge)
     }
 
-    /// The same from text: `file` is named in errors, and relative paths are relative to `directory`.
+    /// The text of the file at `path`, to show parts of it; nil: it can't be read.
+    public static func source(path: String) -> String? {
+        try? SmallFile.text(path: path, limit: sizeLimit)
+    }
+
+    /// As `load`, from text: `file` is named in errors, and relative paths are relative to `directory`.
     ///
     /// - Throws: every mistake in the text, not just the first.
     public static func parse(

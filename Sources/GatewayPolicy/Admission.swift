@@ -59,19 +59,13 @@ public final class Admission: Sendable {
         let address = clientAddress.capKey
         let refusal = state.withLock { state in
             let refusal = Self.refusal(state: &state, limits, route, address: address, now: now)
-            if refusal == nil {
-                Self.countClient(state: &state, route: route.name, address: address, by: 1)
-                Self.countConnection(state: &state, route: route.name, by: 1)
-            }
+            if refusal == nil { Self.count(state: &state, route: route.name, address: address, by: 1) }
             return refusal
         }
         if let refusal { return .failure(refusal) }
         return .success(
             Permit { [self, name = route.name] in
-                state.withLock { state in
-                    Self.countConnection(state: &state, route: name, by: -1)
-                    Self.countClient(state: &state, route: name, address: address, by: -1)
-                }
+                state.withLock { Self.count(state: &$0, route: name, address: address, by: -1) }
                 lines.placeIsFree(.connections(name))
             })
     }
@@ -219,6 +213,21 @@ public final class Admission: Sendable {
     /// A cap of 0 is none.
     private static func isReached(_ cap: Int, by count: Int) -> Bool {
         cap > 0 && count >= cap
+    }
+
+    /// For all caps of connections at once.
+    private static func count(
+        state: inout State, route: String, address: ClientAddress.CapKey?, by change: Int
+    ) {
+        state.total += change
+        state.peak = max(state.peak, state.total)
+        if let address { count(&state.byAddress, address, by: change) }
+        let isEmpty = { (used: inout RouteState) in
+            used.total += change
+            if let address { count(&used.byAddress, address, by: change) }
+            return used.isEmpty
+        }(&state.routes[route, default: RouteState()])
+        if isEmpty { state.routes[route] = nil }
     }
 
     /// For the caps of the process and of the address.

@@ -21,8 +21,11 @@ public struct CheckedRequest: Sendable {
         let path = try Self.path(of: request)
         target = try RequestTarget(path, encodedSlashes: listener.encodedSlashes)
         var checked = request
-        checked.headerFields = try FieldNames.admitted(request.headerFields, listener.underscores)
-        checked.headerFields[.host] = nil
+        // Most requests are right as they are, and setting their fields would copy them.
+        if FieldNames.areChanged(request.headerFields, by: listener.underscores) {
+            checked.headerFields = try FieldNames.admitted(request.headerFields, listener.underscores)
+        }
+        if checked.headerFields.contains(.host) { checked.headerFields[.host] = nil }
         self.request = checked
         self.authority = authority
     }

@@ -141,8 +141,8 @@ extension ClientAddress: CustomStringConvertible {
     /// Dotted decimal, the canonical IPv6 text of RFC 5952 (lower case, the longest run of zeros as `::`), or `unix`.
     public var description: String {
         switch self {
-        case .ipv4:
-            return bytes.map(String.init).joined(separator: ".")
+        case .ipv4(let bits):
+            return Self.text(of: bits)
         case .ipv6(let upper, let lower):
             let groups = [upper, lower].flatMap { half in
                 (0..<4).map { UInt16(truncatingIfNeeded: half >> (48 - 16 * $0)) }
@@ -150,6 +150,24 @@ extension ClientAddress: CustomStringConvertible {
             return Self.text(of: groups)
         case .unix:
             return "unix"
+        }
+    }
+
+    private static func text(of bits: UInt32) -> String {
+        String(unsafeUninitializedCapacity: 15) { text in
+            var count = 0
+            func write(_ byte: UInt8) {
+                text[count] = byte
+                count += 1
+            }
+            for shift in stride(from: 24, through: 0, by: -8) {
+                let octet = UInt8(truncatingIfNeeded: bits >> UInt32(shift))
+                if octet >= 100 { write(UInt8(ascii: "0") + octet / 100) }
+                if octet >= 10 { write(UInt8(ascii: "0") + octet / 10 % 10) }
+                write(UInt8(ascii: "0") + octet % 10)
+                if shift > 0 { write(UInt8(ascii: ".")) }
+            }
+            return count
         }
     }
 

@@ -1,10 +1,10 @@
 public import HTTPTypes
 public import NIOCore
 
-/// Field values as bytes, through a parser and a serialiser that know only text.
+/// Field values as bytes, through a parser that knows only text.
 ///
-/// A field value is bytes, and those above 0x7F need not be UTF-8 (RFC 9110 §5.5). NIO's HTTP/1.1 codec makes strings of
-/// them and would replace what is no UTF-8. So each such byte of a head goes through the codec as the character of that
+/// A field value is bytes, and those above 0x7F need not be UTF-8 (RFC 9110 §5.5). NIO's HTTP/1.1 parser makes strings of
+/// them and would replace what is no UTF-8. So each such byte of a head goes through the parser as the character of that
 /// number, two bytes of UTF-8, and becomes one byte again behind it.
 public enum FieldBytes {
     /// The head as the parser is to see it.
@@ -20,12 +20,6 @@ public enum FieldBytes {
             }
         }
         return wide
-    }
-
-    /// A head that the serialiser wrote, as it is to be sent.
-    public static func narrowed(_ head: ByteBuffer) -> ByteBuffer {
-        guard !head.withUnsafeReadableBytes(isASCII) else { return head }
-        return ByteBuffer(bytes: narrowed(String(buffer: head)))
     }
 
     private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -47,7 +41,7 @@ public enum FieldBytes {
         value.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
     }
 
-    /// The value of a field as the serialiser is to see it.
+    /// The value of a field as text that keeps its bytes apart, for whoever takes it to pieces.
     public static func widened(_ field: HTTPField) -> String {
         let value = field.value
         if value.utf8.allSatisfy({ $0 < 0x80 }) { return value }

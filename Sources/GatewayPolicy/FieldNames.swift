@@ -16,6 +16,11 @@ public enum FieldNames {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Whether a listener does not let all of these fields in as they are.
+    static func areChanged(_ fields: HTTPFields, by underscores: Underscores) -> Bool {
+        underscores != .pass && fields.contains { isFoldable($0.name) }
+    }
+
     /// The fields that a listener lets in.
     ///
     /// - Throws: `Refusal.badRequest` where it refuses such names.
@@ -45,7 +50,16 @@ extension HTTPFields {
     /// the end. nil removes alone.
     public mutating func setFolding(_ name: HTTPField.Name, to value: String?) {
         let folded = FieldNames.folded(name)
-        removeAll { $0.name != name && FieldNames.folded($0.name) == folded }
+        let length = folded.utf8.count
+        // Most fields have a name of another length, and most requests have no such field.
+        func isTaken(for field: HTTPField) -> Bool {
+            field.name.canonicalName.utf8.count == length && FieldNames.folded(field.name) == folded
+        }
+        guard contains(where: isTaken) else {
+            if let value { append(HTTPField(name: name, value: value)) }
+            return
+        }
+        removeAll { $0.name != name && isTaken(for: $0) }
         self[values: name] = value.map { [$0] } ?? []
     }
 }

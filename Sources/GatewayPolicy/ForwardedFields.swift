@@ -78,21 +78,38 @@ public struct ForwardedFields: Equatable, Sendable {
     ///   told behind those that trusted proxies have taken away before. nil: theirs go on as they came.
     public func apply(to fields: inout HTTPFields, strippedPrefix stripped: String? = nil) {
         let isTrusted = isTrusted
-        fields.removeAll { field in
+        func isRemoved(_ field: HTTPField) -> Bool {
             // Those not set below, such as X-Forwarded-Port, are as little to be believed; and what servers could take
             // for one of these a trusted proxy has not looked at.
-            guard FieldNames.folded(field.name).hasPrefix("x-forwarded-") else { return false }
+            guard Self.isXForwarded(field.name) else { return false }
             return !isTrusted || FieldNames.isFoldable(field.name)
         }
-        for (name, value) in [
-            (.xForwardedFor, forwardedFor), (.xForwardedProto, proto), (.xForwardedHost, host),
-            (.forwarded, forwarded ?? ""),
-        ] as [(HTTPField.Name, String)] {
-            fields[fields: name] = FieldBytes.field(name, widened: value).flatMap { value.isEmpty ? nil : [$0] } ?? []
-        }
+        if fields.contains(where: isRemoved) { fields.removeAll(where: isRemoved) }
+        set(.xForwardedFor, to: forwardedFor, in: &fields)
+        set(.xForwardedProto, to: proto, in: &fields)
+        set(.xForwardedHost, to: host, in: &fields)
+        set(.forwarded, to: forwarded ?? "", in: &fields)
         if let stripped {
             let told = FieldBytes.field(.xForwardedPrefix, widened: "\(prefix)\(stripped)")
             fields[fields: .xForwardedPrefix] = told.map { [$0] } ?? []
+        }
+    }
+
+    /// Whether servers can take it for one of the `X-Forwarded-*`.
+    private static func isXForwarded(_ name: HTTPField.Name) -> Bool {
+        let bytes = name.canonicalName.utf8
+        // Nothing that becomes an `x` in a folded name is another character.
+        guard bytes.count >= 12, bytes.first == UInt8(ascii: "x") else { return false }
+        return FieldNames.folded(name).hasPrefix("x-forwarded-")
+    }
+
+    /// - Parameter value: widened; empty: none is sent.
+    private func set(_ name: HTTPField.Name, to value: String, in fields: inout HTTPFields) {
+        let field = value.isEmpty ? nil : FieldBytes.field(name, widened: value)
+        if fields.contains(name) {
+            fields[fields: name] = field.map { [$0] } ?? []
+        } else if let field {
+            fields.append(field)
         }
     }
 
@@ -172,7 +189,8 @@ public struct ForwardedFields: Equatable, Sendable {
 extension ClientAddress {
     /// A peer on a unix socket is trusted where any proxy is.
     public func isTrusted(by trusted: [IPPrefix]) -> Bool {
-        if self == .unix { return !trusted.isEmpty }
+        guard !trusted.isEmpty else { return false }
+        if self == .unix { return true }
         let bytes = bytes
         return trusted.contains { $0.contains(bytes) }
     }

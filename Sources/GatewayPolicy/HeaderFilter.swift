@@ -24,10 +24,20 @@ public enum HeaderFilter {
     }
 
     /// Fields of one connection, whether `Connection` names them or not.
-    private static let hopByHop: Set<String> = [
-        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
-        "proxy-authentication-info", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings",
-    ]
+    private static func isHopByHop(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 2: name == "te"
+        case 7: name == "upgrade" || name == "trailer"
+        case 10: name == "connection" || name == "keep-alive"
+        case 14: name == "http2-settings"
+        case 16: name == "proxy-connection"
+        case 17: name == "transfer-encoding"
+        case 18: name == "proxy-authenticate"
+        case 19: name == "proxy-authorization"
+        case 25: name == "proxy-authentication-info"
+        default: false
+        }
+    }
 
     /// Fields that a client can't take away by naming them in `Connection`: servers decide by them whom they trust.
     private static let neverNominated: Set<String> = ["host", "origin", "forwarded", "authorization", "cookie"]
@@ -40,7 +50,7 @@ public enum HeaderFilter {
         kept.reserveCapacity(fields.count)
         for field in fields {
             let name = seen(field.name)
-            if hopByHop.contains(name) || nominated.contains(field.name.canonicalName) { continue }
+            if isHopByHop(name) || !nominated.isEmpty && nominated.contains(field.name.canonicalName) { continue }
             if isHandshake, name.hasPrefix("sec-websocket-") || name == "content-length" { continue }
             kept.append(field)
         }
@@ -48,21 +58,38 @@ public enum HeaderFilter {
     }
 
     /// What the `Connection` fields name, in lower case.
+    ///
+    /// Those that stay behind in any case are left out: mostly nothing remains.
     private static func nominatedNames(in fields: HTTPFields) -> Set<String> {
         var names: Set<String> = []
-        for value in fields[values: .connection] {
+        for field in fields where field.name == .connection {
+            let value = field.value
+            if isUsual(value) { continue }
             for option in value.utf8.split(separator: UInt8(ascii: ",")) {
                 let name = lowercasedASCII(option.lazy.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") })
-                if !neverNominated.contains(name), !name.hasPrefix("x-forwarded-") { names.insert(name) }
+                if !neverNominated.contains(name), !name.hasPrefix("x-forwarded-"), !isHopByHop(name) {
+                    names.insert(name)
+                }
             }
         }
         return names
+    }
+
+    /// Names nothing that does not stay behind in any case.
+    private static func isUsual(_ connection: String) -> Bool {
+        switch connection.utf8.count {
+        case 7: connection == "Upgrade" || connection == "upgrade"
+        case 10: connection == "keep-alive" || connection == "Keep-Alive"
+        case 19: connection == "keep-alive, Upgrade"
+        default: false
+        }
     }
 
     /// A field that is set takes the place of the first of its name, or the end.
     private static func edit(
         _ fields: HTTPFields, _ edits: HeaderEdits, set: (inout HTTPFields, HTTPField.Name, String?) -> Void
     ) -> HTTPFields {
+        guard !edits.remove.isEmpty || !edits.set.isEmpty else { return fields }
         var fields = fields
         for name in edits.remove.compactMap({ HTTPField.Name($0) }) { set(&fields, name, nil) }
         for (name, value) in edits.set.sorted(by: { $0.key < $1.key }) {

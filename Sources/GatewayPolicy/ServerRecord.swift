@@ -13,6 +13,10 @@ public final class ServerRecord: Sendable {
         var active = 0
         var consecutiveFailures = 0
         var failuresTotal = 0
+        /// Places that were ever taken.
+        var takenTotal: UInt64 = 0
+        /// Why it failed the last time, and when; nil: it never did, or nobody said why.
+        var lastFailure: (reason: String, time: NIODeadline)?
         /// The latest failure was that no connection came about, which any connection disproves.
         var isUnreachable = false
         /// The end of the rest after the latest failure.
@@ -66,6 +70,24 @@ public final class ServerRecord: Sendable {
 
     func read() -> State { state.withLock { $0 } }
 
+    /// What whoever chooses among servers has to know.
+    struct Standing {
+        let active: Int
+        let availableFrom: NIODeadline
+        /// ``State/share(slowStart:now:)``
+        let share: Double
+    }
+
+    /// nil: it gets no connections, as it is drained or unhealthy.
+    func standing(slowStart: TimeAmount, now: NIODeadline) -> Standing? {
+        state.withLock { state in
+            guard !state.isDrained, state.health?.standing != .unhealthy else { return nil }
+            return Standing(
+                active: state.active, availableFrom: state.availableFrom,
+                share: state.share(slowStart: slowStart, now: now))
+        }
+    }
+
     func addCredit(_ credit: Int) -> Int {
         state.withLock { state in
             state.credit += credit
@@ -80,6 +102,7 @@ public final class ServerRecord: Sendable {
         let isTaken = state.withLock { state in
             guard cap == 0 || state.active < cap else { return false }
             state.active += 1
+            state.takenTotal &+= 1
             if state.consecutiveFailures > 0 { state.nextProbe = now + Self.probeInterval }
             return true
         }
@@ -99,10 +122,12 @@ public final class ServerRecord: Sendable {
     ///
     /// - Parameters:
     ///   - isUnreachable: no connection came about.
+    ///   - reason: in words for whoever runs the gateway; nil: not known.
     ///   - jitter: a random number of 0 up to 1.
-    public func failed(isUnreachable: Bool = false, now: NIODeadline, jitter: Double) {
+    public func failed(isUnreachable: Bool = false, reason: String? = nil, now: NIODeadline, jitter: Double) {
         state.withLock { state in
             state.failuresTotal += 1
+            if let reason { state.lastFailure = (reason, now) }
             Self.rest(&state, isUnreachable: isUnreachable, now: now, jitter: jitter)
         }
     }
@@ -149,9 +174,13 @@ public final class ServerRecord: Sendable {
 
     /// A connection came about, and nothing was asked on it.
     ///
+    /// - Parameter reason: why none came about, in words for whoever runs the gateway; nil: not known.
     /// - Returns: whether this is news.
-    public func looked(isReachable: Bool, now: NIODeadline, jitter: Double) -> Bool {
+    public func looked(
+        isReachable: Bool, reason: @autoclosure () -> String? = nil, now: NIODeadline, jitter: Double
+    ) -> Bool {
         state.withLock { state in
+            if !isReachable, let reason = reason() { state.lastFailure = (reason, now) }
             let wasUnreachable = state.isUnreachable
             if isReachable {
                 state.lastTry = now
@@ -243,7 +272,10 @@ public final class ServerRecord: Sendable {
         return ServerState(
             healthy: state.consecutiveFailures == 0 && state.health?.standing != .unhealthy,
             isResting: state.availableFrom > now, isDrained: state.isDrained,
-            active: state.active, failuresTotal: state.failuresTotal)
+            active: state.active, failuresTotal: state.failuresTotal, takenTotal: state.takenTotal,
+            lastFailure: state.lastFailure.map { failure in
+                .init(reason: failure.reason, seconds: Double((now - failure.time).nanoseconds) / 1e9)
+            })
     }
 }
 
@@ -258,12 +290,33 @@ public struct ServerState: Equatable, Sendable {
     /// Connections that hold a place, those on their way included.
     public var active: Int
     public var failuresTotal: Int
+    /// Connections that ever had a place.
+    public var takenTotal: UInt64
+    /// The latest failure; nil: there was none, or nothing is known of it.
+    public var lastFailure: Failure?
 
-    public init(healthy: Bool, isResting: Bool, isDrained: Bool, active: Int, failuresTotal: Int) {
+    public struct Failure: Equatable, Sendable {
+        /// In words for whoever runs the gateway.
+        public var reason: String
+        /// Since it happened.
+        public var seconds: Double
+
+        public init(reason: String, seconds: Double) {
+            self.reason = reason
+            self.seconds = seconds
+        }
+    }
+
+    public init(
+        healthy: Bool, isResting: Bool, isDrained: Bool, active: Int, failuresTotal: Int, takenTotal: UInt64 = 0,
+        lastFailure: Failure? = nil
+    ) {
         self.healthy = healthy
         self.isResting = isResting
         self.isDrained = isDrained
         self.active = active
         self.failuresTotal = failuresTotal
+        self.takenTotal = takenTotal
+        self.lastFailure = lastFailure
     }
 }

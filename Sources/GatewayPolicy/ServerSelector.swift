@@ -85,11 +85,11 @@ public final class ServerSelector: Sendable {
                 open.append(candidates.filter { !$0.isFull })
             }
             guard isAnyLeft else { return .failure(.noneLeft) }
-            while let winner = back(to: preferred, in: open, now: now)
+            while let winner = back(to: preferred, in: open, of: members, now: now)
                 ?? best(of: open, key: key, now: now, turn: &turn)
             {
                 // Another configuration's selector may have taken the last place meanwhile.
-                if let permit = winner.record.take(cap: winner.server.maxConnections, now: now) {
+                if let permit = winner.record.take(cap: winner.cap, now: now) {
                     return .success(permit)
                 }
                 for group in open.indices { open[group].removeAll { $0.index == winner.index } }
@@ -130,30 +130,34 @@ public final class ServerSelector: Sendable {
     private func candidate(
         _ index: Int, of members: Members, excluding: Set<Address>, now: NIODeadline
     ) -> Candidate? {
-        let server = members.servers[index]
         let record = members.records[index]
-        guard server.state == .active, !excluding.contains(server.address) else { return nil }
-        let state = record.read()
-        guard !state.isDrained, state.health?.standing != .unhealthy else { return nil }
-        let share = state.share(slowStart: slowStart, now: now)
+        guard members.servers[index].state == .active,
+            excluding.isEmpty || !excluding.contains(members.servers[index].address),
+            let standing = record.standing(slowStart: slowStart, now: now)
+        else { return nil }
+        let weight = Double(members.servers[index].weight) * Candidate.unit * standing.share
         return Candidate(
-            index: index, server: server, record: record, state: state,
-            weight: max(1, Int((Double(server.weight) * Candidate.unit * share).rounded())))
+            index: index, record: record, cap: members.servers[index].maxConnections, standing: standing,
+            weight: max(1, Int(weight.rounded())))
     }
 
-    private func back(to preferred: Address?, in groups: [[Candidate]], now: NIODeadline) -> Candidate? {
+    private func back(
+        to preferred: Address?, in groups: [[Candidate]], of members: Members, now: NIODeadline
+    ) -> Candidate? {
         guard let preferred else { return nil }
-        return groups.joined().first { $0.server.address == preferred && $0.state.availableFrom <= now }
+        return groups.joined().first {
+            members.servers[$0.index].address == preferred && $0.standing.availableFrom <= now
+        }
     }
 
     private func best(
         of groups: [[Candidate]], key: UInt64, now: NIODeadline, turn: inout Turn
     ) -> Candidate? {
         for group in groups {
-            let awake = group.filter { $0.state.availableFrom <= now }
+            let awake = group.filter { $0.standing.availableFrom <= now }
             if !awake.isEmpty { return balanced(awake, key: key, turn: &turn) }
         }
-        return groups.joined().min { $0.state.availableFrom < $1.state.availableFrom }
+        return groups.joined().min { $0.standing.availableFrom < $1.standing.availableFrom }
     }
 
     private struct Candidate {
@@ -161,16 +165,19 @@ public final class ServerSelector: Sendable {
         static let unit = 1000.0
 
         let index: Int
-        let server: ServerConfiguration
         let record: ServerRecord
-        let state: ServerRecord.State
+        /// How many connections it may have; 0: any number.
+        let cap: Int
+        let standing: ServerRecord.Standing
         /// In ``unit``s, as far as a slow start has come.
         let weight: Int
 
-        var isFull: Bool { server.maxConnections > 0 && state.active >= server.maxConnections }
+        var isFull: Bool { cap > 0 && standing.active >= cap }
 
         /// active / weight, multiplied out; connections times a million stay far from overflowing.
-        func isLessLoaded(than other: Candidate) -> Bool { state.active * other.weight < other.state.active * weight }
+        func isLessLoaded(than other: Candidate) -> Bool {
+            standing.active * other.weight < other.standing.active * weight
+        }
     }
 
     private func balanced(_ candidates: [Candidate], key: UInt64, turn: inout Turn) -> Candidate? {
@@ -195,10 +202,14 @@ public final class ServerSelector: Sendable {
     }
 
     private func leastConnected(_ candidates: [Candidate], next: inout Int) -> Candidate? {
-        // Those at and after `next` first, as `min` takes the first of equals.
+        // Those at and after `next` come first among equals, and then the others.
         let first = next
-        let turned = candidates.filter { $0.index >= first } + candidates.filter { $0.index < first }
-        let winner = turned.min { $0.isLessLoaded(than: $1) }
+        var winner: Candidate?
+        for isBefore in [false, true] {
+            for candidate in candidates where (candidate.index < first) == isBefore {
+                if winner.map({ candidate.isLessLoaded(than: $0) }) ?? true { winner = candidate }
+            }
+        }
         if let winner { next = winner.index + 1 }
         return winner
     }
@@ -224,10 +235,10 @@ public final class ServerSelector: Sendable {
     /// The one that the key comes first at among those below their bound: their share of the connections that there
     /// would be with this one, and a quarter more. One is always below it.
     private func nearest(_ candidates: [Candidate], to key: UInt64, by affinity: ServerAffinity?) -> Candidate? {
-        let connections = Double(candidates.reduce(1) { $0 + $1.state.active })
+        let connections = Double(candidates.reduce(1) { $0 + $1.standing.active })
         let weights = Double(candidates.reduce(0) { $0 + $1.weight })
         let bound = balance.slack * connections / weights
-        let below = candidates.filter { Double($0.state.active) < bound * Double($0.weight) }
+        let below = candidates.filter { Double($0.standing.active) < bound * Double($0.weight) }
         guard let affinity else { return below.first }
         return below.map { (candidate: $0, distance: affinity.distance(of: $0.index, weight: $0.weight, from: key)) }
             .min { $0.distance < $1.distance }?.candidate

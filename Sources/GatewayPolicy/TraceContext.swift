@@ -21,18 +21,34 @@ public struct TraceContext: Equatable, Sendable {
             return TraceContext(traceparent: value, traceID: traceID, isNew: false)
         }
         // All zeros are no identifiers.
-        let traceID = hexadecimal(random()) + hexadecimal(max(1, random()))
-        let parentID = hexadecimal(max(1, random()))
+        let trace = (random(), max(1, random()))
+        let parent = max(1, random())
+        let traceID = String(unsafeUninitializedCapacity: 32) { text in
+            HexadecimalText.write(trace.0, to: text, at: 0)
+            HexadecimalText.write(trace.1, to: text, at: 16)
+            return 32
+        }
         // "Sampled": the gateway's log has the request, and servers that decide by their caller would trace nothing at
         // all of what comes through a gateway that says otherwise.
-        return TraceContext(traceparent: "00-\(traceID)-\(parentID)-01", traceID: traceID, isNew: true)
+        let traceparent = String(unsafeUninitializedCapacity: 55) { text in
+            _ = text.initialize(from: "00-00000000000000000000000000000000-0000000000000000-01".utf8)
+            HexadecimalText.write(trace.0, to: text, at: 3)
+            HexadecimalText.write(trace.1, to: text, at: 19)
+            HexadecimalText.write(parent, to: text, at: 36)
+            return 55
+        }
+        return TraceContext(traceparent: traceparent, traceID: traceID, isNew: true)
     }
 
     /// Puts it in place of what the request brought.
     public func apply(to fields: inout HTTPFields) {
         guard isNew else { return }
-        fields[values: .traceparent] = [traceparent]
-        fields[values: .tracestate] = []
+        if fields.contains(.traceparent) {
+            fields[values: .traceparent] = [traceparent]
+        } else {
+            fields.append(HTTPField(name: .traceparent, value: traceparent))
+        }
+        if fields.contains(.tracestate) { fields[values: .tracestate] = [] }
     }
 
     /// nil: the value is not valid. A version of the future may have more behind another `-` (§3.2.4).
@@ -56,11 +72,6 @@ public struct TraceContext: Equatable, Sendable {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
         default: false
         }
-    }
-
-    private static func hexadecimal(_ bits: UInt64) -> String {
-        let digits = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }
 

@@ -59,7 +59,7 @@ public struct GatewaySession: ~Copyable {
     var closeDeadline: NIODeadline? { ending?.deadline }
     var answersDue: NIODeadline? {
         get { ending?.answersDue }
-        nonmutating set { ending?.answersDue = newValue }
+        set { ending?.answersDue = newValue }
     }
 
     var lifetimeEnd: NIODeadline { startedAt + rules.maxLifetime }

@@ -4,6 +4,9 @@ import WebSocketCore
 
 /// What a direction has only where compression was agreed on. Without it there is no state, nothing to give back, and
 /// what is written to it is lost.
+///
+/// The setters are mutating, though a class keeps what they set. With ThreadSanitizer, Swift 6.3 fails to compile a
+/// nonmutating setter of a type that can't be copied.
 extension RelayDirection {
     var settings: SessionSettings { rules.settings }
 
@@ -14,12 +17,12 @@ extension RelayDirection {
     /// Present while a message is being rewritten.
     var transcoding: Transcoding? {
         get { compressed?.transcoding }
-        nonmutating set { compressed?.transcoding = newValue }
+        set { compressed?.transcoding = newValue }
     }
 
     var zlib: ZlibStates {
         _read { if let compressed { yield compressed.zlib } else { yield.none } }
-        nonmutating _modify {
+        _modify {
             if let compressed {
                 yield &compressed.zlib
             } else {
@@ -32,7 +35,7 @@ extension RelayDirection {
     /// What is counted of messages that are inflated or compressed.
     var traffic: DirectionTraffic {
         get { compressed?.traffic ?? DirectionTraffic() }
-        nonmutating _modify {
+        _modify {
             if let compressed {
                 yield &compressed.traffic
             } else {

@@ -308,7 +308,7 @@ struct RelayDirection: ~Copyable {
     /// How much of the frame's payload has been dealt with.
     var framePosition: Int {
         get { unfinished?.framePosition ?? 0 }
-        nonmutating set { unfinished?.framePosition = newValue }
+        set { unfinished?.framePosition = newValue }
     }
 
     /// The data message that is arriving.

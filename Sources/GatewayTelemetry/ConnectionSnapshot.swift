@@ -65,6 +65,9 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
     public var requestID: String
     public var client: String
     public var listener: String
+    /// What the client asked for: its `Host`, and the path without the query, each cut where it is long.
+    public var host: String
+    public var path: String
     public var route: String
     public var server: String
     public var `protocol`: Legs<String>
@@ -82,7 +85,8 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
     public var queue: Queue
 
     public init(
-        id: UInt64, requestID: String, client: String, listener: String, route: String, server: String,
+        id: UInt64, requestID: String, client: String, listener: String, host: String, path: String,
+        route: String, server: String,
         protocol: Legs<String>, legacyVersion: String? = nil, clientConnection: Shared?, serverConnection: Shared?,
         ageSeconds: Double,
         messages: Ways, bytes: Ways, compression: String, queue: Queue
@@ -91,6 +95,8 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
         self.requestID = requestID
         self.client = client
         self.listener = listener
+        self.host = host
+        self.path = path
         self.route = route
         self.server = server
         self.protocol = `protocol`
@@ -105,7 +111,7 @@ public struct ConnectionSnapshot: Encodable, Equatable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, client, listener, route, server, `protocol`, messages, bytes, compression, queue
+        case id, client, listener, host, path, route, server, `protocol`, messages, bytes, compression, queue
         case requestID = "request_id"
         case legacyVersion = "legacy_version"
         case clientConnection = "client_connection"
@@ -131,14 +137,32 @@ public struct ConnectionFilter: Equatable, Sendable {
     public var ip: String?
     /// How many at most: 1 to 100,000.
     public var limit: Int
+    /// Text that one of number, request, client, host with path, route, server, listener and compression has to contain;
+    /// nil: any.
+    public var search: String?
+    public var sort: ConnectionSort
+    /// nil: as ``ConnectionSort/isDescending`` says.
+    public var descending: Bool?
+    /// How many to pass over: 0 to 1,000,000.
+    public var offset: Int
 
+    public static let maximumOffset = 1_000_000
+    /// Of ``search``, in bytes.
+    public static let maximumSearch = 256
     public static let defaultLimit = 1000
     public static let maximumLimit = 100_000
 
-    public init(route: String? = nil, server: String? = nil, ip: String? = nil, limit: Int = defaultLimit) {
+    public init(
+        route: String? = nil, server: String? = nil, ip: String? = nil, limit: Int = defaultLimit,
+        search: String? = nil, sort: ConnectionSort = .age, descending: Bool? = nil, offset: Int = 0
+    ) {
         self.route = route
         self.server = server
         self.ip = ip
         self.limit = limit
+        self.search = search
+        self.sort = sort
+        self.descending = descending
+        self.offset = offset
     }
 }

@@ -67,6 +67,8 @@ public final class RouteCounters: Sendable {
         var extensionsRefused = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
         var legacyVersions = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
         var rejected = BoundedTally(maximumNames: Telemetry.maximumRejectionKeys)
+        var subprotocols = BoundedTally(maximumNames: RouteCounters.maximumExtensions)
+        var slowHandshakes = SlowHandshakes()
     }
 
     private let rare = Mutex(Rare())
@@ -113,6 +115,23 @@ public final class RouteCounters: Sendable {
         rare.withLock { $0.rejected.add(key) }
     }
 
+    /// A WebSocket was opened with this subprotocol (RFC 6455 §1.9). Names are counted up to 32 of at most 64 bytes; the
+    /// rest are "other".
+    public func opened(subprotocol: String) {
+        rare.withLock { $0.subprotocols.add(subprotocol) }
+    }
+
+    /// A handshake took so long; what else is to be known of it is asked only where it is one of the slowest.
+    ///
+    /// - Parameters:
+    ///   - seconds: its duration.
+    ///   - time: seconds since 1970.
+    public func tookHandshake(_ seconds: Double, at time: Double, _ record: () -> HandshakeRecord) {
+        rare.withLock { rare in
+            if rare.slowHandshakes.keeps(seconds, now: time) { rare.slowHandshakes.add(record()) }
+        }
+    }
+
     /// The counts that are behind the lock.
     func rareCounts() -> Rare {
         rare.withLock { $0 }
@@ -131,6 +150,9 @@ public final class LoopCounters: Sendable {
     /// HTTP/2 connections of clients, and to servers.
     public let http2Client = HTTP2Counters()
     public let http2Server = HTTP2Counters()
+
+    /// The part of the last few seconds that the loop's thread was at work, in thousandths: 0 to 1000.
+    public let load = SharedGauge()
 
     /// The most transport connections there were at once since it was last taken. Also written by who takes it, who may
     /// miss one that is accepted at that moment.

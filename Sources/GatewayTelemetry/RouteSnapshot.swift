@@ -113,13 +113,15 @@ public struct RouteSnapshot: Encodable, Equatable, Sendable {
     public var closeCodes: [String: [String: UInt64]]
     /// Clients that got no WebSocket and no answer of a server, by reason.
     public var rejectedTotal: [String: UInt64]
+    /// WebSockets opened, by the subprotocol that was agreed on.
+    public var subprotocols: [String: UInt64]
     public var handshakeSeconds: HistogramSnapshot
     public var requests: Requests
     /// nil: the route leads to no command.
     public var commands: Commands?
 
     enum CodingKeys: String, CodingKey {
-        case active, protocols, messages, bytes, compression, requests, commands
+        case active, protocols, messages, bytes, compression, requests, commands, subprotocols
         case maxConnections = "max_connections"
         case acceptedTotal = "accepted_total"
         case closedTotal = "closed_total"

@@ -19,6 +19,8 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
     /// How late each event loop comes to what it is to do at a certain time, in the order of the loops.
     public var eventLoopLags: [HistogramSnapshot]
     public var transports: TransportSnapshot
+    /// In their order.
+    public var eventLoops: [LoopSnapshot]
     public var http2: HTTP2Snapshot
     public var connections: ConnectionsSnapshot
     /// By name; those of former configurations included.
@@ -33,6 +35,7 @@ public struct StatsSnapshot: Encodable, Equatable, Sendable {
         case upstreams
         case eventLoopLags = "event_loop_lag_seconds"
         case uptimeSeconds = "uptime_seconds"
+        case eventLoops = "event_loops"
         case residentMemoryBytes = "resident_memory_bytes"
     }
 
@@ -96,6 +99,13 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         /// Streams on those that are HTTP/2.
         public var streams: Int
         public var failuresTotal: Int
+        /// WebSockets and requests that got a place on it since the start.
+        public var takenTotal: UInt64 = 0
+        /// The latest failure; nil: there was none.
+        public var lastFailure: Failure?
+        /// WebSockets at once as the configuration in force has it; 0: no cap; nil: no configuration names it.
+        public var maxConnections: Int?
+        public var weight: Int?
         /// nil: no checks are made.
         public var check: Check?
 
@@ -114,8 +124,28 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         }
 
         enum CodingKeys: String, CodingKey {
-            case name, state, healthy, active, connections, streams, check
+            case name, state, healthy, active, connections, streams, check, weight
             case failuresTotal = "failures_total"
+            case takenTotal = "taken_total"
+            case lastFailure = "last_failure"
+            case maxConnections = "max_connections"
+        }
+    }
+
+    /// Why a server failed, and when.
+    public struct Failure: Encodable, Equatable, Sendable {
+        /// In words for whoever runs the gateway.
+        public var reason: String
+        public var ageSeconds: Double
+
+        public init(reason: String, ageSeconds: Double) {
+            self.reason = reason
+            self.ageSeconds = ageSeconds
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case reason
+            case ageSeconds = "age_seconds"
         }
     }
 
@@ -151,11 +181,17 @@ public struct UpstreamSnapshot: Encodable, Equatable, Sendable {
         self.name = name
         self.portsExhaustedTotal = portsExhaustedTotal
         self.servers = Dictionary(servers.map { ($0.address, $0.server) }) { first, second in
-            Server(
+            var sum = Server(
                 name: first.name, state: first.state, healthy: first.healthy || second.healthy,
                 active: first.active &+ second.active, connections: first.connections &+ second.connections,
                 streams: first.streams &+ second.streams,
                 failuresTotal: first.failuresTotal &+ second.failuresTotal, check: first.check ?? second.check)
+            sum.takenTotal = first.takenTotal &+ second.takenTotal
+            sum.lastFailure = [first.lastFailure, second.lastFailure].compactMap { $0 }
+                .min { $0.ageSeconds < $1.ageSeconds }
+            sum.maxConnections = first.maxConnections ?? second.maxConnections
+            sum.weight = first.weight ?? second.weight
+            return sum
         }
     }
 

@@ -95,6 +95,33 @@ public final class Telemetry: Sendable {
         listeners.expect(listener, tlsFailures: tlsFailures)
     }
 
+    /// What the history is made of. Takes as long as there are routes and loops, whatever the connections.
+    ///
+    /// - Parameter residentMemoryBytes: of the process; 0: not known.
+    public func trafficTotals(residentMemoryBytes: UInt64 = 0) -> TrafficTotals {
+        var totals = TrafficTotals()
+        let routes = routes.withLock { routes in
+            totals.opened = routes.goneAccepted
+            totals.closed = routes.goneClosed
+            return routes.byName.values.map(\.route)
+        }
+        for counters in routes.lazy.flatMap(\.loops) { totals.add(counters) }
+        totals.refused = rejected.withLock { $0.counts.values.reduce(0, &+) }
+        totals.memory = residentMemoryBytes
+        totals.loads = loops.map { Float($0.load.value) / 1000 }
+        return totals
+    }
+
+    /// The slowest handshakes of the last hour, slowest first, by route. Routes without any are left out.
+    public var slowHandshakes: [String: [HandshakeRecord]] {
+        let routes = routes.withLock { $0.byName.values.map(\.route) }
+        let slowest = routes.map { route in
+            let all = route.loops.flatMap { $0.rareCounts().slowHandshakes.records }
+            return (route.name, Array(all.sorted { $0.seconds > $1.seconds }.prefix(SlowHandshakes.capacity)))
+        }
+        return Dictionary(slowest.filter { !$0.1.isEmpty }) { first, _ in first }
+    }
+
     /// All counters added up.
     ///
     /// - Parameters:
@@ -119,6 +146,11 @@ public final class Telemetry: Sendable {
                 maxConnections: maxConnections.value, compressionMemoryBytes: compressionMemoryLimit.value),
             eventLoopLags: loops.map { HistogramSnapshot([$0.lag.counts]) },
             transports: TransportSnapshot(loops),
+            eventLoops: loops.enumerated().map { index, loop in
+                LoopSnapshot(
+                    load: Double(loop.load.value) / 1000,
+                    active: routes.reduce(0) { $0 &+ $1.loops[index].active.value }, transports: loop.transportsActive)
+            },
             http2: HTTP2Snapshot(
                 client: .init(loops.map(\.http2Client), http2Client),
                 server: .init(loops.map(\.http2Server), http2Server)),
@@ -132,6 +164,20 @@ public final class Telemetry: Sendable {
     }
 }
 
+extension TrafficTotals {
+    fileprivate mutating func add(_ counters: RouteCounters) {
+        active &+= counters.active.value
+        opened &+= counters.accepted.value
+        closed &+= counters.closed.value
+        messagesFromClient &+= counters.messagesFromClientText.value &+ counters.messagesFromClientBinary.value
+        messagesToClient &+= counters.messagesToClientText.value &+ counters.messagesToClientBinary.value
+        bytesFromClient &+= counters.bytesFromClient.value
+        bytesToClient &+= counters.bytesToClient.value
+        compressionBefore &+= counters.compressionBytesBefore.value
+        compressionAfter &+= counters.compressionBytesAfter.value
+    }
+}
+
 extension RouteSnapshot {
     init(_ route: RouteTelemetry) {
         let loops = route.loops
@@ -141,11 +187,13 @@ extension RouteSnapshot {
         var extensionsRefused: [String: UInt64] = [:]
         var legacyVersions: [String: UInt64] = [:]
         var rejected: [String: UInt64] = [:]
+        var subprotocols: [String: UInt64] = [:]
         for rare in loops.map({ $0.rareCounts() }) {
             for (side, tally) in rare.closeCodes { closeCodes[side.rawValue]?.add(tally.counts) }
             extensionsRefused.add(rare.extensionsRefused.counts)
             legacyVersions.add(rare.legacyVersions.counts)
             rejected.add(rare.rejected.counts)
+            subprotocols.add(rare.subprotocols.counts)
         }
         self.init(
             active: sum { $0.active.value }, maxConnections: route.maxConnections.value,
@@ -171,6 +219,7 @@ extension RouteSnapshot {
                 inflatedBytesAfter: sum { $0.inflatedBytesAfter.value },
                 memoryBytes: sum { $0.compressionMemory.value }),
             extensionsRefused: extensionsRefused, closeCodes: closeCodes, rejectedTotal: rejected,
+            subprotocols: subprotocols,
             handshakeSeconds: HistogramSnapshot(
                 loops.lazy.map { $0.handshakes.counts }, exemplars: loops.map(\.handshakeExemplars.all)),
             requests: .init(route),

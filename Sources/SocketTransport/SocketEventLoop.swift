@@ -157,6 +157,8 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
             if tasks.isEmpty, timers.count == 0, poller.count == 1, closeInbox(evenIfFull: false) { break }
         }
         closeSockets()
+        // They keep the loop, which would keep them for ever.
+        handshakes.removeTurns()
         _ = closeInbox(evenIfFull: true)
         poller.remove(waker, waker.descriptor)
         for callback in ended { callback() }

@@ -73,6 +73,9 @@ final class TLSHandshakes {
         turns.append(socket)
     }
 
+    /// The loop has ended: no handshake goes on.
+    func removeTurns() { turns.removeAll() }
+
     /// Goes on for a moment.
     func takeTurns() {
         guard !turns.isEmpty else { return }

@@ -24,15 +24,16 @@ public enum ClientHandshake {
         key: String?, subprotocols: [String] = [], extensions: [ExtensionOffer] = []
     ) -> HTTPFields {
         var fields = HTTPFields()
+        func add(_ name: HTTPField.Name, _ value: String) { fields.append(HTTPField(name: name, value: value)) }
         if let key {
-            fields[.upgrade] = "websocket"
-            fields[.connection] = "Upgrade"
-            fields[.secWebSocketKey] = key
+            add(.upgrade, "websocket")
+            add(.connection, "Upgrade")
+            add(.secWebSocketKey, key)
         }
-        fields[.secWebSocketVersion] = "13"
-        if !subprotocols.isEmpty { fields[.secWebSocketProtocol] = subprotocols.joined(separator: ", ") }
+        add(.secWebSocketVersion, "13")
+        if !subprotocols.isEmpty { add(.secWebSocketProtocol, subprotocols.joined(separator: ", ")) }
         if !extensions.isEmpty {
-            fields[.secWebSocketExtensions] = extensions.map(\.description).joined(separator: ", ")
+            add(.secWebSocketExtensions, extensions.map(\.description).joined(separator: ", "))
         }
         return fields
     }

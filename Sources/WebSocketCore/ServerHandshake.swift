@@ -70,17 +70,21 @@ public enum ServerHandshake {
     ///
     /// - Parameters:
     ///   - key: the client's `Sec-WebSocket-Key`; nil over HTTP/2, which has neither key nor upgrade.
+    ///   - accept: `HandshakeKey.accept(for:)` of that key, where it is known already.
     ///   - subprotocol: one of those the client named, or nil.
     ///   - extensions: the value of `Sec-WebSocket-Extensions`, or nil.
-    public static func responseFields(key: String?, subprotocol: String?, extensions: String?) -> HTTPFields {
+    public static func responseFields(
+        key: String?, accept: String? = nil, subprotocol: String?, extensions: String?
+    ) -> HTTPFields {
         var fields = HTTPFields()
+        func add(_ name: HTTPField.Name, _ value: String) { fields.append(HTTPField(name: name, value: value)) }
         if let key {
-            fields[.upgrade] = "websocket"
-            fields[.connection] = "Upgrade"
-            fields[.secWebSocketAccept] = HandshakeKey.accept(for: key)
+            add(.upgrade, "websocket")
+            add(.connection, "Upgrade")
+            add(.secWebSocketAccept, accept ?? HandshakeKey.accept(for: key))
         }
-        if let subprotocol { fields[.secWebSocketProtocol] = subprotocol }
-        if let extensions { fields[.secWebSocketExtensions] = extensions }
+        if let subprotocol { add(.secWebSocketProtocol, subprotocol) }
+        if let extensions { add(.secWebSocketExtensions, extensions) }
         return fields
     }
 

@@ -28,7 +28,9 @@ public enum TokenList {
     /// Whether an element of the list is `token`, in any case. The other elements may be anything.
     public static func contains(_ lines: [String], token: String) -> Bool {
         lines.contains { line in
-            line.utf8.split(separator: UInt8(ascii: ",")).contains { element in
+            // Mostly the list is that token alone.
+            if line.utf8.count == token.utf8.count, equal(line, token) { return true }
+            return line.utf8.split(separator: UInt8(ascii: ",")).contains { element in
                 equal(FieldScanner.trimmed(Substring(element)), token)
             }
         }

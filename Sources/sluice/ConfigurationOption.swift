@@ -10,16 +10,36 @@ import GatewayConfig
 
 /// `FILE` or `--config FILE`, read and validated.
 struct ConfigurationOption: ParsableArguments {
-    @Argument(help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
+    /// What is read where nothing else is named.
+    static let defaultPath = "/etc/sluice/sluice.yaml"
+
+    @Argument(
+        help: ArgumentHelp(
+            "The configuration file (YAML); \(defaultPath) where none is named.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var argument: String?
 
     @Option(
         name: [.customShort("c"), .customLong("config")],
-        help: ArgumentHelp("The same, if you prefer an option.", valueName: "file"))
+        help: ArgumentHelp("The same, if you prefer an option.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var option: String?
 
+    init() {}
+
+    /// For commands with an option alone.
+    init(given: String?) {
+        argument = nil
+        option = given
+    }
+
     /// nil: no file is named.
-    var path: String? { option ?? argument }
+    var given: String? { option ?? argument }
+
+    /// The default one where none is named; nil: that is not there either.
+    var path: String? {
+        given ?? (FileManager.default.fileExists(atPath: Self.defaultPath) ? Self.defaultPath : nil)
+    }
 
     func validate() throws {
         guard argument == nil || option == nil else {
@@ -33,7 +53,8 @@ struct ConfigurationOption: ParsableArguments {
     func requirePath(orAdmin: Bool = false) throws {
         guard path != nil else {
             throw ValidationError(
-                "expected a configuration file: give FILE or --config FILE\(orAdmin ? ", or --admin ADDRESS" : "")")
+                "expected a configuration file: give FILE or --config FILE\(orAdmin ? ", or --admin ADDRESS" : ""); there is "
+                    + "no \(Self.defaultPath), which is read where none is named")
         }
     }
 
@@ -51,7 +72,7 @@ struct ConfigurationOption: ParsableArguments {
         do {
             return try read(opensFiles: true)
         } catch {
-            StandardError.print("\(error)")
+            StandardError.show(error.errors, of: path ?? "")
             throw Exit.configurationRefused
         }
     }

@@ -14,7 +14,15 @@ import NIOPosix
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a gateway with an echo and chat backend, and a page to try it.",
-        discussion: "Nothing has to be written first: the certificate is made on the fly, and removed at the end.")
+        discussion: """
+            Nothing has to be written first: the certificate is made on the fly, and removed at the end.
+
+            Examples:
+              sluice demo
+              sluice demo --port 0 --admin-port 0
+
+            What it shows: README.md of the source.
+            """)
 
     @Option(help: "The gateway's port on localhost; 0: any.", transform: Self.port)
     var port = 8443
@@ -76,7 +84,7 @@ struct Demo: AsyncParsableCommand {
             Sluice is running. The certificate is made for this run, so the browser will ask once.
 
               open   https://localhost:\(gateway)/                 a page to try it
-              open   http://127.0.0.1:\(admin)/stats            live counters; /metrics for Prometheus
+              open   http://127.0.0.1:\(admin)/                 its dashboard; /stats and /metrics for programs
 
               type   curl -s http://127.0.0.1:\(admin)/stats
               type   python3 -m websockets wss://localhost:\(gateway)/echo    (needs the certificate to be trusted)

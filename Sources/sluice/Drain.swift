@@ -11,6 +11,12 @@ struct Drain: AsyncParsableCommand {
             The gateway is found by the admin section of FILE, or by --admin. It does what it does on SIGTERM: every \
             WebSocket gets a Close between two messages, and the process ends when all of them have ended, or \
             drain.timeout is over.
+
+            Examples:
+              sluice drain --wait /etc/sluice/sluice.yaml
+              sluice drain --admin 127.0.0.1:9901
+
+            Each step of a drain: docs/operations.md of the source.
             """)
 
     /// How often to look whether the gateway is still there.
@@ -23,7 +29,7 @@ struct Drain: AsyncParsableCommand {
     var wait = false
 
     func validate() throws {
-        if admin.address == nil { try file.requirePath(orAdmin: true) }
+        try admin.validate(beside: file)
     }
 
     func run() async throws {

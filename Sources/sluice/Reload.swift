@@ -11,13 +11,19 @@ struct Reload: AsyncParsableCommand {
             The gateway is found by the admin section of FILE, or by --admin. It reads the file that it was started with, \
             and prints what changed. A file with mistakes changes nothing: every error is printed, one a line, and the \
             exit code is 1.
+
+            Examples:
+              sluice check --diff /etc/sluice/sluice.yaml
+              sluice reload /etc/sluice/sluice.yaml
+
+            What a reload keeps: docs/operations.md of the source.
             """)
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var admin: AdminOption
 
     func validate() throws {
-        if admin.address == nil { try file.requirePath(orAdmin: true) }
+        try admin.validate(beside: file)
     }
 
     func run() async throws {
@@ -25,12 +31,10 @@ struct Reload: AsyncParsableCommand {
             admin.target(file, signal: ", or send it SIGHUP: kill -HUP PID"))
         let answer = try await conversation.ask("POST", "/reload", expecting: [200, 400])
         guard let reload = ReloadAnswer(answer) else {
-            throw conversation.failed(
-                "the gateway at \(conversation.target.address) answered \(answer.status) to a reload, and not in the form "
-                    + "that this version knows: \(answer.line)")
+            throw conversation.failed(conversation.unknownForm(answer, to: "a reload").text)
         }
-        try reload.report()
-        if let path = file.path, !SamePath.isOne(path, reload.file) {
+        try reload.report(isHere: conversation.target.isHere)
+        if let path = file.given, !SamePath.isOne(path, reload.file) {
             StandardError.print("warning: the gateway read \(reload.file), the file it was started with, not \(path)")
         }
     }

@@ -10,6 +10,13 @@ struct Run: AsyncParsableCommand {
             Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
             the program exits with 0; one more signal, half a second later or more, exits at once. SIGHUP reads the \
             configuration file again.
+
+            Examples:
+              sluice run /etc/sluice/sluice.yaml
+              sluice run --watch sluice.yaml
+              sluice run --takeover sluice.yaml
+
+            Every key: docs/configuration.md of the source. Signals and restarts: docs/operations.md.
             """)
 
     @OptionGroup var file: ConfigurationOption

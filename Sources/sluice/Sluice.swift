@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dispatch
 import Gateway
+import GatewayCommands
 
 @main
 struct Sluice: AsyncParsableCommand {
@@ -8,10 +9,25 @@ struct Sluice: AsyncParsableCommand {
         commandName: "sluice",
         abstract: "A multiplexing WebSocket gateway.",
         discussion: """
+            Examples:
+              sluice demo
+              sluice check sluice.yaml
+              sluice run sluice.yaml
+              sluice top
+
+            Commands that ask a running gateway find it by --admin, the admin section of a configuration file, \
+            SLUICE_ADMIN, or \(ConfigurationOption.defaultPath).
+
             Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start, or no gateway answers.
+
+            Documents: README.md and docs of the source. Completions for a shell: sluice --generate-completion-script bash.
             """,
         version: "sluice \(Gateway.version)",
-        subcommands: [Run.self, Check.self, Reload.self, Drain.self, Demo.self, Version.self])
+        subcommands: [
+            Run.self, Check.self, Stats.self, Top.self, Connections.self, Close.self, Reload.self, Drain.self,
+            Demo.self,
+            Version.self,
+        ])
 
     /// The main thread only waits. Were this function async, it would become dispatch's signal thread, which valgrind
     /// can't run, and instruction counts come from valgrind.
@@ -34,6 +50,14 @@ struct Sluice: AsyncParsableCommand {
     }
 
     private static func runCommand() async {
+        let commands = configuration.subcommands.map { $0._commandName } + ["help"]
+        if let word = CommandLine.arguments.dropFirst().first,
+            let mistake = UsageHint.unknownCommand(word, among: commands)
+        {
+            StandardError.print(
+                "error: \(mistake)\nUsage: sluice <command>\n  See 'sluice --help' for more information.")
+            exitProcess(Exit.usage.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -46,7 +70,7 @@ struct Sluice: AsyncParsableCommand {
         } catch {
             let isHelp = exitCode(for: error) == .success
             let text = fullMessage(for: error)
-            if isHelp { StandardOutput.print(text) } else { StandardError.print(text) }
+            if isHelp { StandardOutput.print(text) } else { StandardError.print(UsageHint.rephrased(text)) }
             exitProcess(isHelp ? 0 : Exit.usage.rawValue)
         }
     }
@@ -59,12 +83,6 @@ enum Exit {
     static let couldNotStart = ExitCode(3)
     /// No running gateway did what it was asked for.
     static let notReached = ExitCode(3)
-}
-
-struct Version: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print the version.")
-
-    func run() {
-        print("sluice \(Gateway.version)")
-    }
+    /// `stats --health`: the gateway is not ready, or does not answer.
+    static let notReady = ExitCode(1)
 }

@@ -24,7 +24,7 @@ struct AdminChangesTests {
         let telemetry = Telemetry(loops: 1, version: "1.2.3")
         return AdminSource(
             snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: false) }, readiness: { .ready },
-            connections: { _ in [] },
+            connections: { _ in ConnectionList() },
             close: { id, code, reason, caller in
                 calls.note("close \(id) \(code) \(reason)", by: caller)
                 return id == 7
@@ -49,7 +49,7 @@ struct AdminChangesTests {
             rebalance: { upstream, perSecond, caller in
                 calls.note("rebalance \(upstream) \(perSecond ?? 0)", by: caller)
                 return shedding
-            })
+            }, dashboard: .sample)
     }
 
     private func answer(_ method: String, _ target: String, from source: AdminSource) async -> AdminAnswer {
@@ -58,6 +58,7 @@ struct AdminChangesTests {
         {
         case .answer(let answer): return answer
         case .drain: return .text(202, "draining")
+        case .live: return .text(200, "events")
         case .ask(let question): return await question.answer(from: source, for: Self.caller)
         }
     }

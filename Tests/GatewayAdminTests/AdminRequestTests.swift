@@ -11,10 +11,10 @@ struct AdminRequestTests {
         telemetry.acquire(route: "chat").maxConnections.set(7)
         return AdminSource(
             snapshot: { telemetry.snapshot(uptimeSeconds: 1, draining: readiness == .draining) },
-            readiness: { readiness }, connections: { _ in [] }, close: { _, _, _, _ in false },
+            readiness: { readiness }, connections: { _ in ConnectionList() }, close: { _, _, _, _ in false },
             closeMany: { _, _ in 0 }, reload: { _, _ in .refused([]) }, drain: { _ in },
             drainServer: { _, _, _, _ in .noUpstream }, undrainServer: { _, _, _ in .noUpstream },
-            rebalance: { _, _, _ in .noUpstream })
+            rebalance: { _, _, _ in .noUpstream }, dashboard: .sample)
     }
 
     private func answer(
@@ -58,11 +58,14 @@ struct AdminRequestTests {
             ("POST", "/upstreams/a/servers//drain", 404, nil), ("POST", "/upstreams/a/servers/b:1", 404, nil),
             ("POST", "/upstreams/a/servers/b:1/drain/", 404, nil), ("POST", "/upstreams/a/b:1/drain", 404, nil),
             ("POST", "/reload/", 404, nil),
-            ("GET", "/", 404, nil), ("GET", "/stats/", 404, nil), ("GET", "/Stats", 404, nil), ("GET", "", 404, nil),
+            ("GET", "/", 200, nil), ("POST", "/", 405, "GET, HEAD"), ("GET", "/login", 405, "POST"),
+            ("GET", "/logout", 405, "POST"),
+            ("POST", "/live", 405, "GET, HEAD"), ("GET", "/stats/", 404, nil), ("GET", "/Stats", 404, nil),
+            ("GET", "", 404, nil),
             ("GET", "//stats", 404, nil), ("GET", "/stats%20", 404, nil), ("GET", "/../stats", 404, nil),
             ("GET", "?/stats", 404, nil), ("OPTIONS", "*", 404, nil), ("PROPFIND", "/stats", 405, "GET, HEAD"),
             ("OPTIONS", "/drain", 405, "POST"), ("GET", "http://127.0.0.1:9901/stats", 200, nil),
-            ("GET", "HTTP://127.0.0.1:9901/healthz?x", 200, nil), ("GET", "http://127.0.0.1:9901", 404, nil),
+            ("GET", "HTTP://127.0.0.1:9901/healthz?x", 200, nil), ("GET", "http://127.0.0.1:9901", 200, nil),
         ] as [(String, String, Int, String?)])
     func pathsAndMethods(
         method: String, target: String, status: Int, allow: String?

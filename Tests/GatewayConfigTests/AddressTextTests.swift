@@ -12,15 +12,18 @@ import Testing
     }
 
     @Test(arguments: [
-        "8080", ":8080", "a", "a:", "a:b", "::1:80", "[::1]", "[a]:80", "a b:80", "a:-1", "http://a:80", "unix:",
-        "-a:1",
+        ("8080", "0.0.0.0:8080"), (":8080", "0.0.0.0:8080"), ("a", nil), ("a:", nil), ("a:b", nil),
+        ("::1:80", "[::1]:80"), ("[::1]", nil), ("[a]:80", nil), ("a b:80", nil), ("a:-1", nil),
+        ("http://a:80", "a:80"),
+        ("unix:", nil), ("-a:1", nil),
     ])
-    func anythingElseIsNoAddress(text: String) {
+    func anythingElseIsNoAddress(text: String, meant: String?) {
+        let proposal = meant.map { "; did you mean \"\($0)\"?" } ?? ""
         #expect(
             problems(.root, "admin: { address: \"\(text)\" }") == [
                 """
                 4:19: error: expected an address such as 127.0.0.1:8080, [::1]:8080 or unix:/run/sluice.sock, \
-                found "\(text)"
+                found "\(text)"\(proposal)
                 """
             ])
     }

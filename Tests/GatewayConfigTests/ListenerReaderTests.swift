@@ -69,7 +69,7 @@ import Testing
             "proxy_protocl: true",
             "4:5: error: unknown key \"proxy_protocl\"; did you mean \"proxy_protocol\"?"
         ),
-        ("proxy_protocol: yes", "4:21: error: expected true or false, found \"yes\""),
+        ("proxy_protocol: yes", "4:21: error: expected true or false, found \"yes\"; did you mean \"true\"?"),
         (
             "trusted_proxies: [10.0.0.0/33]",
             "4:23: error: expected an address block such as 10.0.0.0/8, found \"10.0.0.0/33\""

@@ -88,7 +88,7 @@ import Testing
     @Test(arguments: [
         ("drain: { timeout: 30s, spread: 40s }", "4:32: error: spread is 40s, longer than timeout, 30s"),
         ("drain: { delay: 366d }", "4:17: error: expected at most 365 days, found \"366d\""),
-        ("drain: { delay: 5 }", "4:17: error: expected a duration such as 10s, found \"5\""),
+        ("drain: { delay: 5 }", "4:17: error: expected a duration such as 10s, found \"5\"; did you mean \"5s\"?"),
         (
             "drain: { code: 1000 }",
             "4:16: error: expected the close code 1001 (going away) or 1012 (service restart), found \"1000\""
@@ -97,8 +97,14 @@ import Testing
         ("limits: { max_header_size: 2MiB }", "4:28: error: expected a size from 512 to 1MiB, found \"2MiB\""),
         ("limits: { event_loops: 1025 }", "4:24: error: expected a number from 0 to 1024, found \"1025\""),
         ("limits: { event_loops: -1 }", "4:24: error: expected a number from 0 to 1024, found \"-1\""),
-        ("limits: { handshake_timeout: 10 }", "4:30: error: expected a duration such as 10s, found \"10\""),
-        ("limits: { keep_alive_timeout: 60 }", "4:31: error: expected a duration such as 10s, found \"60\""),
+        (
+            "limits: { handshake_timeout: 10 }",
+            "4:30: error: expected a duration such as 10s, found \"10\"; did you mean \"10s\"?"
+        ),
+        (
+            "limits: { keep_alive_timeout: 60 }",
+            "4:31: error: expected a duration such as 10s, found \"60\"; did you mean \"60s\"?"
+        ),
         ("limits: { keep_alive_timeout: 366d }", "4:31: error: expected at most 365 days, found \"366d\""),
         (
             "log: { level: warn }",

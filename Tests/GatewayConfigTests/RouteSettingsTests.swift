@@ -187,7 +187,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("idle_timeout: 10 sec", "4:19: error: expected a duration such as 10s, found \"10 sec\""),
+        (
+            "idle_timeout: 10 sec",
+            "4:19: error: expected a duration such as 10s, found \"10 sec\"; did you mean \"10s\"?"
+        ),
         ("idle_timeout: 366d", "4:19: error: expected at most 365 days, found \"366d\""),
         ("close_timeout: 0s", "4:20: error: expected a duration longer than 0s"),
         ("pong_timeout: [1s]", "4:19: error: expected a duration such as 10s, found a list"),
@@ -228,7 +231,7 @@ import Testing
         ("queue: { size: 100001 }", "4:20: error: expected a number from 1 to 100000, found \"100001\""),
         ("queue: { timeout: 0s }", "4:23: error: expected a duration longer than 0s"),
         ("queue: { length: 5 }", "4:14: error: unknown key \"length\"; expected size, timeout"),
-        ("validate_utf8: 1", "4:20: error: expected true or false, found \"1\""),
+        ("validate_utf8: 1", "4:20: error: expected true or false, found \"1\"; did you mean \"true\"?"),
         ("missing_origin: maybe", "4:21: error: expected allow or deny, found \"maybe\""),
         (
             "origins: https://a",

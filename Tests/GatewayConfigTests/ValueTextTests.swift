@@ -17,6 +17,15 @@ import Testing
     }
 
     @Test(arguments: [
+        ("90", "90s"), ("10 sec", "10s"), ("10S", "10s"), ("5min", "5m"), ("2 hours", "2h"), ("1 day", "1d"),
+        ("100 msecs", "100ms"), ("1.5s", "1500ms"), ("0.5h", "30m"), ("1h30m", nil), ("many", nil), ("-1s", nil),
+        ("9999999999999", nil), ("1.2.3s", nil), ("", nil), (".", nil),
+    ])
+    func aNearMissHasAUnit(text: String, expected: String?) {
+        #expect(DurationText.nearest(to: text) == expected)
+    }
+
+    @Test(arguments: [
         (Duration.milliseconds(1500), "1500ms"), (.seconds(90), "90s"), (.seconds(120), "2m"), (.seconds(7200), "2h"),
     ])
     func aDurationIsPrintedInTheLargestWholeUnit(duration: Duration, expected: String) {

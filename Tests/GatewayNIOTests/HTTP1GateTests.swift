@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -114,20 +115,6 @@ struct HTTP1GateTests {
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }
 
-    @Test("the head that is written next gets its bytes back, and nothing behind it")
-    func narrows() throws {
-        let gate = HTTP1Gate(maxLength: 1000)
-        let channel = EmbeddedChannel(handler: gate)
-        gate.narrowNextWrite()
-        try channel.writeOutbound(ByteBuffer(string: "X: caf\u{E9}\r\n\r\n"))
-        try channel.writeOutbound(ByteBuffer(string: "caf\u{E9}"))
-        #expect(
-            try channel.readOutbound(as: ByteBuffer.self)
-                == ByteBuffer(bytes: [UInt8]("X: caf".utf8) + [0xE9, 13, 10, 13, 10]))
-        #expect(try channel.readOutbound(as: ByteBuffer.self) == ByteBuffer(string: "caf\u{E9}"))
-        _ = try channel.finish(acceptAlreadyClosed: true)
-    }
-
     // MARK: One message after the other
 
     /// Reads messages as a connection does: says how each is framed, and asks for the next when told to.
@@ -172,7 +159,9 @@ struct HTTP1GateTests {
     ) -> (EmbeddedChannel, HTTP1Gate, Reader) {
         let gate = HTTP1Gate(maxLength: 1000)
         let reader = Reader(gate, asksAtOnce: asksAtOnce, framing: framing)
-        let channel = EmbeddedChannel(handlers: [gate, ByteToMessageHandler(HTTPRequestDecoder()), reader])
+        let channel = EmbeddedChannel(handlers: [
+            gate, ByteToMessageHandler(HTTPRequestDecoder()), reader,
+        ])
         return (channel, gate, reader)
     }
 
@@ -219,5 +208,150 @@ struct HTTP1GateTests {
         #expect(!reader.seen.contains("/1"))
         #expect(!gate.isQuiet)
         _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    // MARK: Messages that need no parser
+
+    /// Reads what is written plainly, as a connection does, and leaves the rest to a parser.
+    private final class PlainReader: HTTP1PlainReader {
+        let channel: EmbeddedChannel
+        let gate: HTTP1Gate
+        let reader: Reader
+        private var hasParser = false
+
+        init(_ channel: EmbeddedChannel, _ gate: HTTP1Gate, _ reader: Reader) {
+            self.channel = channel
+            self.gate = gate
+            self.reader = reader
+        }
+
+        func readPlainHead(_ head: ByteBuffer) -> HTTP1Framing? {
+            guard let request = HTTP1Request(plain: head, scheme: "http") else { return nil }
+            var framing = HTTP1Framing.none
+            if case .length(let length) = request.content { framing = .length(length) }
+            reader.seen.append("plain " + (request.request.path ?? ""))
+            gate.expect(framing)
+            return framing
+        }
+
+        func readPlainContent(_ bytes: ByteBuffer) { reader.seen.append(String(buffer: bytes)) }
+
+        func plainMessageEnded() {
+            reader.seen.append("end")
+            gate.messageEnded()
+            if reader.asksAtOnce { gate.next() }
+        }
+
+        func plainReadingFailed(_ error: any Error) { reader.problem = error }
+
+        func prepareParser() throws {
+            reader.seen.append("parser")
+            guard !hasParser else { return }
+            hasParser = true
+            try channel.pipeline.syncOperations.addHandler(
+                ByteToMessageHandler(HTTPRequestDecoder()), position: .before(reader))
+        }
+    }
+
+    private func plainReader() throws -> (EmbeddedChannel, Reader, PlainReader) {
+        let gate = HTTP1Gate(maxLength: 1000)
+        let reader = Reader(gate, asksAtOnce: true, framing: Self.framing)
+        let channel = EmbeddedChannel(handlers: [gate, reader])
+        let plain = PlainReader(channel, gate, reader)
+        gate.reader = plain
+        return (channel, reader, plain)
+    }
+
+    @Test("plain messages go around the parser, the others between them through it")
+    func goesAround() throws {
+        let (channel, reader, _) = try plainReader()
+        try feed(Self.messages.joined() + Self.messages[2] + Self.messages[0], by: 10_000, to: channel)
+        #expect(
+            reader.seen == [
+                "plain /1", "end", "plain /2", "hello", "end", "parser", "/3", "hi", "end", "plain /4",
+                "end",
+                "parser", "/3", "hi", "end", "plain /1", "end",
+            ])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("a head that comes in pieces is for the parser", arguments: [1, 7, 20])
+    func pieces(size: Int) throws {
+        let (channel, reader, _) = try plainReader()
+        try feed(Self.messages[0], by: size, to: channel)
+        #expect(reader.seen == ["parser", "/1", "end"])
+        try feed(Self.messages[3], by: 10_000, to: channel)
+        #expect(reader.seen.suffix(2) == ["plain /4", "end"])
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test(
+        "content of a plain message comes in any pieces, and ends where its length says",
+        arguments: [40, 55, 57, 60])
+    func plainContent(size: Int) throws {
+        let (channel, reader, _) = try plainReader()
+        try feed(Self.messages[1], by: 57, to: channel)
+        try feed(Self.messages[1] + Self.messages[0], by: size, to: channel)
+        #expect(
+            reader.seen.filter {
+                !$0.hasPrefix("plain") && $0 != "parser" && $0 != "end" && !$0.hasPrefix("/")
+            }
+            .joined() == "hellohello")
+        #expect(reader.seen.filter { $0 == "end" }.count == 3)
+        #expect(reader.problem == nil)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    /// Reads what is written plainly from a gate that is in no pipeline, until something needs a parser.
+    private final class LonelyReader: HTTP1PlainReader {
+        struct NoParser: Error {}
+        let gate: HTTP1Gate
+        var seen: [String] = []
+        var problem: (any Error)?
+
+        init(_ gate: HTTP1Gate) { self.gate = gate }
+
+        func readPlainHead(_ head: ByteBuffer) -> HTTP1Framing? {
+            guard let request = HTTP1Request(plain: head, scheme: "http") else { return nil }
+            seen.append(request.request.path ?? "")
+            gate.hold()
+            return HTTP1Framing.none
+        }
+
+        func readPlainContent(_ bytes: ByteBuffer) {}
+        func plainMessageEnded() { seen.append("end") }
+        func prepareParser() throws { throw NoParser() }
+        func plainReadingFailed(_ error: any Error) { problem = error }
+    }
+
+    @Test("a gate in no pipeline holds what stands behind a plain head")
+    func lonely() throws {
+        let gate = HTTP1Gate(maxLength: 1000)
+        let reader = LonelyReader(gate)
+        gate.reader = reader
+        gate.receive(ByteBuffer(string: Self.messages[0] + "fra"))
+        gate.receive(ByteBuffer(string: "mes"))
+        #expect(reader.seen == ["/1", "end"])
+        #expect(gate.heldBytes == 6)
+        #expect(gate.leave().map { String(buffer: $0) } == "frames")
+        #expect(gate.leave() == nil)
+        #expect(reader.problem == nil)
+    }
+
+    @Test(
+        "a gate in no pipeline tells its reader of a head over the limit, and that there is no parser")
+    func lonelyFailures() throws {
+        let gate = HTTP1Gate(maxLength: 1000)
+        let reader = LonelyReader(gate)
+        gate.reader = reader
+        gate.receive(ByteBuffer(string: "GET / HTTP/1.1\r\nX: " + String(repeating: "x", count: 2000)))
+        #expect(reader.problem as? HTTPParserError == .headerOverflow)
+        let other = HTTP1Gate(maxLength: 1000)
+        let otherReader = LonelyReader(other)
+        other.reader = otherReader
+        other.receive(ByteBuffer(string: "GET / HTTP/1.0\r\n\r\n"))
+        #expect(otherReader.problem is LonelyReader.NoParser)
     }
 }

@@ -12,7 +12,7 @@ enum SelfSigned {
     ///   - file: the name of both files without extension, and the common name.
     ///   - seconds: from now, that it is valid in.
     static func write(
-        _ file: String, names: [String], in directory: URL, seconds: ClosedRange<Double> = -300...3600
+        _ file: String, names: [String], in directory: URL, seconds: ClosedRange<Double> = -300...2_592_000
     ) throws -> CertificateFiles {
         let key = P256.Signing.PrivateKey()
         let subject = try DistinguishedName { CommonName(file) }

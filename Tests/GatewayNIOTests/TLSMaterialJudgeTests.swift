@@ -15,7 +15,9 @@ final class TLSMaterialJudgeTests {
     private let key: String
 
     init() throws {
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        // What everyone can read is warned of.
+        try FileManager.default.createDirectory(
+            at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         good = try SelfSigned.write("good", names: ["localhost"], in: directory)
         certificate = try String(contentsOfFile: good.certificate, encoding: .utf8)
         key = try String(contentsOfFile: good.privateKey, encoding: .utf8)
@@ -260,8 +262,22 @@ final class TLSMaterialJudgeTests {
         let now = WallClock.seconds()
         #expect(part(good.privateKey, now: now) == nil)
         #expect(part(other.privateKey, now: now) == .privateKey)
-        #expect(part(good.privateKey, now: now + 4000) == .certificate)
+        #expect(part(good.privateKey, now: now + 2_600_000) == .certificate)
         #expect(part(good.privateKey, now: 0) == .certificate)
+    }
+
+    @Test("a certificate that ends within fourteen days is warned of", arguments: [13.9, 14.1])
+    func endsSoon(days: Double) throws {
+        let files = try SelfSigned.write("soon", names: [], in: directory, seconds: -300...days * 86_400)
+        let findings = TLSMaterialJudge().findings(
+            on: .identity(
+                certificate: NamedFile(path: files.certificate, shown: "a"),
+                privateKey: NamedFile(path: files.privateKey, shown: "b"), ocsp: nil), now: WallClock.seconds())
+        #expect(findings.map(\.severity) == (days < 14 ? [.warning] : []))
+        #expect(
+            findings.allSatisfy {
+                $0.part == .certificate && $0.message.hasPrefix("the certificate in a expires on 20")
+            })
     }
 
     @Test("a file of ticket keys is read as it will be")

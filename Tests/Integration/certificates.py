@@ -53,7 +53,7 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         return file
 
-    def _builder(self, subject, public_key, days=1, begins=-2):
+    def _builder(self, subject, public_key, days=30, begins=-2):
         now = datetime.datetime.now(datetime.timezone.utc)
         return (
             x509.CertificateBuilder()
@@ -65,7 +65,7 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=days))
         )
 
-    def issue(self, name, alternative_names=(), *, client=False, days=1, begins=-2, key=None):
+    def issue(self, name, alternative_names=(), *, client=False, days=30, begins=-2, key=None):
         """A certificate for `alternative_names` (host names or addresses), valid from `begins` to `days` days from now;
         `days` below 0: expired. `key`: its private key; else a new one of P-256."""
         key = key or ec.generate_private_key(ec.SECP256R1())

@@ -1,8 +1,11 @@
 """`sluice check`, and the other ways in which a command says no."""
 
+import json
 import re
 import socket
 import subprocess
+import tempfile
+from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 import pytest
@@ -182,6 +185,8 @@ def test_the_example_configurations_are_accepted(tmp_path):
     for file in files:
         done = command("check", "--config", file)
         assert done.returncode == 0, done.stdout + done.stderr
+        # The one in docker/ has its admin endpoint without a token in a network of its own.
+        assert "warning" not in done.stderr or file.parent.name == "docker", done.stderr
 
 
 def test_a_warning_is_told_and_refuses_nothing(tmp_path):
@@ -213,6 +218,104 @@ def test_a_warning_is_logged_by_run(gateway):
     assert entry["level"] == "warning"
     assert entry["place"].startswith(str(running.file))
     assert "set admin.token" in entry["reason"]
+
+
+# What stands below a mistake
+
+def test_the_source_and_a_caret_stand_below(tmp_path):
+    file = written(tmp_path, GOOD.replace("path_prefix:", "path_prefx:") + "admin: { address: x, token: \"s3cret\" }\n")
+    done = command("check", file)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 6
+    assert LINE.fullmatch(lines[0]) and LINE.fullmatch(lines[3]), lines
+    assert lines[1] == " 4 | " + GOOD.splitlines()[3].replace("path_prefix", "path_prefx")
+    assert lines[2].index("^") == lines[1].index("path_prefx")
+    assert lines[5].index("^") == lines[4].index("x, token")
+    assert "s3cret" not in done.stderr and '"******"' in lines[4]
+    # The same without a configuration that could be asked for its admin endpoint.
+    assert command("run", file).stderr == done.stderr
+    assert command("reload", file).stderr == done.stderr
+
+
+def test_json_has_every_issue(tmp_path):
+    done = command("check", "--format", "json", written(tmp_path, GOOD + "nonsense: 1\nmore: 2\n"))
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert report["valid"] is False and report["file"].endswith("sluice.yaml")
+    assert [(issue["line"], issue["column"], issue["severity"]) for issue in report["issues"]] == [
+        (8, 1, "error"), (9, 1, "error")]
+    assert report["issues"][0]["message"].startswith('unknown key "nonsense"')
+    file = written(tmp_path, GOOD + 'admin: { address: "0.0.0.0:9901" }\n')
+    done = command("check", "--format", "json", file)
+    report = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, report["valid"], report["file"]) == (0, "", True, str(file))
+    assert [issue["severity"] for issue in report["issues"]] == ["warning"]
+    done = command("check", "--format", "json", tmp_path / "absent.yaml")
+    assert done.returncode == 1 and json.loads(done.stdout)["valid"] is False
+
+
+def test_secrets_that_everyone_can_read_are_warned_of(authority, site):
+    """Not below a folder that lets nobody else in, as those of pytest do."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        key = folder / "site.key"
+        key.write_bytes(site.private_key.read_bytes())
+        config = configuration(
+            {"name": "page", "respond": 200}, admin={"address": "127.0.0.1:0", "token": "s3cret"},
+            listeners=[{"name": "tls", "address": "127.0.0.1:0", "tls": {
+                "certificates": [{"certificate": str(site.certificate), "private_key": str(key)}]}}])
+        file = written(folder, config)
+        for mode, count in ((0o644, 2), (0o640, 0), (0o600, 0)):
+            key.chmod(mode)
+            file.chmod(mode)
+            done = command("check", file)
+            assert done.returncode == 0 and done.stderr.count("every user of this machine") == count, done.stderr
+            assert "s3cret" not in done.stderr
+        key.chmod(0o644)
+        file.chmod(0o644)
+        folder.chmod(0o700)
+        assert "every user" not in command("check", file).stderr
+        folder.chmod(0o755)
+        config["admin"]["token"] = "${SLUICE_TEST_TOKEN}"
+        key.chmod(0o600)
+        done = command("check", written(folder, config), environment={"SLUICE_TEST_TOKEN": "x"})
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_certificate_that_ends_soon_is_warned_of(tmp_path, authority):
+    for days, warns in ((13, True), (15, False)):
+        soon = authority.issue(f"ends-in-{days}", ["localhost"], days=days)
+        config = configuration(
+            {"name": "page", "respond": 200},
+            listeners=[{"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [soon.setting]}}])
+        done = command("check", written(tmp_path, config))
+        assert done.returncode == 0
+        assert bool(re.search(r":\d+:\d+: warning: the certificate in .* expires on \d{4}-", done.stderr)) == warns, done.stderr
+
+
+def test_anchors_and_merge_keys(tmp_path):
+    text = """\
+x-timeouts: &timeouts { idle_timeout: 9m, ping_interval: 7s }
+x-server: &server
+  address: "127.0.0.1:9001"
+  weight: 3
+listeners:
+  - { name: public, address: "127.0.0.1:0" }
+routes:
+  - { name: one, match: { path: /one }, upstream: backend, <<: *timeouts }
+  - name: two
+    upstream: backend
+    <<: *timeouts
+    idle_timeout: 90
+upstreams:
+  - { name: backend, servers: [*server, { <<: *server, address: "127.0.0.1:9002" }] }
+"""
+    [error] = errors(command("check", written(tmp_path, text)))
+    assert (error["line"], error["column"]) == ("12", "19") and 'did you mean "90s"?' in error["message"]
+    done = command("check", written(tmp_path, text.replace("idle_timeout: 90", "idle_timeout: 90s")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "127.0.0.1:9001, 127.0.0.1:9002" in done.stdout
 
 
 # C1, line separator, bidirectional override and isolate: in a name of a file, an argument, a value.

@@ -151,6 +151,20 @@ struct StreamSocketTLSTests: TLSSocketFixture {
         #expect(peer.failure == nil)
     }
 
+    @Test("a loop that ends keeps no socket whose handshake was to go on")
+    func endsAmidHandshake() throws {
+        weak var left: StreamSocket?
+        do {
+            let (socket, _) = try served()
+            left = socket
+            socket.ready(.readable)
+            #expect(loop.loop.handshakes.areDue)
+        }
+        loop.loop.windUp()
+        #expect(diary.isClosed)
+        #expect(left == nil)
+    }
+
     @Test("a crowd of handshakes does not hold up an open socket")
     func crowd() throws {
         let (open, openRaw) = try RawPeer.joined(to: loop.loop)

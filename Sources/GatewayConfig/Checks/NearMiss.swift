@@ -1,12 +1,13 @@
 /// "Did you mean".
-enum NearMiss {
+public enum NearMiss {
     /// `; did you mean "x"?` when one of `candidates` is near, nothing otherwise.
     static func hint(for text: String, among candidates: some Sequence<String>) -> String {
         guard let nearest = nearest(to: text, among: candidates) else { return "" }
         return "; did you mean \(quoted(nearest))?"
     }
 
-    static func nearest(to text: String, among candidates: some Sequence<String>) -> String? {
+    /// The one of `candidates` that `text` is probably a misspelling of; nil: none is near.
+    public static func nearest(to text: String, among candidates: some Sequence<String>) -> String? {
         guard text.utf8.count <= 64 else { return nil }
         // One slip in three letters, at most three.
         let limit = min(3, max(1, text.utf8.count / 3))

@@ -17,6 +17,10 @@ struct References {
     var matches: [NamedMatch] = []
     var listeners: [Placed<String>] = []
     var listenerUses: [Placed<String>] = []
+    /// Routes that take clients from any page, each with the upstream it leads to.
+    var openRoutes: [Placed<String>] = []
+    /// Upstreams that know a client again by a cookie.
+    var stickyUpstreams: Set<String> = []
     /// Of listeners and the admin endpoint.
     var addresses: [Placed<Address>] = []
 
@@ -28,6 +32,31 @@ struct References {
         checkMatches(context)
         checkUses(upstreamUses, of: upstreams, kind: "upstream", context)
         checkUses(listenerUses, of: listeners, kind: "listener", context)
+        warnOfUnused(context)
+        warnOfForeignPages(context)
+    }
+
+    private func warnOfUnused(_ context: ReadingContext) {
+        let used = Set(upstreamUses.map(\.value))
+        for upstream in upstreams where !used.contains(upstream.value) {
+            // A misspelt name has been reported where it stands.
+            let isMeant = used.contains { NearMiss.nearest(to: $0, among: [upstream.value]) != nil }
+            guard !isMeant else { continue }
+            context.warn(
+                "no route leads to upstream \(quoted(upstream.value)); name it in a route, or remove it",
+                at: upstream.place)
+        }
+    }
+
+    /// Browsers send cookies with the WebSockets of any page, so a route that lets in every page lets pages of others
+    /// act for the user (RFC 6455 §10.2).
+    private func warnOfForeignPages(_ context: ReadingContext) {
+        for route in openRoutes where stickyUpstreams.contains(route.value) {
+            context.warn(
+                "this route accepts any page, and browsers send the sticky cookie of upstream \(quoted(route.value)) from "
+                    + "any page; list the pages in origins, such as [\"https://example.com\"], or write [\"*\"] for any",
+                at: route.place)
+        }
     }
 
     private func checkUses(

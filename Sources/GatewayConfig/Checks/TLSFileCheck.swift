@@ -12,6 +12,7 @@ struct TLSFileCheck {
                 certificate: named(certificate), privateKey: named(privateKey), ocsp: ocsp.map(named),
                 ciphers: ciphers.map(\.rawValue)),
             places: places, otherwise: certificate.place)
+        SecretFileCheck(context: context).check(privateKey, holding: "a private key")
     }
 
     /// Certificates to trust.

@@ -77,6 +77,7 @@ struct AdminReader {
                 "the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)", at: node.place)
             return nil
         }
+        SecretFileCheck(context: context).checkOwnFile(scalar)
         return scalar.text
     }
 }

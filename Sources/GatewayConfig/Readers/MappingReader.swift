@@ -90,16 +90,19 @@ extension MappingReader {
 
     func flag(_ key: String) -> Bool? {
         node(key).flatMap { node in
-            context.value(node, expecting: "true or false") { ["true": true, "false": false][$0] }
+            context.value(
+                node, expecting: "true or false", parse: { ["true": true, "false": false][$0] },
+                nearest: { SwitchText.meaning(of: $0).map { $0 ? "true" : "false" } })
         }
     }
 
     /// `on` or `off`, and what `flag` takes.
     func onOff(_ key: String) -> Bool? {
         node(key).flatMap { node in
-            context.value(node, expecting: "on or off") { text in
-                ["on": true, "true": true, "off": false, "false": false][text]
-            }
+            context.value(
+                node, expecting: "on or off",
+                parse: { ["on": true, "true": true, "off": false, "false": false][$0] },
+                nearest: { SwitchText.meaning(of: $0).map { $0 ? "on" : "off" } })
         }
     }
 
@@ -116,7 +119,8 @@ extension MappingReader {
     /// At most 365 days.
     func duration(_ key: String, positive: Bool = false) -> Duration? {
         guard let node = node(key) else { return nil }
-        let value = context.value(node, expecting: "a duration such as 10s", parse: DurationText.parse)
+        let value = context.value(
+            node, expecting: "a duration such as 10s", parse: DurationText.parse, nearest: DurationText.nearest)
         guard let value else { return nil }
         if value > DurationText.limit {
             context.report("expected at most 365 days, found \(node.found)", at: node.place)
@@ -131,16 +135,13 @@ extension MappingReader {
 
     func size(_ key: String, in range: ClosedRange<Int>) -> Int? {
         guard let node = node(key) else { return nil }
-        guard let scalar = context.scalar(node, expecting: "a size such as 64KiB") else { return nil }
-        guard let size = ByteSizeText.parse(scalar.text) else {
-            let nearest = scalar.isLiteral ? ByteSizeText.nearest(to: scalar.text) : nil
-            let hint = nearest.map { "; did you mean \(quoted($0))?" } ?? ""
-            context.report("expected a size such as 64KiB, found \(scalar.shown)\(hint)", at: scalar.place)
-            return nil
-        }
+        let size = context.value(
+            node, expecting: "a size such as 64KiB", parse: ByteSizeText.parse, nearest: ByteSizeText.nearest)
+        guard let size else { return nil }
         guard range.contains(size) else {
             let bounds = "\(ByteSizeText.format(range.lowerBound)) to \(ByteSizeText.format(range.upperBound))"
-            context.report("expected a size from \(bounds), found \(scalar.shown)", at: scalar.place)
+            let found = context.scalar(node, expecting: "a size")?.shown ?? node.found
+            context.report("expected a size from \(bounds), found \(found)", at: node.place)
             return nil
         }
         return size

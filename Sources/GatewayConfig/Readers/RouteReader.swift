@@ -29,6 +29,10 @@ struct RouteReader {
         let rewrite = section.node("rewrite").flatMap(self.rewrite)
         let settings = RouteSettingsReader(context: context).read(section, over: defaults)
         section.finish()
+        if case .upstream(let upstream) = action, settings.originPolicy == nil {
+            let place = section.node("upstream")?.place ?? section.place
+            references.openRoutes.append(.init(value: upstream, place: place))
+        }
         guard let name, let match, let action else { return nil }
         return RouteConfiguration(
             name: name.text, match: match, action: action, rewrite: rewrite, origins: settings.originPolicy,

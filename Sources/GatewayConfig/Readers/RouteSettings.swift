@@ -48,6 +48,14 @@ struct RouteSettingsReader {
         }
         if let word = section.word("missing_origin", MissingOrigin.self) {
             settings.allowMissingOrigin = word == .allow
+            if word == .allow, let origins = settings.origins, origins != ["*"],
+                let entry = section.entry("missing_origin")
+            {
+                context.warn(
+                    "a client that is no browser can leave Origin out and connect in spite of the list of origins; write "
+                        + "deny if only these pages may connect",
+                    at: entry.value.place)
+            }
         }
         if let value = section.integer("max_connections", in: 0...10_000_000) { settings.maxConnections = value }
         if let value = section.integer("max_connections_per_ip", in: 0...10_000_000) {

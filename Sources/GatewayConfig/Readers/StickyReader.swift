@@ -14,7 +14,10 @@ struct StickyReader {
         var sticky = StickyConfiguration(cookie: name ?? "")
         if let node = section.node("secret") {
             let secret = context.scalar(node, expecting: "text; \"\" for no secret")
-            if let secret, !secret.text.isEmpty { sticky.secret = secret.text }
+            if let secret, !secret.text.isEmpty {
+                sticky.secret = secret.text
+                SecretFileCheck(context: context).checkOwnFile(secret)
+            }
         }
         if let node = section.node("path") {
             let path = context.value(node, expecting: "a path that starts with /") {

@@ -16,6 +16,7 @@ struct UpstreamReader {
         if let balance { upstream.balance = balance }
         if let value = section.duration("slow_start") { upstream.slowStart = value }
         upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
+        if upstream.sticky != nil, let name { references.stickyUpstreams.insert(name.text) }
         upstream.tls = section.node("tls").flatMap(UpstreamTLSReader(context: context).read)
         if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
         if let value = section.duration("response_timeout", positive: true) {

@@ -16,7 +16,8 @@ enum AddressText {
             return unix(scalar, expected: expected, context: context)
         }
         guard let (host, port) = hostAndPort(scalar.text), isHost(host) else {
-            let remedy = hostAndPort(scalar.text).map { HostName.remedy(for: $0.host) } ?? ""
+            var remedy = context.proposal(scalar) { AddressGuess.address(meantBy: $0, isListening: role == .listening) }
+            if remedy.isEmpty { remedy = hostAndPort(scalar.text).map { HostName.remedy(for: $0.host) } ?? "" }
             context.report("expected \(expected), found \(scalar.shown)\(remedy)", at: scalar.place)
             return nil
         }
@@ -57,6 +58,14 @@ enum AddressText {
             return nil
         }
         return absolute
+    }
+
+    /// Whether `text` is a host and a port from 1 to 65535.
+    static func isTCP(_ text: String) -> Bool {
+        guard let (host, port) = hostAndPort(text), isHost(host), port.utf8.count <= 5,
+            let number = Int(decimalDigits: port)
+        else { return false }
+        return (1...65_535).contains(number)
     }
 
     /// Brackets are taken off; the port is digits.

@@ -25,13 +25,23 @@ extension ReadingContext {
     }
 
     /// A scalar that `parse` understands.
-    func value<Value>(_ node: YAMLNode, expecting: String, parse: (String) -> Value?) -> Value? {
+    ///
+    /// - Parameter nearest: what the author probably means, to be proposed when nothing in it came from the environment.
+    func value<Value>(
+        _ node: YAMLNode, expecting: String, parse: (String) -> Value?, nearest: (String) -> String? = { _ in nil }
+    ) -> Value? {
         guard let scalar = scalar(node, expecting: expecting) else { return nil }
         guard let value = parse(scalar.text) else {
-            report("expected \(expecting), found \(scalar.shown)", at: scalar.place)
+            report("expected \(expecting), found \(scalar.shown)\(proposal(scalar, nearest))", at: scalar.place)
             return nil
         }
         return value
+    }
+
+    /// `; did you mean "x"?`, or nothing.
+    func proposal(_ scalar: ScalarText, _ nearest: (String) -> String?) -> String {
+        guard scalar.isLiteral, let meant = nearest(scalar.text), meant != scalar.text else { return "" }
+        return "; did you mean \(quoted(meant))?"
     }
 
     /// Text that is not empty and holds no control characters.

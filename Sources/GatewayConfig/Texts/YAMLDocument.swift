@@ -47,7 +47,13 @@ enum YAMLDocument {
             return try conversion.convert(root, depth: 0)
         } catch let error as YamlError {
             let (message, place) = describe(error)
-            context.report(message, at: place)
+            if let quote = UnclosedQuote.find(
+                before: place, in: source, isAtEnd: message.contains("unexpected end of stream"))
+            {
+                context.report(quote.message, at: quote.place)
+            } else {
+                context.report(message, at: place)
+            }
         } catch let error as LimitReached {
             context.report(error.message, at: error.place)
         } catch {

@@ -1,9 +1,13 @@
 /// A position in the file; both count from 1, columns in Unicode scalars.
-struct Place: Hashable {
+struct Place: Hashable, Comparable {
     var line: Int
     var column: Int
 
     static let start = Place(line: 1, column: 1)
+
+    static func < (left: Place, right: Place) -> Bool {
+        (left.line, left.column) < (right.line, right.column)
+    }
 }
 
 /// A YAML value with its place; aliases and merge keys are resolved, keys are unique text.

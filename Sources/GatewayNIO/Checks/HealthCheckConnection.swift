@@ -64,8 +64,8 @@ final class HealthCheckConnection: ChannelInboundHandler {
         timer = eventLoop.scheduleTask(in: TimeAmount(target.check.timeout)) { bound.value.timedOut() }
         let connector = ServerConnector(
             server: target.server, transport: target.transport, timeout: TimeAmount(target.check.timeout),
-            eventLoop: eventLoop, protocols: usesHTTP2 ? [.http2] : [.http1], isCounted: false
-        ) { pipeline in try pipeline.addHandler(bound.value) }
+            eventLoop: eventLoop, protocols: usesHTTP2 ? [.http2] : [.http1], isCounted: false,
+            setUp: .channel { pipeline in try pipeline.addHandler(bound.value) })
         self.connector = connector
         connector.connect().whenComplete { result in
             let this = bound.value
@@ -73,7 +73,7 @@ final class HealthCheckConnection: ChannelInboundHandler {
             switch result {
             case .success(let channel):
                 // A channel that is closed in the turn in which it connects does not become inactive.
-                channel.closeFuture.whenComplete { _ in bound.value.end() }
+                channel?.closeFuture.whenComplete { _ in bound.value.end() }
                 if this.target.transport.tls == nil { this.connected() } else { this.phase = .handshake }
             case .failure(let error):
                 this.failed(error)

@@ -25,7 +25,7 @@ final class ClientExchange {
         case relaying
     }
 
-    let listener: ListenerConfiguration
+    private let listener: CompiledListener
     let version: LegVersion
     private let loop: LoopContext
     private let isFirst: Bool
@@ -51,7 +51,7 @@ final class ClientExchange {
     ///   - isFirst: the connection has carried no other request.
     ///   - peer: whoever is at the other end of the client's connection, once it is known.
     init(
-        listener: ListenerConfiguration, version: LegVersion, isFirst: Bool, loop: LoopContext,
+        listener: CompiledListener, version: LegVersion, isFirst: Bool, loop: LoopContext,
         responder: any ClientResponder, peer: @escaping () -> ClientAddress
     ) {
         self.isFirst = isFirst
@@ -88,13 +88,15 @@ final class ClientExchange {
         if !isFirst { startedAt = .now() }
         generation = loop.generation
         // A connection may be older than the generation; what the listener says of requests is not.
-        let listener = generation.listener(listener.name)?.configuration ?? listener
-        let sentID = SentRequestID.kept(request.headerFields, from: peer(), trusted: listener.trustedProxies)
+        let listener = generation.listener(listener.configuration.name) ?? listener
+        let peer = peer()
+        let sentID = SentRequestID.kept(
+            request.headerFields, from: peer, trusted: listener.configuration.trustedProxies)
         if let sentID { requestID = sentID }
-        logged = LoggedRequest(head: request, listener: listener, peer: peer())
+        logged = LoggedRequest(head: request, listener: listener.configuration, peer: peer)
         let request = GatewayRequest(
-            request: request, version: version, id: requestID, peer: peer(), isTLS: listener.tls != nil,
-            listener: listener, content: content)
+            request: request, version: version, id: requestID, peer: peer,
+            isTLS: listener.configuration.tls != nil, listener: listener, content: content)
         switch RequestDecision.make(request, generation, loop) {
         case .refuse(let refusal, let route):
             refuse(refusal, route: route)
@@ -108,7 +110,7 @@ final class ClientExchange {
         case .forward(let decision):
             guard let responder else { return }
             let forwarding = Forwarding(
-                decision, version: version, listener: listener, loop: loop, logger: logger, requestID: requestID,
+                decision, version: version, listener: listener, loop: loop, log: log, requestID: requestID,
                 logged: logged, owner: self, responder: responder)
             state = .forwarding(forwarding)
             forwarding.start()
@@ -118,7 +120,7 @@ final class ClientExchange {
     // MARK: Admission
 
     private func admit(_ outgoing: OutgoingRequest, _ upgrade: UpgradeRequest) {
-        let route = outgoing.route
+        var route: RouteConfiguration { outgoing.route }
         let now = NIODeadline.now()
         let this = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let entry = loop.process.admission.admit(
@@ -216,14 +218,15 @@ final class ClientExchange {
                 command,
                 environment: environment.variables(
                     own: command.environment, configured: command.configuration.environment),
-                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: logger, delegate: self)
+                subprotocol: subprotocol, route: outgoing.liveRoute, loop: loop, logger: log.logger,
+                delegate: self)
         case .upstream(let upstream):
             let namesClient = upstream.configuration.proxyProtocol != .off
             return UpstreamAttempt(
                 upstream: upstream, ask: .webSocket(decision.upstreamRequest(to: upstream)),
-                choice: outgoing.choice(in: upstream), queue: (outgoing.route, queueDeadline),
+                choice: outgoing.choice(in: upstream), queue: (outgoing, queueDeadline),
                 client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
-                logger: logger, delegate: self)
+                log: log, delegate: self)
         }
     }
 
@@ -244,7 +247,7 @@ final class ClientExchange {
 
     /// Counts and logs a refusal.
     private func note(_ refusal: Refusal, route: RouteConfiguration?) {
-        loop.process.telemetry.rejected(refusal.key, listener: listener.name)
+        loop.process.telemetry.rejected(refusal.key, listener: listener.configuration.name)
         if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
         if var line = line("request refused", hasFields: false) {
             line.add("status", refusal.status)
@@ -254,15 +257,15 @@ final class ClientExchange {
             case .badAnswer(let reason), .badRequest(let reason): line.add("reason", reason)
             default: break
             }
-            loop.process.requestLog.write(line)
+            loop.process.lineLog.write(line)
         }
     }
 
     /// Begins a line about the request; nil: nobody wants it.
     private func line(_ message: String, client: ClientAddress? = nil, hasFields: Bool = true) -> LogLine? {
-        guard var line = loop.process.requestLog.begin(message) else { return nil }
+        guard var line = loop.process.lineLog.begin(message) else { return nil }
         line.add("request_id", requestID)
-        line.add("listener", listener.name)
+        line.add("listener", listener.configuration.name)
         line.add("client_protocol", version.rawValue)
         if let logged {
             logged.write(
@@ -284,7 +287,7 @@ final class ClientExchange {
             line.add("bytes_from_client", 0)
             line.add("bytes_to_client", isHead ? 0 : answer.body.readableBytes)
             line.add("outcome", "complete")
-            loop.process.requestLog.write(line)
+            loop.process.lineLog.write(line)
         }
         self.answer(answer)
     }
@@ -319,11 +322,7 @@ final class ClientExchange {
         if !isRelaying { state = .answered }
     }
 
-    private var logger: Logger {
-        var logger = loop.process.logger
-        logger[metadataKey: "request_id"] = "\(requestID)"
-        return logger
-    }
+    private var log: RequestLog { RequestLog(loop.process.logger, requestID: requestID) }
 
     private func answer(_ answer: GatewayAnswer) {
         giveUpDecision()
@@ -366,7 +365,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
                 .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.route)
         }
         state = .relayingRefusal(decision, attempt, leg)
-        loop.process.telemetry.rejected("upstream_refused", listener: listener.name)
+        loop.process.telemetry.rejected("upstream_refused", listener: listener.configuration.name)
         loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
         if var line = line(
             "server refused", client: decision.outgoing.forwarded.clientAddress, hasFields: false)
@@ -374,7 +373,7 @@ extension ClientExchange: UpstreamAttemptDelegate {
             line.add("status", response.status.code)
             line.add("route", decision.route.name)
             line.add("server", server.address.description)
-            loop.process.requestLog.write(line)
+            loop.process.lineLog.write(line)
         }
         responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
     }
@@ -422,7 +421,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
             )
         }
         return ServerHandshake.responseFields(
-            key: decision.upgrade.key, subprotocol: server.subprotocol, extensions: extensions.clientAnswer)
+            key: decision.upgrade.key, accept: server.accept, subprotocol: server.subprotocol,
+            extensions: extensions.clientAnswer)
     }
 
     /// Tells the client that it has its WebSocket, and gives both legs to a session.
@@ -434,7 +434,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
         let log = generation.configuration.log
         let isSampled = loop.isSampled(log)
         let info = SessionInfo(
-            decision, server, extensions, listener: listener.name, clientVersion: version, startedAt: startedAt,
+            decision, server, extensions, listener: listener.configuration.name, clientVersion: version,
+            startedAt: startedAt,
             isSampled: isSampled, loop: loop)
         if log.access, isSampled { logOpening(decision, server, extensions) }
         let driver = loop.add(from: generation) { id in
@@ -453,7 +454,8 @@ extension ClientExchange: UpstreamAttemptDelegate {
             to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
         fields.append(contentsOf: serverFields)
         if let live = server.server.live,
-            let cookie = decision.outgoing.stickyCookie(for: live, isTLS: listener.tls != nil)
+            let cookie = decision.outgoing.stickyCookie(
+                for: live, isTLS: listener.configuration.tls != nil)
         {
             fields.append(cookie)
         }
@@ -481,7 +483,7 @@ extension ClientExchange {
         if let answer = extensions.clientAnswer { line.add("extensions", answer) }
         if let draft = decision.upgrade.draft { line.add("legacy_version", draft.rawValue) }
         line.add("handshake_seconds", (NIODeadline.now() - startedAt).seconds)
-        loop.process.requestLog.write(line)
+        loop.process.lineLog.write(line)
     }
 }
 

@@ -3,7 +3,6 @@ import GatewaySession
 import GatewayTLS
 import HTTPTypes
 import NIOCore
-import NIOHTTP1
 import SocketTransport
 import WebSocketCore
 
@@ -21,21 +20,19 @@ extension HTTP1Front: ClientResponder {
         // A client that has sent too little to be known is spoken to in HTTP/1.1.
         try? addCodec()
         writeHead(answer.status, answer.fields, isLast: isLast(closing: answer.closesConnection))
-        if !answer.isForHead, !message.isHead {
-            context.write(wrapOutboundOut(.body(.byteBuffer(answer.body))), promise: nil)
+        if !answer.isForHead, !message.isHead, answer.body.readableBytes > 0 {
+            context.write(wrapOutboundOut(answer.body), promise: nil)
         }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.flush()
         answered()
     }
 
     func inform(_ response: HTTPResponse) {
         // HTTP/1.0 has no interim responses (RFC 9110 §15.2).
         guard let context, !message.isOld else { return }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: response.status.code),
-            headers: HTTP1Head.headers(from: response.headerFields))
-        gate.narrowNextWrite()
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        var head = HTTP1HeadWriter(status: response.status.code)
+        head.add(response.headerFields)
+        context.writeAndFlush(wrapOutboundOut(head.end()), promise: nil)
     }
 
     func beginAnswer(_ response: HTTPResponse) {
@@ -47,7 +44,8 @@ extension HTTP1Front: ClientResponder {
         let hasContent = !message.isHead && code != 204 && code != 304
         if code == 204 { fields[.contentLength] = nil }
         let isFramed = !hasContent || fields.contains(.contentLength)
-        if !isFramed, !message.isOld { fields[.transferEncoding] = "chunked" }
+        message.isChunked = !isFramed && !message.isOld
+        if message.isChunked { fields[.transferEncoding] = "chunked" }
         writeHead(
             code, fields,
             // A WebSocket's server has refused it: what the client had in mind was one for the whole connection.
@@ -56,25 +54,34 @@ extension HTTP1Front: ClientResponder {
 
     private func writeHead(_ status: Int, _ fields: HTTPFields, isLast: Bool) {
         guard let context else { return }
-        var headers = HTTP1Head.headers(from: fields)
-        var options: [String] = []
+        var head = HTTP1HeadWriter(status: status)
+        head.add(fields)
         // It is about the connection as well (RFC 9110 §7.8).
-        if fields.contains(.upgrade) { options.append("upgrade") }
-        if isLast { options.append("close") } else if message.isOld { options.append("keep-alive") }
-        if !options.isEmpty { headers.add(name: "Connection", value: options.joined(separator: ", ")) }
-        gate.narrowNextWrite()
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        let hasUpgrade = fields.contains(.upgrade)
+        if isLast {
+            head.add("Connection", hasUpgrade ? "upgrade, close" : "close")
+        } else if message.isOld {
+            head.add("Connection", hasUpgrade ? "upgrade, keep-alive" : "keep-alive")
+        } else if hasUpgrade {
+            head.add("Connection", "upgrade")
+        }
+        context.write(wrapOutboundOut(head.end()), promise: nil)
     }
 
     func continueAnswer(_ bytes: ByteBuffer) {
-        guard !message.isHead else { return }
-        context?.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        guard !message.isHead, bytes.readableBytes > 0, let context else { return }
+        if message.isChunked {
+            context.write(wrapOutboundOut(HTTP1Chunks.line(size: bytes.readableBytes)), promise: nil)
+        }
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        if message.isChunked { context.write(wrapOutboundOut(HTTP1Chunks.end), promise: nil) }
     }
 
     func endAnswer(trailers: HTTPFields?) {
-        context?.writeAndFlush(wrapOutboundOut(.end(trailers.map(HTTP1Head.headers(from:)))), promise: nil)
+        if message.isChunked {
+            context?.write(wrapOutboundOut(HTTP1Chunks.last(trailers: trailers)), promise: nil)
+        }
+        context?.flush()
         answered()
     }
 
@@ -88,15 +95,10 @@ extension HTTP1Front: ClientResponder {
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         stopTimer()
-        let status =
-            hixie == nil
-            ? HTTPResponseStatus.switchingProtocols
-            : .custom(code: 101, reasonPhrase: "WebSocket Protocol Handshake")
-        let head = HTTPResponseHead(
-            version: .http1_1, status: status, headers: HTTP1Head.headers(from: response))
-        gate.narrowNextWrite()
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        var head = HTTP1HeadWriter(
+            status: 101, reason: hixie.map { _ in "WebSocket Protocol Handshake" })
+        head.add(response)
+        context.writeAndFlush(wrapOutboundOut(head.end()), promise: nil)
         let draft = driver.info.draft
         if draft == nil, let channel = context.channel as? SocketChannel {
             let rest = gate.leave()
@@ -109,7 +111,7 @@ extension HTTP1Front: ClientResponder {
         let pipeline = context.pipeline.syncOperations
         let relay = RelayHandler(
             leg: .client, driver: driver, hasLegacyCodes: draft == .version7 || draft == .version8)
-        let rest = try gate.makeWay(for: relay)
+        let rest = try makeWay(for: relay, pipeline)
         let receive = try translate(draft, before: relay, driver, pipeline)
         leavePipeline(context)
         if owesRead { driver.oweRead(.client) }
@@ -118,9 +120,22 @@ extension HTTP1Front: ClientResponder {
 
     private func leavePipeline(_ context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
-        pipeline.removeHandler(encoder, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
+        if let parser {
+            pipeline.removeHandler(parser.decoder, promise: nil)
+            pipeline.removeHandler(parser.handler, promise: nil)
+        }
         pipeline.removeHandler(self, promise: nil)
+    }
+
+    /// Puts the handler of the session's leg before all that reads requests.
+    ///
+    /// - Returns: what has come behind the head.
+    private func makeWay(
+        for relay: RelayHandler, _ pipeline: ChannelPipeline.SynchronousOperations
+    ) throws -> ByteBuffer? {
+        if gate.context != nil { return try gate.makeWay(for: relay) }
+        try pipeline.addHandler(relay, position: .before(self))
+        return gate.leave()
     }
 
     /// Puts what the frames of a draft need before the handler of those of RFC 6455.

@@ -14,10 +14,13 @@ import WebSocketCore
 /// One client's HTTP/1.1 connection: reads its requests, one after the other, gives each to a `ClientExchange`, sends the
 /// answers (`HTTP1Front+Answers`), until one of them opens a WebSocket. Whatever goes wrong is answered with a status
 /// before the connection ends.
+///
+/// Its requests come from the gate (`HTTP1Front+Requests`), or from NIO's parser where a request is not written plainly:
+/// then the gate, the parser and an `HTTP1RequestHandler` stand before this one.
 final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundOut = ByteBuffer
 
     /// How long the client has to read an answer and close.
     static let lingerTime = TimeAmount.seconds(2)
@@ -35,26 +38,27 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         var keepsAlive = false
         /// Its head came, and its content has not come to its end.
         var isOpen = false
+        /// The content of the answer goes in chunks.
+        var isChunked = false
         /// The answer is whole.
         var isAnswered = false
     }
 
     let listener: CompiledListener
-    private let limits: ProcessLimits
+    let limits: ProcessLimits
     let loop: LoopContext
     let gate: HTTP1Gate
-    let encoder: HTTPResponseEncoder
-    let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+    /// nil: no request has needed it.
+    var parser: (decoder: ByteToMessageHandler<HTTPRequestDecoder>, handler: HTTP1RequestHandler)?
     private(set) var context: ChannelHandlerContext?
-    private var timer: PostponedTimer?
+    private(set) var timer: PostponedTimer?
     private var isTLSReady: Bool
-    private(set) var owesRead = false
-    private var mayRead = true
-    private var hasCodec = false
+    var owesRead = false
+    var mayRead = true
     /// The rest of a challenge of hixie-76 is still to come.
-    private var awaitsNonce = false
+    var awaitsNonce = false
     /// What a client of hixie-76 gets behind the head of its answer, and what its session will be.
-    private(set) var hixie: (proof: [UInt8], settings: SessionSettings)?
+    var hixie: (proof: [UInt8], settings: SessionSettings)?
     /// What a header of the PROXY protocol said; nil: the connection speaks for itself.
     var namedEndpoints: ConnectionEndpoints? { didSet { knownPeer = nil } }
     private var knownPeer: ClientAddress?
@@ -62,36 +66,25 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     /// The next answer is the last: the listener is another, or the process on its way out.
     private var isLeaving = false
     /// No more requests are read.
-    private var isEnding = false
+    private(set) var isEnding = false
     /// The last answer is whole, and has not gone yet.
     private var isSending = false
     /// Whether a drain waits for this connection, as something was begun that may become a session.
     private var isHandshaking = false
-    private lazy var exchange = makeExchange(isFirst: true)
+    private(set) lazy var exchange = makeExchange(isFirst: true)
 
     init(listener: CompiledListener, loop: LoopContext) {
         self.listener = listener
         self.loop = loop
         limits = loop.generation.configuration.limits
         isTLSReady = listener.tls == nil
-        let maxHeaderSize = limits.maxHeaderSize
-        gate = HTTP1Gate(maxLength: maxHeaderSize + Self.unmeasured)
-        var decoding = NIOHTTPDecoderLimitConfiguration()
-        // A byte that is no ASCII counts twice there.
-        decoding.maxHeaderFieldSize = 2 * maxHeaderSize
-        decoding.maxHeaderListSize = 2 * maxHeaderSize
-        var encoding = HTTPResponseEncoder.Configuration()
-        // Framing is decided in one place, `HTTP1Front+Answers`.
-        encoding.automaticallySetFramingHeaders = false
-        encoder = HTTPResponseEncoder(configuration: encoding)
-        decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding))
+        gate = HTTP1Gate(maxLength: limits.maxHeaderSize + Self.unmeasured)
     }
 
     /// Refers to this connection: made with the first use, and anew for each request.
     private func makeExchange(isFirst: Bool) -> ClientExchange {
         ClientExchange(
-            listener: listener.configuration, version: .http1, isFirst: isFirst, loop: loop, responder: self,
+            listener: listener, version: .http1, isFirst: isFirst, loop: loop, responder: self,
             peer: { [weak self] in self?.peer ?? .unix })
     }
 
@@ -106,12 +99,8 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Reads the bytes that come from now on; before it there is only what waits for the time to be up.
     func addCodec() throws {
-        guard let context, !hasCodec else { return }
-        hasCodec = true
-        let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(gate, position: .before(self))
-        try pipeline.addHandler(encoder, position: .before(self))
-        try pipeline.addHandler(decoder, position: .before(self))
+        guard context != nil else { throw ChannelError.ioOnClosedChannel }
+        gate.reader = self
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -127,13 +116,14 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        gate.reader = nil
         timer?.cancel()
         timer = nil
         loop.remove(self)
         countHandshake(false)
     }
 
-    private func countHandshake(_ isHandshaking: Bool) {
+    func countHandshake(_ isHandshaking: Bool) {
         guard isHandshaking != self.isHandshaking else { return }
         self.isHandshaking = isHandshaking
         if isHandshaking {
@@ -144,60 +134,8 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    // MARK: Reading requests
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head) where exchange.isReading: decide(head)
-        case .body(let bytes): exchange.contentArrived(bytes)
-        case .end(let trailers): requestEnded(trailers)
-        default: break
-        }
-    }
-
-    private func decide(_ head: HTTPRequestHead) {
-        message = Message(
-            isOld: head.version == .http1_0, isHead: head.method == .HEAD, keepsAlive: head.isKeepAlive, isOpen: true)
-        countHandshake(true)
-        do throws(Refusal) {
-            // The parser's limits are a line's; this one is the whole head's.
-            let size = head.headers.reduce(head.uri.utf8.count) {
-                $0 + $1.name.utf8.count + $1.value.unicodeScalars.count + 4
-            }
-            guard size <= limits.maxHeaderSize else { throw Refusal.headerTooLarge }
-            let request = try HTTP1Head.request(from: head, scheme: listener.tls == nil ? "http" : "https")
-            let content = try HTTP1Head.content(of: head)
-            // What is asked for beside it is not given, and the parser expects that it is.
-            if head.headers.contains(name: "upgrade") { message.keepsAlive = false }
-            gate.expect(content.framing)
-            message.isOpen = content.isSome
-            exchange.decide(request, content: content)
-            if exchange.isBusy { gate.hold() }
-        } catch {
-            message.keepsAlive = false
-            exchange.refuse(error)
-        }
-        if exchange.isForwarding {
-            timer?.clear()
-            countHandshake(false)
-        } else if exchange.isBusy, isKept {
-            timer?.set(TimeAmount(limits.handshakeTimeout))
-        }
-    }
-
-    /// A request of hixie-76 goes on for eight bytes behind its head, which are no content that the parser knows of.
-    private func requestEnded(_ trailers: HTTPHeaders?) {
-        gate.messageEnded()
-        message.isOpen = false
-        if let (challenge, settings) = exchange.challenge {
-            let nonce = gate.takeHeld(HixieChallenge.nonceLength)
-            awaitsNonce = nonce == nil
-            guard let nonce else { return }
-            hixie = (challenge.answer(nonce: nonce.readableBytesView), settings)
-        }
-        exchange.contentEnded(trailers: trailers.map(HTTP1Head.fields(from:)))
-        exchange.requestEnded()
-        goOnIfDone()
+        gate.receive(unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -206,33 +144,8 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelReadComplete()
     }
 
-    /// The listener speaks HTTP/2 only.
-    func refuseVersion() {
-        exchange.refuse(.badRequest("this address speaks HTTP/2 only, and neither ALPN nor the preface asked for it"))
-    }
-
     func read(context: ChannelHandlerContext) {
         if wantsRead { context.read() } else { owesRead = true }
-    }
-
-    private var wantsRead: Bool {
-        if isEnding { return true }
-        // What a client sends early waits in the socket: while a WebSocket's server is sought, and while a response is on
-        // its way.
-        if exchange.isBusy { return awaitsNonce }
-        if exchange.isForwarding { return message.isOpen ? mayRead : gate.heldBytes == 0 }
-        return true
-    }
-
-    func setMayRead(_ mayRead: Bool) {
-        self.mayRead = mayRead
-        resumeRead()
-    }
-
-    private func resumeRead() {
-        guard owesRead, wantsRead else { return }
-        owesRead = false
-        context?.read()
     }
 
     // MARK: One request after the other
@@ -253,7 +166,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Reads the next request when this one is whole and answered; ends the connection where there is none.
-    private func goOnIfDone() {
+    func goOnIfDone() {
         guard message.isAnswered, !isEnding, let context else { return }
         // A client that is answered before it is through need not go on (RFC 9112 §9.6).
         guard !message.isOpen, message.keepsAlive, !isLeaving else { return endWhenSent(context) }
@@ -276,7 +189,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Whether the connection has carried a request that it was kept behind.
-    private var isKept: Bool { loop.keptFronts[ObjectIdentifier(self)] != nil }
+    var isKept: Bool { loop.keptFronts[ObjectIdentifier(self)] != nil }
 
     var isRelayingRefusal: Bool { exchange.isRelayingRefusal }
 
@@ -341,7 +254,9 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         if context.channel.isWritable { goOnIfDone() }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { failed(error) }
+
+    func failed(_ error: any Error) {
         switch error {
         case let error as HTTPParserError where exchange.isReading:
             message.keepsAlive = false
@@ -358,7 +273,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
             if !(error is TLSFailure), !(error is UncleanTLSEnd), !(error is IOError) {
                 loop.process.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
             }
-            context.close(promise: nil)
+            context?.close(promise: nil)
         }
     }
 
@@ -387,7 +302,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         let this = NIOLoopBound(self, eventLoop: context.eventLoop)
         let sent = context.eventLoop.makePromise(of: Void.self)
         // Nothing, behind all that was written.
-        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: sent)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
         sent.futureResult.whenComplete { _ in this.value.linger() }
         resumeRead()
     }
@@ -398,24 +313,5 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
         isSending = false
         timer?.set(Self.lingerTime)
         context?.close(mode: .output, promise: nil)
-    }
-}
-
-extension RequestContent {
-    fileprivate var framing: HTTP1Framing {
-        switch self {
-        case .none: .none
-        case .length(let length): .length(length)
-        case .open: .chunked
-        }
-    }
-}
-
-extension ClientAddress {
-    init(of channel: (any Channel)?) { self.init(channel?.remoteAddress) }
-
-    /// What is no IP address is unix.
-    init(_ address: SocketAddress?) {
-        self = (address?.ipAddress).flatMap { ClientAddress(parsing: $0) } ?? .unix
     }
 }

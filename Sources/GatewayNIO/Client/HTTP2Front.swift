@@ -42,8 +42,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
     }
 
     /// As it is now, for the next stream.
-    var listener: ListenerConfiguration {
-        loop.generation.listener(accepted.configuration.name)?.configuration ?? accepted.configuration
+    var listener: CompiledListener {
+        loop.generation.listener(accepted.configuration.name) ?? accepted
     }
 
     /// How the connection is protected; nil: it is in the clear.
@@ -99,7 +99,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
         loop.process.logger.info(
             "HTTP/2 connection failed",
             metadata: [
-                "client": "\(peer)", "listener": "\(listener.name)", "error": "\(failure.code.name)",
+                "client": "\(peer)", "listener": "\(listener.configuration.name)",
+                "error": "\(failure.code.name)",
                 "reason": "\(failure.message)",
             ])
     }

@@ -11,18 +11,37 @@ enum Destination: Sendable {
 }
 
 /// A request that a route leads somewhere, and what its server is to know of it.
-struct OutgoingRequest {
+///
+/// It is handed on from state to state, and so a reference.
+final class OutgoingRequest {
     let request: HTTPRequest
     let target: RequestTarget
-    let route: RouteConfiguration
-    let rules: SessionRules
-    let liveRoute: LiveRoute
+    private let matched: Generation.Route
     let destination: Destination
     let forwarded: ForwardedFields
     let requestID: String
     let trace: TraceContext
     /// This gateway's element of `Via`; nil: it keeps silent.
     let via: String?
+
+    init(
+        request: HTTPRequest, target: RequestTarget, matched: Generation.Route,
+        destination: Destination,
+        forwarded: ForwardedFields, requestID: String, trace: TraceContext, via: String?
+    ) {
+        self.request = request
+        self.target = target
+        self.matched = matched
+        self.destination = destination
+        self.forwarded = forwarded
+        self.requestID = requestID
+        self.trace = trace
+        self.via = via
+    }
+
+    var route: RouteConfiguration { matched.configuration }
+    var rules: SessionRules { matched.rules }
+    var liveRoute: LiveRoute { matched.live }
 
     /// What the choice of a server goes by: the server that the client's cookie asks for, and what the upstream's
     /// `balance: hash` takes.
@@ -74,11 +93,20 @@ struct OutgoingRequest {
 }
 
 /// A WebSocket that has its place, and may be opened if a server agrees.
-struct ProxyDecision {
+final class ProxyDecision {
     let outgoing: OutgoingRequest
     let upgrade: UpgradeRequest
     let permit: Permit
     let negotiation: NegotiationPlan
+
+    init(
+        outgoing: OutgoingRequest, upgrade: UpgradeRequest, permit: Permit, negotiation: NegotiationPlan
+    ) {
+        self.outgoing = outgoing
+        self.upgrade = upgrade
+        self.permit = permit
+        self.negotiation = negotiation
+    }
 
     var route: RouteConfiguration { outgoing.route }
 

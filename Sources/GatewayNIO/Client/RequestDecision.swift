@@ -14,7 +14,7 @@ struct GatewayRequest {
     /// Whoever is at the other end of the connection.
     let peer: ClientAddress
     let isTLS: Bool
-    let listener: ListenerConfiguration
+    let listener: CompiledListener
     let content: RequestContent
 }
 
@@ -31,7 +31,7 @@ enum RequestDecision {
     ) -> RequestDecision {
         let checked: CheckedRequest
         do throws(Refusal) {
-            checked = try CheckedRequest(request.request, on: request.listener)
+            checked = try CheckedRequest(request.request, on: request.listener.configuration)
         } catch {
             return .refuse(error, route: nil)
         }
@@ -47,7 +47,7 @@ enum RequestDecision {
         if case .success(let upgrade) = legacy?.result { subprotocols = upgrade.subprotocols }
         let routed = RoutedRequest(
             host: checked.authority, target: checked.target, fields: http.headerFields, subprotocols: subprotocols,
-            listener: request.listener.name)
+            listener: request.listener.configuration.name)
         let match: Generation.Route
         do throws(Refusal) {
             guard let found = try generation.route(for: routed) else { return .refuse(.noRoute, route: nil) }
@@ -55,7 +55,7 @@ enum RequestDecision {
         } catch {
             return .refuse(error, route: nil)
         }
-        let route = match.configuration
+        var route: RouteConfiguration { match.configuration }
         switch route.action {
         case .redirect(let status, let location):
             return .redirect(status: status, location: location, route: route)
@@ -80,16 +80,18 @@ enum RequestDecision {
         guard isOriginAllowed(upgrade, http, on: route) else { return .refuse(.origin, route: route) }
         let forwarded = ForwardedFields(
             peer: request.peer, host: http.authority ?? "", isTLS: request.isTLS, fields: http.headerFields,
-            trusted: request.listener.trustedProxies)
-        if request.listener.via, ViaField.names(loop.process.pseudonym, in: http.headerFields) {
+            trusted: request.listener.configuration.trustedProxies)
+        let hasVia = request.listener.configuration.via
+        if hasVia, ViaField.names(loop.process.pseudonym, in: http.headerFields) {
             return .refuse(.loop, route: route)
         }
         guard let destination = match.destination else { return .refuse(.noServer, route: route) }
         let outgoing = OutgoingRequest(
-            request: upgrade?.request ?? http, target: checked.target, route: route, rules: match.rules,
-            liveRoute: match.live, destination: destination, forwarded: forwarded, requestID: request.id,
+            request: upgrade?.request ?? http, target: checked.target, matched: match,
+            destination: destination,
+            forwarded: forwarded, requestID: request.id,
             trace: TraceContext.take(from: http.headerFields, random: loop.randomIdentifier),
-            via: request.listener.via
+            via: hasVia
                 ? ViaField.element(version: request.version.number, pseudonym: loop.process.pseudonym) : nil)
         guard let upgrade else { return forward(outgoing, request.content) }
         return .proxy(outgoing, upgrade)
@@ -106,10 +108,12 @@ enum RequestDecision {
     }
 
     private static func forward(_ outgoing: OutgoingRequest, _ content: RequestContent) -> RequestDecision {
-        let route = outgoing.route
-        guard case .upstream(let upstream) = outgoing.destination else { return .refuse(.notWebSocket, route: route) }
-        if route.maxBodySize > 0, case .length(let length) = content, length > route.maxBodySize {
-            return .refuse(.bodyTooLarge, route: route)
+        guard case .upstream(let upstream) = outgoing.destination else {
+            return .refuse(.notWebSocket, route: outgoing.route)
+        }
+        let maxBodySize = outgoing.route.maxBodySize
+        if maxBodySize > 0, case .length(let length) = content, length > maxBodySize {
+            return .refuse(.bodyTooLarge, route: outgoing.route)
         }
         return .forward(ForwardDecision(outgoing: outgoing, upstream: upstream, content: content))
     }

@@ -1,18 +1,31 @@
-public import GatewayPolicy
+import Logging
 
-/// Where the lines about requests and WebSockets go.
-public struct RequestLog: Sendable {
-    /// Begins a line of level info; nil: nobody wants it, and nothing is to be made for it.
-    let begin: @Sendable (_ message: String) -> LogLine?
-    let write: @Sendable (LogLine) -> Void
+/// The log of one request: each line names it. Nothing is made for lines that nobody wants.
+struct RequestLog {
+    private let process: Logger
+    private let requestID: String
 
-    /// For gateways whose lines nobody reads.
-    public static let none = RequestLog(begin: { _ in nil }, write: { _ in })
+    init(_ process: Logger, requestID: String) {
+        self.process = process
+        self.requestID = requestID
+    }
 
-    public init(
-        begin: @escaping @Sendable (_ message: String) -> LogLine?, write: @escaping @Sendable (LogLine) -> Void
+    /// A logger whose every line names the request, for whoever outlives it.
+    var logger: Logger {
+        var logger = process
+        logger[metadataKey: "request_id"] = "\(requestID)"
+        return logger
+    }
+
+    func info(
+        _ message: @autoclosure () -> Logger.Message, metadata: @autoclosure () -> Logger.Metadata
     ) {
-        self.begin = begin
-        self.write = write
+        if process.logLevel <= .info { logger.info(message(), metadata: metadata()) }
+    }
+
+    func warning(
+        _ message: @autoclosure () -> Logger.Message, metadata: @autoclosure () -> Logger.Metadata
+    ) {
+        if process.logLevel <= .warning { logger.warning(message(), metadata: metadata()) }
     }
 }

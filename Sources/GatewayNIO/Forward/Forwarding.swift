@@ -30,9 +30,9 @@ final class Forwarding {
     let id: UInt64
     private let decision: ForwardDecision
     private let version: LegVersion
-    private let listener: ListenerConfiguration
+    private let listener: CompiledListener
     private let loop: LoopContext
-    private let logger: Logger
+    private let log: RequestLog
     private let requestID: String
     private let logged: LoggedRequest?
     private let counters: RouteCounters
@@ -69,16 +69,15 @@ final class Forwarding {
     private var responseDeadline: NIODeadline?
 
     init(
-        _ decision: ForwardDecision, version: LegVersion, listener: ListenerConfiguration, loop: LoopContext,
-        logger: Logger, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner,
-        responder: any ClientResponder
+        _ decision: ForwardDecision, version: LegVersion, listener: CompiledListener, loop: LoopContext,
+        log: RequestLog, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner, responder: any ClientResponder
     ) {
         id = loop.makeID()
         self.decision = decision
         self.version = version
         self.listener = listener
         self.loop = loop
-        self.logger = logger
+        self.log = log
         self.requestID = requestID
         self.logged = logged
         self.owner = owner
@@ -122,9 +121,9 @@ final class Forwarding {
         let namesClient = upstream.configuration.proxyProtocol != .off
         let attempt = UpstreamAttempt(
             upstream: upstream, ask: .plain(decision.plainRequest()), choice: outgoing.choice(in: upstream),
-            queue: (route, queueDeadline),
+            queue: (outgoing, queueDeadline),
             client: namesClient ? responder?.endpoints.from(outgoing.forwarded.clientAddress) : nil, loop: loop,
-            logger: logger, delegate: self)
+            log: log, delegate: self)
         self.attempt = attempt
         attempt.start()
     }
@@ -245,20 +244,20 @@ final class Forwarding {
         let microseconds = UInt64(clamping: duration.nanoseconds / 1000)
         counters.requestEnded(status: status, microseconds: microseconds)
         counters.served(requestID, microseconds: microseconds, at: loop.secondsSince1970)
-        log(outcome, duration)
+        logEnd(outcome, duration)
         return attempt
     }
 
-    private func log(_ outcome: Outcome, _ duration: TimeAmount) {
+    private func logEnd(_ outcome: Outcome, _ duration: TimeAmount) {
         let log = loop.generation.configuration.log
         guard log.access, outcome != .refused else { return }
         let isFault = outcome != .complete || (status ?? 0) >= 500
-        guard isFault || loop.isSampled(log), var line = loop.process.requestLog.begin("request served") else {
+        guard isFault || loop.isSampled(log), var line = loop.process.lineLog.begin("request served") else {
             return
         }
         line.add("request_id", requestID)
         line.add("trace_id", outgoing.trace.traceID)
-        line.add("listener", listener.name)
+        line.add("listener", listener.configuration.name)
         line.add("route", route.name)
         if let server { line.add("server", server.address.description) }
         logged?.write(
@@ -270,7 +269,7 @@ final class Forwarding {
         line.add("bytes_from_client", bytes.fromClient)
         line.add("bytes_to_client", bytes.toClient)
         line.add("outcome", outcome.rawValue)
-        loop.process.requestLog.write(line)
+        loop.process.lineLog.write(line)
     }
 
     private var serverVersion: LegVersion?
@@ -312,7 +311,7 @@ extension Forwarding: UpstreamAttemptDelegate {
         serverVersion = leg.version
         responseLeg = leg
         var response = outgoing.response(response, date: loop.date)
-        if let cookie = outgoing.stickyCookie(for: server, isTLS: listener.tls != nil) {
+        if let cookie = outgoing.stickyCookie(for: server, isTLS: listener.configuration.tls != nil) {
             response.headerFields.append(cookie)
         }
         responder.beginAnswer(response)

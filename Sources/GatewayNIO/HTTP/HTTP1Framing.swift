@@ -40,36 +40,38 @@ extension HTTP1Head {
         return length == 0 ? .none : .length(length)
     }
 
-    /// The fields of a request to a server, `Host` first (RFC 9110 §7.2).
+    /// The head of a request to a server, `Host` first (RFC 9110 §7.2).
     ///
     /// - Parameter keepsAlive: whether the connection may carry another request behind it.
-    static func headers(of request: PlainRequest, keepsAlive: Bool) -> HTTPHeaders {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(request.fields.count + 3)
-        headers.add(name: "Host", value: request.host)
-        for field in request.fields { headers.add(name: field.name.rawName, value: FieldBytes.widened(field)) }
+    static func bytes(of request: PlainRequest, keepsAlive: Bool) -> ByteBuffer {
+        var head = HTTP1HeadWriter(method: request.method, path: request.path)
+        head.add("Host", request.host)
+        head.add(request.fields)
         switch request.content {
         case .none(let isTold):
             // Servers may expect it of methods that mostly have content (RFC 9110 §8.6).
-            if isTold || [.post, .put, .patch].contains(request.method) {
-                headers.add(name: "Content-Length", value: "0")
+            if isTold || request.method == .post || request.method == .put || request.method == .patch {
+                head.add("Content-Length", "0")
             }
         case .length(let length):
-            headers.add(name: "Content-Length", value: String(length))
+            head.add("Content-Length", String(length))
         case .open:
-            headers.add(name: "Transfer-Encoding", value: "chunked")
+            head.add("Transfer-Encoding", "chunked")
         }
-        var options: [String] = []
-        if request.fields[.te] != nil { options.append("TE") }
-        if !keepsAlive { options.append("close") }
-        if !options.isEmpty { headers.add(name: "Connection", value: options.joined(separator: ", ")) }
-        return headers
+        switch (request.fields.contains(.te), keepsAlive) {
+        case (true, true): head.add("Connection", "TE")
+        case (true, false): head.add("Connection", "TE, close")
+        case (false, false): head.add("Connection", "close")
+        case (false, true): break
+        }
+        return head.end()
     }
 
     /// How long a server keeps an idle connection, by its `Keep-Alive` (RFC 2068 §19.7.1), less a second for what is on its
     /// way; nil: it does not say.
-    static func idleLimit(in headers: HTTPHeaders) -> TimeAmount? {
-        for value in headers["keep-alive"] {
+    static func idleLimit(in fields: HTTPFields) -> TimeAmount? {
+        guard fields.contains(.keepAlive) else { return nil }
+        for value in fields[values: .keepAlive] {
             for parameter in value.split(separator: ",") {
                 let parts = parameter.split(separator: "=", maxSplits: 1).map { FieldBytes.trimmed(String($0)) }
                 guard parts.count == 2, parts[0].lowercased() == "timeout", let seconds = decimal(parts[1]) else {
@@ -93,4 +95,5 @@ extension HTTP1Head {
 
 extension HTTPField.Name {
     static let te = HTTPField.Name("TE") ?? .via
+    fileprivate static let keepAlive = HTTPField.Name("Keep-Alive") ?? .via
 }

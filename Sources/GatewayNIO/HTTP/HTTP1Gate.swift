@@ -2,6 +2,22 @@ import GatewayPolicy
 import NIOCore
 import NIOHTTP1
 
+/// Reads the messages of a connection that need no parser.
+protocol HTTP1PlainReader: AnyObject {
+    /// A whole head has come.
+    ///
+    /// - Returns: how its content is framed, which `HTTP1Gate.expect` has been told as well; nil: the head is for the
+    ///   parser, and nobody has been told of it.
+    func readPlainHead(_ head: ByteBuffer) -> HTTP1Framing?
+    func readPlainContent(_ bytes: ByteBuffer)
+    /// The message is whole.
+    func plainMessageEnded()
+    /// A message has begun that is for the parser: from now on the gate has to be in a pipeline, with the parser behind it.
+    func prepareParser() throws
+    /// What comes can't be read any more. Told only as long as the gate is in no pipeline.
+    func plainReadingFailed(_ error: any Error)
+}
+
 /// Stands between an HTTP/1.1 connection and its parser, and lets one message through at a time: what comes behind it
 /// waits here for its turn, or for whoever takes the connection over.
 ///
@@ -11,11 +27,13 @@ import NIOHTTP1
 ///
 /// Where a message ends, this gate and the parser find out independently of each other. A message that they disagree about
 /// ends the connection.
-final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
+///
+/// A message whose head is written plainly and comes in one piece, and whose content has a known length, goes around the
+/// parser: an `HTTP1PlainReader` reads it. As long as there is no other, the gate need not be in a pipeline: a handler more
+/// would cost each connection more than its request.
+final class HTTP1Gate: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
 
     /// The content of a message can't be passed on.
     struct BadContent: Error, CustomStringConvertible {
@@ -42,9 +60,15 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasEnded = false
     private var isWorking = false
     private var wantsNext = false
-    /// The next buffer that is written is a head with bytes that are no UTF-8.
-    private var narrowsNextWrite = false
-    private var context: ChannelHandlerContext?
+    /// The message under way goes around the parser.
+    private var isPlain = false
+    /// Some of the message under way has gone to the parser.
+    private var usesParser = false
+    /// nil: every message is for the parser.
+    /// It has the gate as well, and lets go of this when it has no connection any more.
+    var reader: (any HTTP1PlainReader)?
+    /// nil: it is in no pipeline.
+    private(set) var context: ChannelHandlerContext?
     /// Called when a head has begun whose end has not come with it.
     var headHasBegun: (() -> Void)?
 
@@ -72,13 +96,17 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
+        receive(unwrapInboundIn(data))
+    }
+
+    /// Some bytes of the connection have come.
+    func receive(_ bytes: ByteBuffer) {
         if held == nil { held = bytes } else { held?.writeImmutableBuffer(bytes) }
-        work(context)
+        work()
     }
 
     /// Passes on what may pass. Whoever is told of a message may ask for the next one meanwhile.
-    private func work(_ context: ChannelHandlerContext) {
+    private func work() {
         guard !isWorking else { return }
         isWorking = true
         while true {
@@ -89,12 +117,12 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
             guard var bytes = held.take(), bytes.readableBytes > 0 else { break }
             switch state {
             case .head:
-                passHead(&bytes, context)
+                passHead(&bytes)
             case .passing:
-                context.fireChannelRead(wrapInboundOut(bytes))
+                parse(bytes)
                 bytes.clear()
             case .content(let scan):
-                passContent(&bytes, scan, context)
+                passContent(&bytes, scan)
             case .discarding:
                 bytes.clear()
             case .between, .holding:
@@ -112,34 +140,62 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         isWorking = false
     }
 
-    private func passHead(_ bytes: inout ByteBuffer, _ context: ChannelHandlerContext) {
+    private func passHead(_ bytes: inout ByteBuffer) {
         let isBeginning = scan.length == 0
         let end = scan.end(in: bytes.readableBytesView)
         if isBeginning, end == nil { headHasBegun?() }
         guard scan.length <= maxLength else {
             state = .discarding
-            return context.fireErrorCaught(HTTPParserError.headerOverflow)
+            return fail(HTTPParserError.headerOverflow)
         }
         guard let end, let head = bytes.readSlice(length: end) else {
             let rest = bytes
             bytes.clear()
-            return context.fireChannelRead(wrapInboundOut(FieldBytes.widened(rest)))
+            return parse(FieldBytes.widened(rest))
         }
         if let status = scan.status, (100..<200).contains(status), status != 101 {
             // Another head follows an interim response (RFC 9110 §15.2).
             scan = HTTP1HeadScan()
-            return context.fireChannelRead(wrapInboundOut(FieldBytes.widened(head)))
+            return parse(FieldBytes.widened(head))
         }
         state = .passing
         hasEnded = false
         // Whoever is told of the head may take the connection over at once, and the rest with it.
         held = bytes
-        context.fireChannelRead(wrapInboundOut(FieldBytes.widened(head)))
+        if !isBeginning || usesParser || !readPlainly(head) { parse(FieldBytes.widened(head)) }
         bytes = held.take() ?? ByteBuffer()
-        if case .content(let scan) = state, scan.isDone { endMessage(context) }
+        if case .content(let scan) = state, scan.isDone { endMessage() }
     }
 
-    private func passContent(_ bytes: inout ByteBuffer, _ scan: HTTP1ContentScan, _ context: ChannelHandlerContext) {
+    /// - Returns: false: the head is for the parser.
+    private func readPlainly(_ head: ByteBuffer) -> Bool {
+        guard let reader else { return false }
+        isPlain = true
+        guard let framing = reader.readPlainHead(head) else {
+            isPlain = false
+            return false
+        }
+        if framing == .none { reader.plainMessageEnded() }
+        return true
+    }
+
+    private func parse(_ bytes: ByteBuffer) {
+        if !usesParser {
+            usesParser = true
+            do { try reader?.prepareParser() } catch { return fail(error) }
+        }
+        context?.fireChannelRead(wrapInboundOut(bytes))
+    }
+
+    private func pass(_ content: ByteBuffer) {
+        if isPlain { reader?.readPlainContent(content) } else { parse(content) }
+    }
+
+    private func fail(_ error: any Error) {
+        if let context { context.fireErrorCaught(error) } else { reader?.plainReadingFailed(error) }
+    }
+
+    private func passContent(_ bytes: inout ByteBuffer, _ scan: HTTP1ContentScan) {
         var scan = scan
         do throws(HTTP1ContentScan.Violation) {
             let end = try scan.end(in: bytes.readableBytesView)
@@ -150,27 +206,28 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
             held = bytes
             if end != nil, scan.isChunked, let most = content.readSlice(length: content.readableBytes - 1) {
                 // The parser is to find the end at the very last byte, and not before.
-                context.fireChannelRead(wrapInboundOut(most))
+                pass(most)
                 if hasEnded { state = .passing }
             }
-            context.fireChannelRead(wrapInboundOut(content))
+            pass(content)
+            if isPlain, end != nil { reader?.plainMessageEnded() }
             bytes = held.take() ?? ByteBuffer()
-            if end != nil { endMessage(context) }
+            if end != nil { endMessage() }
         } catch {
             state = .discarding
-            context.fireErrorCaught(BadContent(description: error.text, isTooLarge: error.isTooLarge))
+            fail(BadContent(description: error.text, isTooLarge: error.isTooLarge))
         }
     }
 
     /// The message is through, by this gate's account.
-    private func endMessage(_ context: ChannelHandlerContext) {
+    private func endMessage() {
         switch state {
         case .content, .passing: break
         case .head, .between, .holding, .discarding: return
         }
         guard hasEnded, case .content = state else {
             state = .discarding
-            return context.fireErrorCaught(BadContent(description: "where the content ends can be read in two ways"))
+            return fail(BadContent(description: "where the content ends can be read in two ways"))
         }
         state = .between
     }
@@ -189,19 +246,21 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         guard case .content(let scan) = state, !scan.isDone else { return }
         if scan.endsWithConnection { return }
         state = .discarding
-        context?.fireErrorCaught(BadContent(description: "where the content ends can be read in two ways"))
+        fail(BadContent(description: "where the content ends can be read in two ways"))
     }
 
     /// The message is answered: the next one may come through.
     func next() {
         wantsNext = true
-        if let context { work(context) }
+        work()
     }
 
     private func startNext() {
         guard case .between = state else { return }
         state = .head
         scan = HTTP1HeadScan()
+        isPlain = false
+        usesParser = false
     }
 
     /// From now on what comes waits for whoever takes the connection over; called when the parser tells of a head, before
@@ -234,16 +293,5 @@ final class HTTP1Gate: ChannelDuplexHandler, RemovableChannelHandler {
         try pipeline.addHandler(handler, position: .before(self))
         pipeline.removeHandler(self, promise: nil)
         return leave()
-    }
-
-    // MARK: Writing
-
-    /// Says that a head is about to be written whose values are widened.
-    func narrowNextWrite() { narrowsNextWrite = true }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard narrowsNextWrite else { return context.write(data, promise: promise) }
-        narrowsNextWrite = false
-        context.write(wrapOutboundOut(FieldBytes.narrowed(unwrapOutboundIn(data))), promise: promise)
     }
 }

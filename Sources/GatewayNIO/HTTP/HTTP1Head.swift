@@ -101,19 +101,23 @@ enum HTTP1Head {
     static func response(from head: HTTPResponseHead) -> HTTPResponse? {
         let code = Int(head.status.code)
         guard (100...999).contains(code) else { return nil }
-        return HTTPResponse(
-            status: .init(code: code, reasonPhrase: head.status.reasonPhrase), headerFields: fields(from: head.headers))
+        return HTTPResponse(status: .init(code: code), headerFields: fields(from: head.headers))
     }
+}
 
-    /// Values are widened: whoever writes them has the gate narrow them again.
-    static func headers(from fields: HTTPFields) -> HTTPHeaders {
-        HTTPHeaders(fields.map { ($0.name.rawName, FieldBytes.widened($0)) })
-    }
-
-    /// The fields of a response that the connection ends with. `Upgrade` is about the connection, too (RFC 9110 §7.8).
-    static func lastHeaders(from fields: HTTPFields) -> HTTPHeaders {
-        var headers = headers(from: fields)
-        headers.add(name: "Connection", value: fields[.upgrade] == nil ? "close" : "upgrade, close")
-        return headers
+extension HTTP1Request {
+    /// A request that NIO's parser has read.
+    ///
+    /// - Parameter maxSize: of the whole head, where the parser's limits are a line's.
+    /// - Throws: `Refusal.headerTooLarge`, and `Refusal.badRequest` for what could be read in two ways.
+    init(parsed head: HTTPRequestHead, scheme: String, maxSize: Int) throws(Refusal) {
+        size = head.headers.reduce(head.uri.utf8.count) {
+            $0 + $1.name.utf8.count + $1.value.unicodeScalars.count + 4
+        }
+        guard size <= maxSize else { throw Refusal.headerTooLarge }
+        request = try HTTP1Head.request(from: head, scheme: scheme)
+        content = try HTTP1Head.content(of: head)
+        // What is asked for beside it is not given, and the parser expects that it is.
+        keepsAlive = head.isKeepAlive && !head.headers.contains(name: "upgrade")
     }
 }

@@ -8,18 +8,34 @@ import WebSocketCore
 
 /// The open WebSockets, one by one or many: to list them, and to close them.
 extension GatewayServer {
-    /// Open WebSockets, oldest first, as far as the filter lets them through.
-    public func connections(_ filter: ConnectionFilter) async -> [ConnectionSnapshot] {
-        guard let filter = SessionFilter(filter) else { return [] }
-        var found: [ConnectionSnapshot] = []
+    /// The open WebSockets that the filter lets through, as it sorts them.
+    ///
+    /// Each loop looks through its own, and describes in full those alone that may come to stand on the page.
+    public func connections(_ asked: ConnectionFilter) async -> ConnectionList {
+        guard let filter = SessionFilter(asked) else { return ConnectionList() }
+        let descending = asked.descending ?? asked.sort.isDescending
+        let (offset, limit) = (asked.offset, asked.limit)
+        var found: [ConnectionSort.Ranked<ConnectionSnapshot>] = []
+        var total = 0
+        // One moment for all loops: their ages are comparable.
+        let now = NIODeadline.now()
         for loop in loops {
-            found +=
-                (try? await loop.eventLoop.submit {
-                    let drivers = loop.context.value.sessions.filter { filter.matches($0.value.info) }
-                    return drivers.sorted { $0.key < $1.key }.prefix(filter.limit).map { $0.value.snapshot() }
-                }.get()) ?? []
+            let part = try? await loop.eventLoop.submit {
+                let ranked = loop.context.value.sessions.compactMap { id, driver in
+                    filter.matches(driver.info, id: id)
+                        ? ConnectionSort.Ranked(key: driver.sortKey(asked.sort, at: now), id: id, value: driver) : nil
+                }
+                let first = ConnectionSort.page(ranked, descending: descending, limit: offset + limit)
+                let described = first.map {
+                    ConnectionSort.Ranked(key: $0.key, id: $0.id, value: $0.value.snapshot(at: now))
+                }
+                return (described, ranked.count)
+            }.get()
+            found += part?.0 ?? []
+            total += part?.1 ?? 0
         }
-        return Array(found.sorted { $0.ageSeconds > $1.ageSeconds }.prefix(filter.limit))
+        let page = ConnectionSort.page(found, descending: descending, offset: offset, limit: limit)
+        return ConnectionList(page.map(\.value), total: total)
     }
 
     /// Ends one WebSocket with this Close, once the messages in flight are through; false when there is none.
@@ -42,13 +58,18 @@ extension GatewayServer {
     ///
     /// - Parameter perSecond: nil: all at once.
     /// - Returns: how many there are now.
-    public func closeMany(_ filter: ConnectionFilter, code: UInt16, reason: String, perSecond: Double?) async -> Int {
-        guard let filter = SessionFilter(filter) else { return 0 }
-        let targets = await sessions { filter.matches($0) }
+    public func closeMany(_ asked: ConnectionFilter, code: UInt16, reason: String, perSecond: Double?) async -> Int {
+        guard let filter = SessionFilter(asked) else { return 0 }
+        let targets = await sessions { filter.matches($0, id: nil) }
         let shedding = Shedding(
             payload: ClosePayload(code: CloseCode(rawValue: code), reason: reason), grace: Self.closeGrace)
         if let perSecond {
-            Task { await shedding.run(targets, perSecond: perSecond) }
+            let operation = process.operations.begin(
+                "close", subject: asked.subject, total: targets.count, perSecond: perSecond)
+            Task {
+                await shedding.run(targets, perSecond: perSecond, operation: operation)
+                process.operations.end(operation)
+            }
         } else {
             await shedding.run(targets, perSecond: nil)
         }
@@ -76,7 +97,9 @@ extension GatewayServer {
         entry?.setDrained(true)
         for server in servers { _ = server.record.setDrained(true) }
         let targets = await sessions { session in servers.contains { $0 === session.server.live } }
-        await shed(targets, payload("server draining"), perSecond: perSecond) {
+        await shed(
+            targets, payload("server draining"), perSecond: perSecond, as: "drain server", of: address
+        ) {
             servers.contains { $0.record.isDrained }
         }
         return .begun(sockets: targets.count)
@@ -105,11 +128,14 @@ extension GatewayServer {
         let targets = await surplus(of: upstream)
         let shedding = Shedding(
             payload: payload("rebalancing"), grace: TimeAmount(generation.configuration.drain.timeout))
+        let operation = process.operations.begin(
+            "rebalance", subject: name, total: targets.count, perSecond: pace(perSecond, of: targets))
         Task {
+            defer { process.operations.end(operation) }
             var targets = targets
             // Where clients come back to depends on them and the balance; so it is looked at again.
             for _ in 0..<Self.rebalancingRounds where !targets.isEmpty {
-                await shedding.run(targets, perSecond: pace(perSecond, of: targets))
+                await shedding.run(targets, perSecond: pace(perSecond, of: targets), operation: operation)
                 try? await Task.sleep(for: .seconds(2))
                 guard let upstream = generation.upstreams[name] else { return }
                 targets = await surplus(of: upstream)
@@ -166,12 +192,16 @@ extension GatewayServer {
 
     /// Ends sessions: in the background, unless all go at once.
     func shed(
-        _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?,
+        _ targets: [Shedding.Target], _ payload: ClosePayload, perSecond: Double?, as kind: String, of subject: String,
         while isWanted: @escaping @Sendable () -> Bool = { true }
     ) async {
         let shedding = Shedding(payload: payload, grace: TimeAmount(generation.configuration.drain.timeout))
         guard let pace = pace(perSecond, of: targets) else { return await shedding.run(targets, perSecond: nil) }
-        Task { await shedding.run(targets, perSecond: pace, isWanted: isWanted) }
+        let operation = process.operations.begin(kind, subject: subject, total: targets.count, perSecond: pace)
+        Task {
+            await shedding.run(targets, perSecond: pace, operation: operation, isWanted: isWanted)
+            process.operations.end(operation)
+        }
     }
 
     /// Sessions a second; nil: all at once.
@@ -186,18 +216,27 @@ private struct SessionFilter: Sendable {
     let route: String?
     let server: String?
     let client: ClientAddress?
-    let limit: Int
+    let search: SearchText?
+    /// The number of the one that is searched for, where the text is a number.
+    let id: SessionID?
 
     /// nil: nothing can match.
     init?(_ filter: ConnectionFilter) {
         route = filter.route
         server = filter.server
-        limit = filter.limit
+        search = filter.search.map(SearchText.init)
+        id = filter.search.flatMap { SessionID(decimalDigits: $0) }
         client = filter.ip.flatMap { ClientAddress(parsing: $0) }
         if filter.ip != nil, client == nil { return nil }
     }
 
-    func matches(_ info: SessionInfo) -> Bool {
+    func matches(_ info: SessionInfo, id: SessionID?) -> Bool {
+        guard matchesNames(info) else { return false }
+        guard let search else { return true }
+        return self.id != nil && self.id == id || info.contains(search)
+    }
+
+    private func matchesNames(_ info: SessionInfo) -> Bool {
         (route == nil || info.route.name == route) && (server == nil || isCalled(info.server))
             && (client == nil || info.client == client)
     }
@@ -205,4 +244,9 @@ private struct SessionFilter: Sendable {
     private func isCalled(_ server: SessionServer) -> Bool {
         server.name == self.server || server.live?.configured.description == self.server
     }
+}
+
+extension ConnectionFilter {
+    /// Whom it means, for people.
+    fileprivate var subject: String { [route, server, ip].compactMap { $0 }.joined(separator: ", ") }
 }

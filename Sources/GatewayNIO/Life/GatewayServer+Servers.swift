@@ -1,4 +1,4 @@
-import GatewayConfig
+public import GatewayConfig
 import GatewayPolicy
 import NIOCore
 
@@ -18,6 +18,11 @@ extension GatewayServer {
                     && record.health?.standing != .unhealthy
             }
         }
+    }
+
+    /// What the configuration in force says of a server; nil: it does not name it.
+    public func configuration(of server: LiveServer, in upstream: String) -> ServerConfiguration? {
+        generation.upstreams[upstream]?.configuration(of: server)
     }
 
     /// `active`, `draining`, `down`, or `removed`: the configuration does not name it any more, or its name does not stand

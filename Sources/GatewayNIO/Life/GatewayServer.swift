@@ -179,7 +179,7 @@ public final class GatewayServer: Sendable {
         let settings = next.configuration.drain
         let payload = ClosePayload(code: CloseCode(rawValue: settings.code), reason: "configuration changed")
         await Shedding(payload: payload, grace: Self.leastGrace).run(toClose, perSecond: nil)
-        await shed(toDrain, payload, perSecond: nil)
+        await shed(toDrain, payload, perSecond: nil, as: "reload", of: "")
         return fates
     }
 

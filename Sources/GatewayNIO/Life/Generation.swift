@@ -17,8 +17,9 @@ public final class Generation: Sendable {
     /// By name.
     let upstreams: [String: Upstream]
 
-    /// One route, and where it leads.
-    struct Route: Sendable {
+    /// One route, and where it leads. Requests hold it as long as they are under way: a reference, as a copy of all that
+    /// a configuration says of a route would cost each of them more than finding it.
+    final class Route: Sendable {
         let configuration: RouteConfiguration
         /// What holds for its WebSockets.
         let rules: SessionRules
@@ -27,6 +28,16 @@ public final class Generation: Sendable {
         let fixedBody: ByteBuffer?
         /// Where its WebSockets go; nil: it has none.
         let destination: Destination?
+
+        fileprivate init(
+            configuration: RouteConfiguration, live: LiveRoute, fixedBody: ByteBuffer?, destination: Destination?
+        ) {
+            self.configuration = configuration
+            rules = SessionRules(configuration.session)
+            self.live = live
+            self.fixedBody = fixedBody
+            self.destination = destination
+        }
     }
 
     /// - Parameter previous: the generation in force. What has not changed since is taken over from it.
@@ -52,8 +63,7 @@ public final class Generation: Sendable {
             case .redirect: break
             }
             return Route(
-                configuration: route, rules: SessionRules(route.session), live: process.route(route.name),
-                fixedBody: body, destination: destination)
+                configuration: route, live: process.route(route.name), fixedBody: body, destination: destination)
         }
         var listeners: [String: CompiledListener] = [:]
         for listener in configuration.listeners {
@@ -97,7 +107,7 @@ public final class Generation: Sendable {
 }
 
 /// One listener of a generation, and its certificates.
-struct CompiledListener: Sendable {
+final class CompiledListener: Sendable {
     let configuration: ListenerConfiguration
     /// nil: cleartext.
     let tls: RenewedTLS?

@@ -23,6 +23,7 @@ final class LoopContext {
     let zlib: ZlibPool
     let maskKeys = RandomMaskKeys()
     let counters: LoopCounters
+    let load: LoopLoad
     let transports: TransportCounter
     private(set) var sessions: [SessionID: SessionDriver] = [:]
     /// Clients' HTTP/2 connections.
@@ -48,6 +49,7 @@ final class LoopContext {
         zlib = ZlibPool(memory: process.compressionMemory)
         counters = process.telemetry.counters(loop: index)
         transports = TransportCounter(counters)
+        load = LoopLoad(counters)
         deadlines = LoopDeadlines(eventLoop: eventLoop)
         forwardings = Forwardings(eventLoop: eventLoop)
         deadlines.fire = { [unowned self] id, now in self.sessions[id]?.deadlineReached(now: now) }

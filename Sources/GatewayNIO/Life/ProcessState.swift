@@ -10,10 +10,12 @@ public final class ProcessState: Sendable {
     public let admission = Admission()
     public let telemetry: Telemetry
     public let compressionMemory: CompressionMemory
+    /// What was asked for and takes its time.
+    public let operations = Operations()
     /// Bytes of zlib state that all connections hold now.
     public var zlibBytes: Int { compressionMemory.used }
     public let logger: Logger
-    let requestLog: RequestLog
+    let lineLog: LineLog
     let tlsFailures: TLSFailures
     /// The commands that run now.
     public let commands = RunningCommands()
@@ -22,11 +24,11 @@ public final class ProcessState: Sendable {
     private let routes = LiveRegistry<String, LiveRoute>()
     private let upstreams = LiveRegistry<String, LiveUpstream>()
 
-    public init(telemetry: Telemetry, limits: ProcessLimits, logger: Logger, requestLog: RequestLog = .none) {
+    public init(telemetry: Telemetry, limits: ProcessLimits, logger: Logger, lineLog: LineLog = .none) {
         self.telemetry = telemetry
         self.logger = logger
-        self.requestLog = requestLog
-        tlsFailures = TLSFailures(telemetry: telemetry, log: requestLog)
+        self.lineLog = lineLog
+        tlsFailures = TLSFailures(telemetry: telemetry, log: lineLog)
         compressionMemory = CompressionMemory(limit: limits.compressionMemory)
     }
 

@@ -1,4 +1,5 @@
 import GatewaySession
+import GatewayTelemetry
 import NIOCore
 import SocketTransport
 import WebSocketCore
@@ -22,9 +23,11 @@ struct Shedding: Sendable {
     ///
     /// - Parameters:
     ///   - perSecond: sessions a second; nil: all at once.
+    ///   - operation: is told how many have been told.
     ///   - isWanted: asked before each few.
     func run(
-        _ targets: [Target], perSecond: Double?, isWanted: @Sendable () -> Bool = { true }
+        _ targets: [Target], perSecond: Double?, operation: Operations.Operation? = nil,
+        isWanted: @Sendable () -> Bool = { true }
     ) async {
         let start = ContinuousClock.now
         var done = 0
@@ -42,6 +45,7 @@ struct Shedding: Sendable {
                     target.loop.context.value.sessions[target.id]?.close(payload, grace: grace)
                 }
             }
+            operation?.told.add(max(done, due) - done)
             done = max(done, due)
             if done < targets.count { try? await Task.sleep(for: Self.tick) }
         }

@@ -3,6 +3,7 @@ import GatewayPolicy
 import Logging
 import NIOCore
 import NIOPosix
+import SocketTransport
 
 /// What is looked after while nobody asks: names of servers, servers that nobody connects to, and certificates.
 struct Upkeep: Sendable {
@@ -110,17 +111,19 @@ struct Upkeep: Sendable {
         let eventLoop = eventLoop
         eventLoop.execute {
             let connector = ServerConnector(
-                server: server, transport: nil, sources: sources, timeout: timeout, eventLoop: eventLoop, protocols: []
-            ) { _ in }
+                server: server, transport: nil, sources: sources, timeout: timeout, eventLoop: eventLoop,
+                protocols: [],
+                setUp: .socket { $0.close() })
             connector.connect().whenComplete { result in
-                if case .success(let channel) = result { channel.close(promise: nil) }
                 Self.note(result.map { _ in }, of: server, logger: logger)
             }
         }
     }
 
     private static func note(_ result: Result<Void, any Error>, of server: LiveServer, logger: Logger) {
-        var metadata: Logger.Metadata = ["upstream": "\(server.upstream.name)", "server": "\(server.address)"]
+        var metadata: Logger.Metadata = [
+            "upstream": "\(server.upstream.name)", "server": "\(server.address)",
+        ]
         switch result {
         case .success:
             if server.record.looked(isReachable: true, now: .now(), jitter: 0) {
@@ -129,8 +132,11 @@ struct Upkeep: Sendable {
         case .failure(let error):
             // That says nothing about the server.
             if (error as? IOError)?.isLackOfResources == true || error is ServerConnector.ServersChanged { return }
-            if server.record.looked(isReachable: false, now: .now(), jitter: .random(in: 0..<1)) {
-                metadata["reason"] = "\(ConnectFailure.text(for: error))"
+            let reason = ConnectFailure.text(for: error)
+            if server.record.looked(
+                isReachable: false, reason: reason, now: .now(), jitter: .random(in: 0..<1))
+            {
+                metadata["reason"] = "\(reason)"
                 logger.warning("server is down", metadata: metadata)
             }
         }

@@ -16,10 +16,10 @@ final class TLSFailures: Sendable {
     private static let interval = TimeAmount.seconds(10)
 
     private let telemetry: Telemetry
-    private let log: RequestLog
+    private let log: LineLog
     private let throttle = Mutex(LineThrottle<Kind>(interval: TLSFailures.interval))
 
-    init(telemetry: Telemetry, log: RequestLog) {
+    init(telemetry: Telemetry, log: LineLog) {
         self.telemetry = telemetry
         self.log = log
     }

@@ -4,6 +4,9 @@ import GatewayTLS
 /// Judges the files of TLS that a configuration names by reading them as whoever serves them does: `TLSMaterial` has the
 /// last word about `check`, a start and a renewal alike.
 public struct TLSMaterialJudge: TLSFileJudge {
+    /// In seconds: whoever renews certificates by a program has done so by then, and whoever does it by hand still can.
+    private static let renewalTime: Int64 = 14 * 86_400
+
     public init() {}
 
     public func findings(on files: TLSFiles, now: Int64) -> [TLSFinding] {
@@ -41,6 +44,7 @@ public struct TLSMaterialJudge: TLSFileJudge {
                 certificateShownAs: certificate.shown, keyShownAs: privateKey.shown, ocspShownAs: ocsp?.shown)
             if let failure = identity.timeFailure(now: now) { throw failure }
             return [
+                identity.endingSoon(now: now, within: Self.renewalTime).map { TLSFinding(.warning, .certificate, $0) },
                 identity.ocspWarning(now: now).map { TLSFinding(.warning, .ocsp, $0) },
                 identity.cipherWarning(ciphers).map { TLSFinding(.warning, .certificate, $0) },
             ].compactMap { $0 }

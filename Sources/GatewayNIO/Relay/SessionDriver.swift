@@ -132,14 +132,37 @@ final class SessionDriver {
     var isEnding: Bool { session.isEnding }
 
     /// The session as it is now.
-    func snapshot() -> ConnectionSnapshot {
+    ///
+    /// - Parameter now: what its age is told at.
+    func snapshot(at now: NIODeadline) -> ConnectionSnapshot {
         count()
         return info.snapshot(
-            id: id, fromClient: totals.fromClient, fromServer: totals.fromServer,
+            id: id, at: now, fromClient: totals.fromClient, fromServer: totals.fromServer,
             shared: (client.transport?.sharedConnection, server.transport?.sharedConnection),
-            queue: .init(
-                toClient: session.heldBytes(from: .server) + (client.transport?.waitingBytes ?? 0),
-                toServer: session.heldBytes(from: .client) + (server.transport?.waitingBytes ?? 0)))
+            queue: queue)
+    }
+
+    /// What a list is sorted by.
+    func sortKey(_ sort: ConnectionSort, at now: NIODeadline) -> ConnectionSort.Key {
+        if let key = info.sortKey(sort) { return key }
+        if sort == .queue {
+            let queue = queue
+            return .number(Double(queue.toClient &+ queue.toServer))
+        }
+        count()
+        let bytes = Double(totals.fromClient.bytes &+ totals.fromServer.bytes)
+        switch sort {
+        case .messages: return .number(Double(totals.fromClient.messages &+ totals.fromServer.messages))
+        case .rate: return .number(bytes / max(info.age(at: now), 0.001))
+        default: return .number(bytes)
+        }
+    }
+
+    /// Bytes that wait for either side.
+    private var queue: ConnectionSnapshot.Queue {
+        .init(
+            toClient: session.heldBytes(from: .server) + (client.transport?.waitingBytes ?? 0),
+            toServer: session.heldBytes(from: .client) + (server.transport?.waitingBytes ?? 0))
     }
 
     // MARK: Carrying out

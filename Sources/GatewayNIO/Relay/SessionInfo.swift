@@ -2,8 +2,15 @@ import GatewayConfig
 import GatewayPolicy
 import GatewaySession
 import GatewayTelemetry
+import HTTPTypes
 import NIOCore
 import WebSocketCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// What is known of a session beside its frames: for counting, for the log, and what is returned when it ends.
 final class SessionInfo {
@@ -17,6 +24,14 @@ final class SessionInfo {
     /// Whether its end is logged even if nothing was wrong with it.
     private let isSampled: Bool
     private let listener: String
+    /// Host and path of the request in one text, each cut at ``targetLimit`` bytes: thousands of idle sessions keep it. The
+    /// query is left out, as it may hold a secret.
+    private let target: String
+    private static let targetLimit = 256
+
+    /// An authority has no slash, and a path begins with one.
+    private var host: String { String(target.prefix { $0 != "/" }) }
+    private var path: String { String(target.drop { $0 != "/" }) }
     /// What the client was told of compression; nil: there is none on its leg.
     private let compressionAnswer: String?
     private let requestID: CompactIdentifier
@@ -43,6 +58,9 @@ final class SessionInfo {
         self.startedAt = startedAt
         self.isSampled = isSampled
         self.listener = listener
+        target =
+            Self.cut(decision.outgoing.request.authority ?? "")
+            + Self.cut(decision.outgoing.target.text.prefix { $0 != "?" })
         compressionAnswer = extensions.clientAnswer
         requestID = CompactIdentifier(decision.outgoing.requestID)
         traceID = CompactIdentifier(decision.outgoing.trace.traceID)
@@ -61,9 +79,49 @@ final class SessionInfo {
         if clientIsCompressed { counters.compressionActive.add(1) }
         if let draft { counters.acceptedLegacy(version: draft.rawValue) }
         for name in decision.negotiation.refusedNames { counters.refusedExtension(name) }
-        let microseconds = UInt64(clamping: (NIODeadline.now() - startedAt).nanoseconds / 1000)
+        if let subprotocol = upgraded.subprotocol { counters.opened(subprotocol: subprotocol) }
+        let duration = (NIODeadline.now() - startedAt).nanoseconds
+        let microseconds = UInt64(clamping: duration / 1000)
+        let now = loop.secondsSince1970
         counters.handshakes.record(microseconds: microseconds)
-        counters.openedBy(decision.outgoing.requestID, microseconds: microseconds, at: loop.secondsSince1970)
+        counters.openedBy(decision.outgoing.requestID, microseconds: microseconds, at: now)
+        counters.tookHandshake(Double(duration) / 1e9, at: now) {
+            HandshakeRecord(
+                seconds: Double(duration) / 1e9, time: now, client: "\(client)", server: server.name,
+                requestID: requestID.text)
+        }
+    }
+
+    private static func cut(_ text: some StringProtocol) -> String {
+        // Both are ASCII: no character is cut in two.
+        String(text.utf8.count <= targetLimit ? text[...] : text.prefix(targetLimit))
+    }
+
+    /// Whether one of the texts that a list has of it contains this one.
+    func contains(_ search: SearchText) -> Bool {
+        search.isIn(target) || search.isIn("\(client)") || search.isIn(route.name)
+            || search.isIn(server.name) || search.isIn(listener) || search.isIn(requestID.text)
+            || search.isIn(compressionAnswer ?? "none")
+    }
+
+    /// What lists are sorted by, as far as it does not change while the session lives; nil: it does.
+    func sortKey(_ sort: ConnectionSort) -> ConnectionSort.Key? {
+        switch sort {
+        case .age: .number(-Double(startedAt.uptimeNanoseconds))
+        case .client: .text("\(client)")
+        case .host: .text(host)
+        case .path: .text(path)
+        case .route: .text(route.name)
+        case .server: .text(server.name)
+        case .protocol: .text("\(clientVersion.rawValue) \(serverProtocol)")
+        case .compression: .text(compressionAnswer ?? "none")
+        case .messages, .bytes, .rate, .queue: nil
+        }
+    }
+
+    /// In seconds, not below 0.
+    func age(at now: NIODeadline) -> Double {
+        Double(max(0, (now - startedAt).nanoseconds) / 1_000_000) / 1000
     }
 
     /// What the server's leg speaks: a command has no HTTP.
@@ -71,16 +129,16 @@ final class SessionInfo {
 
     /// The session as it is listed while it is open.
     func snapshot(
-        id: SessionID, fromClient: DirectionTotals, fromServer: DirectionTotals,
+        id: SessionID, at now: NIODeadline, fromClient: DirectionTotals, fromServer: DirectionTotals,
         shared: (client: ConnectionSnapshot.Shared?, server: ConnectionSnapshot.Shared?),
         queue: ConnectionSnapshot.Queue
     ) -> ConnectionSnapshot {
         ConnectionSnapshot(
-            id: id, requestID: requestID.text, client: "\(client)", listener: listener, route: route.name,
-            server: server.name,
+            id: id, requestID: requestID.text, client: "\(client)", listener: listener, host: host, path: path,
+            route: route.name, server: server.name,
             protocol: .init(client: clientVersion.rawValue, server: serverProtocol),
             legacyVersion: draft?.rawValue, clientConnection: shared.client, serverConnection: shared.server,
-            ageSeconds: Double((NIODeadline.now() - startedAt).nanoseconds / 1_000_000) / 1000,
+            ageSeconds: age(at: now),
             messages: .init(fromClient: fromClient.messages, toClient: fromServer.messages),
             bytes: .init(fromClient: fromClient.bytes, toClient: fromServer.bytes),
             compression: compressionAnswer ?? "none", queue: queue)
@@ -106,7 +164,7 @@ final class SessionInfo {
     }
 
     private func log(_ outcome: SessionOutcome, fromClient: DirectionTotals, fromServer: DirectionTotals) {
-        guard var line = loop.process.requestLog.begin("connection closed") else { return }
+        guard var line = loop.process.lineLog.begin("connection closed") else { return }
         line.add("request_id", requestID.text)
         line.add("trace_id", traceID.text)
         line.add("client", client.description)
@@ -125,7 +183,7 @@ final class SessionInfo {
         line.add("closed_by", outcome.closer.rawValue)
         line.add("code", outcome.code)
         line.add("reason", outcome.reason)
-        loop.process.requestLog.write(line)
+        loop.process.lineLog.write(line)
     }
 }
 
@@ -145,10 +203,7 @@ extension SessionOutcome {
 enum RequestID {
     static func make() -> String { text(.random(in: .min ... .max)) }
 
-    static func text(_ bits: UInt64) -> String {
-        let hex = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - hex.count) + hex
-    }
+    static func text(_ bits: UInt64) -> String { HexadecimalText.digits(bits) }
 }
 
 extension CloseSide {

@@ -6,10 +6,12 @@ import NIOTLS
 import SocketTransport
 
 /// One HTTP/1.1 connection to a server that carries plain requests, one after the other (RFC 9112 §9.3).
+///
+/// Responses that are written plainly come from the gate, others from NIO's parser.
 final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         case connecting
@@ -23,8 +25,8 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private var state = State.connecting
     private var context: ChannelHandlerContext?
     private let gate = HTTP1Gate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
-    private let encoder: HTTPRequestEncoder
-    private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
+    /// nil: no response has needed it.
+    private var parser: HTTP1ResponseParser?
     private var lastError: (any Error)?
     /// The server has ended its side in order.
     private var sawEnd = false
@@ -56,21 +58,14 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     init(pool: HTTP1Pool, request: HTTP1UpstreamRequest) {
         self.pool = pool
         self.request = request
-        var encoding = HTTPRequestEncoder.Configuration()
-        // Framing is decided in one place, `HTTP1Head.headers(of:)`.
-        encoding.automaticallySetFramingHeaders = false
-        encoder = HTTPRequestEncoder(configuration: encoding)
-        decoder = ByteToMessageHandler(
-            HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .forward))
         request.begin(on: self, isReused: false)
     }
 
     private var isTLS: Bool { pool.transport.tls != nil }
 
     func addHandlers(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        gate.reader = self
         try pipeline.addHandler(gate)
-        try pipeline.addHandler(encoder)
-        try pipeline.addHandler(decoder)
         try pipeline.addHandler(self)
     }
 
@@ -81,6 +76,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        gate.reader = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -119,15 +115,9 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     private func sendHead(_ context: ChannelHandlerContext) {
         guard let request else { return close() }
         let plain = request.request
-        let head = HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: plain.method.rawValue), uri: plain.path,
-            headers: HTTP1Head.headers(of: plain, keepsAlive: pool.transport.sharesConnections))
-        gate.narrowNextWrite()
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if case .none = plain.content {
-            hasSentAll = true
-            context.write(wrapOutboundOut(.end(nil)), promise: nil)
-        }
+        let head = HTTP1Head.bytes(of: plain, keepsAlive: pool.transport.sharesConnections)
+        context.write(wrapOutboundOut(head), promise: nil)
+        if case .none = plain.content { hasSentAll = true }
         context.flush()
         request.delegate?.legIsWritable(request)
     }
@@ -138,16 +128,25 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
     }
 
     func send(_ bytes: ByteBuffer) {
-        guard case .busy = state, !hasSentAll else { return }
-        context?.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        guard case .busy = state, !hasSentAll, bytes.readableBytes > 0, let context else { return }
+        if isChunked {
+            context.write(wrapOutboundOut(HTTP1Chunks.line(size: bytes.readableBytes)), promise: nil)
+        }
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        if isChunked { context.write(wrapOutboundOut(HTTP1Chunks.end), promise: nil) }
     }
 
     func endContent(trailers: HTTPFields?) {
         guard case .busy = state, !hasSentAll else { return }
         hasSentAll = true
-        context?.writeAndFlush(
-            wrapOutboundOut(.end(trailers.map(HTTP1Head.headers(from:)))), promise: nil)
+        if isChunked {
+            context?.write(wrapOutboundOut(HTTP1Chunks.last(trailers: trailers)), promise: nil)
+        }
+        context?.flush()
     }
+
+    /// The request's content goes in chunks.
+    private var isChunked: Bool { request?.request.content == .open }
 
     func flush() { context?.flush() }
 
@@ -162,19 +161,17 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         guard case .busy = state, let request else { return }
         switch unwrapInboundIn(data) {
         case .head(let head) where response == nil:
-            answered(head, request)
+            judge(head, request)
         case .body(let bytes):
             request.delegate?.leg(request, content: bytes)
         case .end(let trailers):
-            gate.messageEnded()
-            response?.hasEnded = true
-            response?.trailers = trailers.map(HTTP1Head.fields(from:))
+            responseEnded(trailers: trailers.map(HTTP1Head.fields(from:)))
         default:
             break
         }
     }
 
-    private func answered(_ head: HTTPResponseHead, _ request: HTTP1UpstreamRequest) {
+    private func judge(_ head: HTTPResponseHead, _ request: HTTP1UpstreamRequest) {
         guard let answer = HTTP1Head.response(from: head) else {
             return answeredBadly("status is \(head.status.code), expected 100 to 599")
         }
@@ -188,14 +185,27 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         }
         do throws(HTTP1Head.BadFraming) {
             let framing = try HTTP1Head.framing(of: head, to: request.request.method)
-            gate.expect(framing)
-            response = ResponseProgress(
-                framing: framing, keepsAlive: head.isKeepAlive && framing != .untilEnd)
-            serverIdleLimit = HTTP1Head.idleLimit(in: head.headers)
-            request.delegate?.leg(request, answered: answer)
+            answered(
+                HTTP1Response(
+                    response: answer, framing: framing, keepsAlive: head.isKeepAlive && framing != .untilEnd,
+                    idleLimit: HTTP1Head.idleLimit(in: answer.headerFields)),
+                request)
         } catch {
             answeredBadly(error.text)
         }
+    }
+
+    private func answered(_ answer: HTTP1Response, _ request: HTTP1UpstreamRequest) {
+        gate.expect(answer.framing)
+        response = ResponseProgress(framing: answer.framing, keepsAlive: answer.keepsAlive)
+        serverIdleLimit = answer.idleLimit
+        request.delegate?.leg(request, answered: answer.response)
+    }
+
+    private func responseEnded(trailers: HTTPFields?) {
+        gate.messageEnded()
+        response?.hasEnded = true
+        response?.trailers = trailers
     }
 
     private func answeredBadly(_ reason: String) {
@@ -340,4 +350,40 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
 
     /// How the answer begins, for the log.
     private var whatCame: String { HTTP1Head.shown(gate.beginning) }
+}
+
+extension HTTP1UpstreamConnection: HTTP1PlainReader {
+    /// Never told: the gate is in the pipeline of the connection.
+    func plainReadingFailed(_ error: any Error) { close() }
+
+    func readPlainHead(_ head: ByteBuffer) -> HTTP1Framing? {
+        guard case .busy = state, let request, response == nil,
+            let answer = HTTP1Response(plain: head, to: request.request.method),
+            answer.response.status.code != 101
+        else { return nil }
+        answered(answer, request)
+        return answer.framing
+    }
+
+    func readPlainContent(_ bytes: ByteBuffer) {
+        guard case .busy = state, let request else { return }
+        request.delegate?.leg(request, content: bytes)
+    }
+
+    func plainMessageEnded() {
+        guard case .busy = state, request != nil else { return }
+        responseEnded(trailers: nil)
+    }
+
+    func prepareParser() throws {
+        guard let context else { return }
+        let parser = parser ?? HTTP1ResponseParser(forwardsInterim: true)
+        if self.parser == nil {
+            self.parser = parser
+            try context.pipeline.syncOperations.addHandler(
+                ByteToMessageHandler(parser), position: .before(self))
+        }
+        guard let method = request?.request.method else { return }
+        parser.expectResponse(to: HTTPMethod(rawValue: method.rawValue))
+    }
 }

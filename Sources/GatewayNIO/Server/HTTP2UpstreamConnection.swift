@@ -65,15 +65,16 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let offersHTTP1 = pool.transport.protocol == .auto
         let connector = ServerConnector(
             server: pool.server, transport: pool.transport, timeout: pool.connectTimeout, eventLoop: eventLoop,
-            protocols: offersHTTP1 ? [.http2, .http1] : [.http2]
-        ) { [self] pipeline in
-            if pool.transport.tls != nil { try pipeline.addHandler(ALPNCheck(self)) }
-        }
+            protocols: offersHTTP1 ? [.http2, .http1] : [.http2],
+            setUp: .channel { [self] pipeline in
+                if pool.transport.tls != nil { try pipeline.addHandler(ALPNCheck(self)) }
+            })
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         connector.connect().whenComplete { result in
             let this = this.value
             switch result {
-            case .success(let channel): this.connected(channel)
+            case .success(let channel?): this.connected(channel)
+            case .success(nil): this.couldNotConnect(ConnectionEnded())
             case .failure(let error): this.couldNotConnect(error)
             }
         }

@@ -28,6 +28,14 @@ final class ServerConnector {
         var description: String { "the server's name stands for other servers now" }
     }
 
+    /// Who is given the connection, once there is one.
+    enum SetUp {
+        /// Adds what is behind TLS to the pipeline of a channel.
+        case channel((ChannelPipeline.SynchronousOperations) throws -> Void)
+        /// Takes the socket, which may be in its TLS handshake.
+        case socket((StreamSocket) -> Void)
+    }
+
     private let server: LiveServer
     /// nil: only whether there is a connection is of interest; no TLS, and it is not counted.
     private let transport: UpstreamTransport?
@@ -37,8 +45,8 @@ final class ServerConnector {
     private let eventLoop: any EventLoop
     private let protocols: [ApplicationProtocol]
     private let isCounted: Bool
-    private let setUp: (ChannelPipeline.SynchronousOperations) throws -> Void
-    private let promise: EventLoopPromise<any Channel>
+    private let setUp: SetUp
+    private let promise: EventLoopPromise<(any Channel)?>
     private let deadline: NIODeadline
     private var timeout: Scheduled<Void>?
     private var race = ConnectionRace(count: 0)
@@ -65,12 +73,11 @@ final class ServerConnector {
     ///   - sources: where to connect from, without a transport.
     ///   - protocols: ALPN identifiers to offer over TLS.
     ///   - isCounted: whether it is one of the server's connections in the statistics.
-    ///   - setUp: adds what is behind TLS; called once there is a connection.
+    ///   - setUp: called once there is a connection.
     init(
         server: LiveServer, transport: UpstreamTransport?, client: ConnectionEndpoints? = nil,
         sources: SourceAddresses? = nil, timeout: TimeAmount, eventLoop: any EventLoop,
-        protocols: [ApplicationProtocol], isCounted: Bool = true,
-        setUp: @escaping (ChannelPipeline.SynchronousOperations) throws -> Void
+        protocols: [ApplicationProtocol], isCounted: Bool = true, setUp: SetUp
     ) {
         self.transport = transport
         self.client = client
@@ -85,8 +92,8 @@ final class ServerConnector {
         deadline = .now() + timeout
     }
 
-    /// - Returns: the channel, or why there is none.
-    func connect() -> EventLoopFuture<any Channel> {
+    /// - Returns: the channel, where one was asked for; or why there is no connection.
+    func connect() -> EventLoopFuture<(any Channel)?> {
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         timeout = eventLoop.scheduleTask(deadline: deadline) {
             let this = this.value
@@ -183,29 +190,44 @@ final class ServerConnector {
         connections[attempt] = nil
         guard attempt < ownCount else { return probed(attempt, socket) }
         addresses.worked(contestants[attempt])
-        let channel = SocketChannel(socket)
         if transport != nil, isCounted {
             server.connections.add(1)
-            channel.observe(by: server)
+            socket.observer = server
         }
         do {
-            try channel.activate()
-            if let beginning = transport?.beginning(naming: client), !beginning.isEmpty {
-                // Before there is anything else in the pipeline.
-                channel.write(ByteBuffer(bytes: beginning), promise: nil)
-                channel.flush()
+            switch setUp {
+            case .channel(let setUp):
+                let channel = SocketChannel(socket)
+                try channel.activate()
+                try prepare(socket)
+                try setUp(channel.pipeline.syncOperations)
+                finish()
+                promise.succeed(channel)
+            case .socket(let setUp):
+                try socket.open()
+                try prepare(socket)
+                setUp(socket)
+                finish()
+                promise.succeed(nil)
             }
-            let pipeline = channel.pipeline.syncOperations
-            if let transport, let tls = transport.tls(offering: protocols) {
-                try channel.startTLS(client: tls, peer: transport.tlsPeer(of: server), address: "\(server.address)")
-            }
-            try setUp(pipeline)
-            finish()
-            promise.succeed(channel)
         } catch {
-            channel.close(promise: nil)
+            socket.close()
             end(error)
         }
+    }
+
+    /// Sends what stands before TLS, and begins that.
+    private func prepare(_ socket: StreamSocket) throws {
+        if let beginning = transport?.beginning(naming: client), !beginning.isEmpty {
+            socket.write(ByteBuffer(bytes: beginning))
+            socket.flush()
+        }
+        if let transport, let tls = transport.tls(offering: protocols) {
+            try socket.startTLS(
+                client: tls, peer: transport.tlsPeer(of: server), address: "\(server.address)")
+        }
+        // The first bytes may be what broke it, and whoever took it over now would be told of nothing.
+        guard socket.isOpen else { throw IOError(errnoCode: ECONNRESET, reason: "write") }
     }
 
     /// It is known which family leads to servers.

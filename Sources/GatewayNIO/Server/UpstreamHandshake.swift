@@ -8,16 +8,19 @@ import WebSocketCore
 
 /// Client role over HTTP/1.1 (RFC 6455 §4.1): sends the upgrade once connected, reads the answer, then makes way for
 /// a `SocketLeg`.
+///
+/// It reads a 101 that is written plainly from the socket itself (`UpstreamHandshake+Socket`), with no pipeline between
+/// them. For any other answer it becomes the last handler of a channel, behind NIO's parser.
 final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, WebSocketLeg {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundIn = Never
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias OutboundOut = ByteBuffer
 
-    private enum State {
+    enum State {
         case connecting
         case waiting
         /// The 101 is here; frames may follow it at once.
-        case switching(HTTPResponseHead)
+        case switching(HTTPResponse)
         /// Another response is being passed on.
         case refusing
         case over
@@ -29,18 +32,21 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
     private let key: String
     private let isTLS: Bool
     private let timeout: TimeAmount
-    private weak var delegate: (any UpstreamLegDelegate)?
-    private var keepsAttempt: (any UpstreamLegDelegate)?
-    private var state = State.connecting
+    /// Kept as long as the connection is this handshake's.
+    private(set) var delegate: (any UpstreamLegDelegate)?
+    private(set) var state = State.connecting
     private var timer: Scheduled<Void>?
-    private var context: ChannelHandlerContext?
-    private let gate: HTTP1Gate
-    private let encoder = HTTPRequestEncoder()
-    private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
-    private var lastError: (any Error)?
+    /// nil: the connection has no channel.
+    private(set) var context: ChannelHandlerContext?
+    /// nil: the connection has a channel, or is over.
+    var socket: StreamSocket?
+    let gate: HTTP1Gate
+    /// nil: the answer has not needed it.
+    private var parser: ByteToMessageHandler<HTTP1ResponseParser>?
+    var lastError: (any Error)?
     /// Whether the client can take more of a refusal's body.
-    private var mayRead = true
-    private var owesRead = false
+    private(set) var mayRead = true
+    var owesRead = false
 
     init(
         request: UpstreamRequest, isTLS: Bool, timeout: TimeAmount, delegate: any UpstreamLegDelegate
@@ -51,77 +57,91 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
         self.isTLS = isTLS
         self.timeout = timeout
         self.delegate = delegate
-        keepsAttempt = delegate
         gate = HTTP1Gate(maxLength: NIOHTTPDecoderLimitConfiguration().maxHeaderListSize)
-        decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes))
     }
 
     func addCodec(to pipeline: ChannelPipeline.SynchronousOperations) throws {
+        gate.reader = self
         try pipeline.addHandler(gate)
-        try pipeline.addHandler(encoder)
-        try pipeline.addHandler(decoder)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive && !isTLS { send(context) }
+        if context.channel.isActive { connected(on: context.eventLoop) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        keepsAttempt = nil
+        left()
+    }
+
+    /// The connection is no longer this handshake's.
+    func left() {
+        delegate = nil
+        gate.reader = nil
         timer?.cancel()
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        if !isTLS { send(context) }
-    }
+    func channelActive(context: ChannelHandlerContext) { connected(on: context.eventLoop) }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if isTLS, case TLSUserEvent.handshakeCompleted = event { send(context) }
-        if case ChannelEvent.inputClosed = event { ended(context, nil) }
+        if isTLS, case TLSUserEvent.handshakeCompleted = event { send(on: context.eventLoop) }
+        if case ChannelEvent.inputClosed = event { ended(nil) }
     }
 
-    private func send(_ context: ChannelHandlerContext) {
+    /// There is a connection; TLS may be to come.
+    func connected(on eventLoop: any EventLoop) {
+        if !isTLS { send(on: eventLoop) }
+    }
+
+    /// The connection carries bytes.
+    func send(on eventLoop: any EventLoop) {
         guard case .connecting = state else { return }
         state = .waiting
-        var headers = HTTPHeaders([("Host", request.host)])
-        headers.add(contentsOf: HTTP1Head.headers(from: request.fields))
-        headers.add(
-            contentsOf: HTTP1Head.headers(
-                from: ClientHandshake.requestFields(
-                    key: key, subprotocols: request.subprotocols, extensions: request.extensions)))
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: request.path, headers: headers)
-        gate.narrowNextWrite()
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        let this = NIOLoopBound(self, eventLoop: context.eventLoop)
-        timer = context.eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
+        var head = HTTP1HeadWriter(method: .get, path: request.path)
+        head.add("Host", request.host)
+        head.add(request.fields)
+        head.add(
+            ClientHandshake.requestFields(
+                key: key, subprotocols: request.subprotocols, extensions: request.extensions))
+        let bytes = head.end()
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleTask(in: timeout) { this.value.timedOut() }
+        // The last thing, as the connection may break by it.
+        if let socket {
+            socket.write(bytes)
+            socket.flush()
+        } else {
+            context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        }
     }
 
     private func timedOut() {
         guard case .waiting = state else { return }
         state = .over
         delegate?.legTimedOut(self)
-        context?.close(promise: nil)
+        close()
+    }
+
+    private func close() {
+        if let socket { socket.close() } else { context?.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (unwrapInboundIn(data), state) {
         case (.head(let head), .waiting):
             timer?.cancel()
-            if head.status == .switchingProtocols {
-                gate.hold()
-                state = .switching(head)
-            } else {
+            guard let response = HTTP1Head.response(from: head) else {
                 state = .refusing
-                answered(head)
+                delegate?.leg(self, answeredBadly: "status is \(head.status.code), expected 100 to 599")
+                return
             }
+            headArrived(response)
         case (.body(let bytes), .refusing):
             delegate?.leg(self, content: bytes)
-        case (.end, .switching(let head)):
+        case (.end, .switching(let response)):
             state = .over
-            answered(head)
+            delegate?.leg(self, answered: response)
         case (.end, .refusing):
             state = .over
             delegate?.legEndedResponse(self, isWhole: true, trailers: nil)
@@ -131,11 +151,13 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
         }
     }
 
-    private func answered(_ head: HTTPResponseHead) {
-        if let response = HTTP1Head.response(from: head) {
-            delegate?.leg(self, answered: response)
+    private func headArrived(_ response: HTTPResponse) {
+        if response.status.code == 101 {
+            gate.hold()
+            state = .switching(response)
         } else {
-            delegate?.leg(self, answeredBadly: "status is \(head.status.code), expected 100 to 599")
+            state = .refusing
+            delegate?.leg(self, answered: response)
         }
     }
 
@@ -143,7 +165,9 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
         guard response.status.code == 101 else { return nil }
         let (subprotocol, extensions) = try ClientHandshake.verify(
             status: 101, fields: response.headerFields, key: key, offeredSubprotocols: request.subprotocols)
-        return UpstreamAgreement(subprotocol: subprotocol, extensions: extensions)
+        return UpstreamAgreement(
+            subprotocol: subprotocol, extensions: extensions,
+            accept: request.clientKey.flatMap { _ in response.headerFields[.secWebSocketAccept] })
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -159,10 +183,12 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
         self.mayRead = mayRead
         guard mayRead, owesRead else { return }
         owesRead = false
-        context?.read()
+        if let socket { socket.read() } else { context?.read() }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { failed(error) }
+
+    func failed(_ error: any Error) {
         switch (error, state) {
         case (HTTPParserError.invalidEOFState, _):
             // The end itself is told next.
@@ -172,7 +198,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
             delegate?.leg(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
         default:
             lastError = error
-            context.close(promise: nil)
+            close()
         }
     }
 
@@ -180,7 +206,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
     private var whatCame: String { HTTP1Head.shown(gate.beginning) }
 
     func channelInactive(context: ChannelHandlerContext) {
-        ended(context, lastError)
+        ended(lastError)
     }
 
     private struct ServerClosed: WordedError {
@@ -188,7 +214,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
     }
 
     /// - Parameter error: nil for an orderly end.
-    private func ended(_ context: ChannelHandlerContext, _ error: (any Error)?) {
+    func ended(_ error: (any Error)?) {
         timer?.cancel()
         let state = state
         self.state = .over
@@ -206,23 +232,53 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
         case .over:
             return
         }
-        context.close(promise: nil)
+        close()
     }
 
     func giveUp() {
         state = .over
-        context?.close(promise: nil)
+        close()
     }
 
     func relay(with driver: SessionDriver) throws {
+        if let socket = self.socket.take() { return relay(socket, with: driver) }
         guard let pipeline = context?.pipeline.syncOperations else { throw ChannelError.ioOnClosedChannel }
         guard let channel = context?.channel as? SocketChannel else { throw ChannelError.operationUnsupported }
         let rest = gate.leave()
-        pipeline.removeHandler(encoder, promise: nil)
-        pipeline.removeHandler(decoder, promise: nil)
+        if let parser { pipeline.removeHandler(parser, promise: nil) }
         pipeline.removeHandler(self, promise: nil)
         guard let socket = channel.detach() else { throw ChannelError.ioOnClosedChannel }
-        _ = SocketLeg(.server, on: socket, driver: driver)
-        if let rest { driver.read(rest, from: .server) }
+        begin(socket, driver, rest)
+    }
+}
+
+extension UpstreamHandshake: HTTP1PlainReader {
+    func plainReadingFailed(_ error: any Error) { failed(error) }
+
+    func readPlainHead(_ head: ByteBuffer) -> HTTP1Framing? {
+        guard case .waiting = state, let answer = HTTP1Response(plain: head, to: .get),
+            answer.response.status.code == 101
+        else { return nil }
+        timer?.cancel()
+        headArrived(answer.response)
+        return HTTP1Framing.none
+    }
+
+    func readPlainContent(_ bytes: ByteBuffer) {}
+
+    func plainMessageEnded() {
+        guard case .switching(let response) = state else { return }
+        state = .over
+        delegate?.leg(self, answered: response)
+    }
+
+    func prepareParser() throws {
+        try joinChannel()
+        guard parser == nil, let context else { return }
+        let responses = HTTP1ResponseParser(forwardsInterim: false)
+        responses.expectResponse(to: .GET)
+        let parser = ByteToMessageHandler(responses)
+        self.parser = parser
+        try context.pipeline.syncOperations.addHandler(parser, position: .before(self))
     }
 }

@@ -21,6 +21,8 @@ struct UpstreamRequest {
 struct UpstreamAgreement {
     var subprotocol: String?
     var extensions: [ExtensionOffer]
+    /// The `Sec-WebSocket-Accept` of the client's own key; nil: the server was asked with another key, or with none.
+    var accept: String?
 }
 
 /// A request that is no WebSocket's, as a server is to get it, over either HTTP version.

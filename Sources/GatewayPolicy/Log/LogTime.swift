@@ -10,6 +10,13 @@ public struct LogTime: Equatable, Sendable {
         self.milliseconds = min(max(milliseconds, 0), 999)
     }
 
+    /// As RFC 3339 writes it.
+    public var text: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Appends it as RFC 3339 writes it, such as `2026-01-02T03:04:05.678Z`.
     func append(to bytes: inout [UInt8]) {
         let (day, time) = seconds.quotientAndRemainder(dividingBy: 86_400)

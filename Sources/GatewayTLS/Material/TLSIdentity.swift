@@ -47,6 +47,18 @@ public struct TLSIdentity: Sendable {
     public func timeFailure(now: Int64) -> TLSMaterialFailure? {
         certificates.facts.timeFailure(now: now, file: certificates.file)
     }
+
+    /// That the certificate ends soon, in one sentence; nil: it does not.
+    ///
+    /// - Parameters:
+    ///   - now: in seconds since 1970-01-01.
+    ///   - time: what is soon, in seconds.
+    public func endingSoon(now: Int64, within time: Int64) -> String? {
+        let end = certificates.facts.notAfter
+        let (left, overflow) = end.subtractingReportingOverflow(now)
+        guard !overflow, left < time else { return nil }
+        return "the certificate in \(certificates.file) expires on \(CalendarDay.text(end)); renew it"
+    }
 }
 
 extension TLSCertificateFacts {

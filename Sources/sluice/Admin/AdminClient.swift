@@ -6,14 +6,17 @@ import NIOPosix
 
 /// Asks a running gateway's admin endpoint: one request a connection.
 struct AdminClient {
-    /// The longest answer that is read, in bytes.
+    /// The longest answer that is read where nothing else is said, in bytes.
     static let answerLimit = 1 << 20
-    /// From the start of connecting to the last byte of the answer.
-    static let timeLimit = TimeAmount.seconds(30)
 
     struct Answer {
         var status: Int
         var body: [UInt8]
+
+        var text: String {
+            let text = String(decoding: body, as: UTF8.self)
+            return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        }
 
         /// Its first line, for a message.
         var line: String {
@@ -22,10 +25,12 @@ struct AdminClient {
     }
 
     private let target: AdminTarget
+    /// From the start of connecting to the last byte of the answer, in seconds.
+    private let timeLimit: Int
     private let group: MultiThreadedEventLoopGroup
 
     /// Exits with 3 when the process may not open what an event loop needs.
-    init(_ target: AdminTarget) throws {
+    init(_ target: AdminTarget, timeLimit: Int = 30) throws {
         do {
             try FileDescriptorLimit.check(forLoops: 1)
         } catch {
@@ -33,22 +38,26 @@ struct AdminClient {
             throw Exit.notReached
         }
         self.target = target
+        self.timeLimit = timeLimit
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     }
 
+    /// - Parameter limit: the longest answer that is read, in bytes.
     /// - Throws: `AdminFailure`
-    func ask(_ method: String, _ path: String) async throws -> Answer {
+    func ask(_ method: String, _ path: String, limit: Int = answerLimit) async throws -> Answer {
         let loop = group.next()
         let answer = loop.makePromise(of: Answer.self)
-        let timeout = loop.scheduleTask(in: Self.timeLimit) { answer.fail(AdminFailure.timedOut) }
+        let seconds = timeLimit
+        let time = TimeAmount.seconds(Int64(seconds))
+        let timeout = loop.scheduleTask(in: time) { answer.fail(AdminFailure.timedOut(seconds: seconds)) }
         let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(Self.timeLimit)
+            .connectTimeout(time)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHTTPClientHandlers()
                     try pipeline.addHandlers(
-                        NIOHTTPClientResponseAggregator(maxContentLength: Self.answerLimit), AnswerReader(answer))
+                        NIOHTTPClientResponseAggregator(maxContentLength: limit), AnswerReader(answer))
                 }
             }
         let connecting =
@@ -65,7 +74,9 @@ struct AdminClient {
             return received
         } catch {
             timeout.cancel()
-            throw AdminFailure(error)
+            let failure = AdminFailure(error)
+            if case .tooLong = failure { throw AdminFailure.tooLong(limit: limit) }
+            throw failure
         }
     }
 

@@ -2,38 +2,65 @@ import ArgumentParser
 
 /// What the commands that ask a gateway have in common: each failure is one sentence and an exit code.
 struct AdminConversation {
+    /// Why a gateway did not do what it was asked for.
+    struct Refusal: Error {
+        /// One sentence.
+        var text: String
+    }
+
     let target: AdminTarget
     private let client: AdminClient
 
-    init(_ target: AdminTarget) throws {
+    /// - Parameter timeLimit: for one request, in seconds.
+    init(_ target: AdminTarget, timeLimit: Int = 30) throws {
         self.target = target
-        client = try AdminClient(target)
+        client = try AdminClient(target, timeLimit: timeLimit)
     }
 
     /// The answer, if its status is one of `expected`; prints why not and exits with 3 otherwise.
-    func ask(_ method: String, _ path: String, expecting expected: Set<Int>) async throws -> AdminClient.Answer {
+    ///
+    /// - Parameter limit: the longest answer that is read, in bytes.
+    func ask(
+        _ method: String, _ path: String, expecting expected: Set<Int>, limit: Int = AdminClient.answerLimit
+    ) async throws -> AdminClient.Answer {
+        do {
+            return try await answer(method, path, expecting: expected, limit: limit)
+        } catch let refusal as Refusal {
+            throw failed(refusal.text)
+        }
+    }
+
+    /// The same without a word.
+    ///
+    /// - Throws: `Refusal`
+    func answer(
+        _ method: String, _ path: String, expecting expected: Set<Int>, limit: Int = AdminClient.answerLimit
+    ) async throws -> AdminClient.Answer {
         let answer: AdminClient.Answer
         do {
-            answer = try await client.ask(method, path)
+            answer = try await client.ask(method, path, limit: limit)
         } catch let failure as AdminFailure {
-            throw failed(failure.text(of: target.address))
+            throw Refusal(text: failure.text(of: target.address))
         }
         guard !expected.contains(answer.status) else { return answer }
         switch answer.status {
         case 401 where target.token == nil:
-            throw failed(
-                "the gateway at \(target.address) wants its admin token and got none: give it with --token-file or "
+            throw Refusal(
+                text:
+                    "the gateway at \(target.address) wants its admin token and got none: give it with --token-file or "
                     + "SLUICE_ADMIN_TOKEN")
         case 401:
-            throw failed(
-                "the gateway at \(target.address) has another admin token than the one it got: give the one it was "
+            throw Refusal(
+                text:
+                    "the gateway at \(target.address) has another admin token than the one it got: give the one it was "
                     + "started with by --token-file")
         case 404, 405:
-            throw failed(
-                "what answers at \(target.address) knows no \(method) \(path): it is no gateway of this version; "
-                    + "give the address of the admin endpoint with --admin")
+            throw Refusal(
+                text:
+                    "what answers at \(target.address) knows no \(method) \(path.prefix { $0 != "?" }): it is no gateway "
+                    + "of this version; give the address of the admin endpoint with --admin")
         default:
-            throw failed("the gateway at \(target.address) answered \(answer.status): \(answer.line)")
+            throw Refusal(text: "the gateway at \(target.address) answered \(answer.status): \(answer.line)")
         }
     }
 
@@ -44,6 +71,13 @@ struct AdminConversation {
         } catch {
             return .failure(AdminFailure(error))
         }
+    }
+
+    /// Of an answer that is not what a gateway of this version says.
+    func unknownForm(_ answer: AdminClient.Answer, to question: String) -> Refusal {
+        Refusal(
+            text: "the gateway at \(target.address) answered \(answer.status) to \(question), and not in the form that "
+                + "this version knows: \(answer.line)")
     }
 
     /// Says what came of it; the exit code is for the caller to throw.

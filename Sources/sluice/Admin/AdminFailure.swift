@@ -12,10 +12,11 @@ import NIOPosix
 /// Why there is no answer from an admin endpoint.
 enum AdminFailure: Error {
     case notConnected(any Error)
-    case timedOut
+    case timedOut(seconds: Int)
     /// The connection ended before the answer did.
     case cut
-    case tooLong
+    /// In bytes.
+    case tooLong(limit: Int)
     case noHTTP
 
     init(_ error: any Error) {
@@ -23,7 +24,8 @@ enum AdminFailure: Error {
         case let failure as AdminFailure: self = failure
         case HTTPParserError.invalidEOFState: self = .cut
         case is HTTPParserError: self = .noHTTP
-        case let error as NIOHTTPObjectAggregatorError where error == .frameTooLong: self = .tooLong
+        case let error as NIOHTTPObjectAggregatorError where error == .frameTooLong:
+            self = .tooLong(limit: AdminClient.answerLimit)
         default: self = .cut
         }
     }
@@ -41,14 +43,13 @@ enum AdminFailure: Error {
         case .notConnected(let error):
             "no gateway answers at \(address): \(Self.reason(of: error)); start it with sluice run, or give the address "
                 + "of its admin endpoint with --admin"
-        case .timedOut:
-            "the gateway at \(address) did not answer within \(AdminClient.timeLimit.nanoseconds / 1_000_000_000) s; "
-                + "its log may say why"
+        case .timedOut(let seconds):
+            "the gateway at \(address) did not answer within \(seconds) s; its log may say why"
         case .cut:
             "the connection to \(address) ended without an answer; its log may say why, or it is no admin endpoint: "
                 + "give the address with --admin"
-        case .tooLong:
-            "the answer of \(address) is longer than \(AdminClient.answerLimit) bytes, which no gateway's is: give the "
+        case .tooLong(let limit):
+            "the answer of \(address) is longer than \(limit) bytes, which no gateway's is: give the "
                 + "address of its admin endpoint with --admin"
         case .noHTTP:
             "what answers at \(address) speaks no HTTP/1.1: give the address of the admin endpoint with --admin"

@@ -12,7 +12,8 @@ struct AdminOption: ParsableArguments {
     @Option(
         name: .customLong("admin"),
         help: ArgumentHelp(
-            "The admin endpoint to ask, in place of admin.address of the file: host:port, [v6]:port or unix:/path.",
+            "The admin endpoint to ask, in place of admin.address of the file or SLUICE_ADMIN: host:port, [v6]:port or "
+                + "unix:/path.",
             valueName: "address"),
         transform: AdminTarget.address)
     var address: Address?
@@ -21,19 +22,36 @@ struct AdminOption: ParsableArguments {
         name: .customLong("token-file"),
         help: ArgumentHelp(
             "A file that holds the admin token, in place of admin.token of the file or SLUICE_ADMIN_TOKEN.",
-            valueName: "file"))
+            valueName: "file"),
+        completion: .file())
     var tokenFile: String?
 
     var isGiven: Bool { address != nil || tokenFile != nil }
 
-    /// The gateway that the options or the configuration of `file` lead to.
+    /// Of those who say neither file nor address.
+    private static var addressInEnvironment: String? {
+        ProcessInfo.processInfo.environment["SLUICE_ADMIN"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Whether a gateway to ask is named at all.
+    func validate(beside file: ConfigurationOption) throws {
+        guard address == nil, Self.addressInEnvironment == nil else { return }
+        try file.requirePath(orAdmin: true)
+    }
+
+    /// The gateway that the options, the configuration of `file`, the environment or the default file lead to, in this
+    /// order.
     ///
     /// A file that is refused is no obstacle where `--admin` tells the address: the gateway may read it with another
     /// environment.
     ///
     /// - Parameter signal: what does the same without an admin endpoint.
     func target(_ file: ConfigurationOption, signal: String) throws -> AdminTarget {
-        guard let path = file.path else { return try target(nil, path: "", signal: signal) }
+        if file.given == nil, let address = try address ?? Self.environmentAddress() {
+            // The token of the default file may be that of another gateway.
+            return AdminTarget(address: address, token: try token(nil))
+        }
+        guard let path = file.path else { throw Exit.usage }
         let configuration: GatewayConfiguration
         do {
             configuration = try file.read(opensFiles: false)
@@ -69,6 +87,16 @@ struct AdminOption: ParsableArguments {
             throw Exit.configurationRefused
         }
         return AdminTarget(address: address, token: try token(configuration))
+    }
+
+    private static func environmentAddress() throws -> Address? {
+        guard let text = addressInEnvironment else { return nil }
+        do {
+            return try AdminTarget.address(text)
+        } catch {
+            StandardError.print("error: SLUICE_ADMIN is \(text): \(error)")
+            throw Exit.usage
+        }
     }
 
     private func token(_ configuration: GatewayConfiguration?) throws -> String? {

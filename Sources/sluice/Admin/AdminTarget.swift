@@ -16,6 +16,14 @@ struct AdminTarget {
         return .tcp(host: bytes.count == 4 ? "127.0.0.1" : "::1", port: port)
     }
 
+    /// Whether the gateway runs on this machine.
+    var isHere: Bool {
+        guard case .tcp(let host, _) = address else { return true }
+        if host == "localhost" { return true }
+        guard let bytes = IPPrefix(host)?.bytes else { return false }
+        return bytes.count == 4 ? bytes[0] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
+    }
+
     /// Of `--admin`.
     static func address(_ text: String) throws -> Address {
         let expected = "an address such as 127.0.0.1:9901, [::1]:9901 or unix:/run/sluice.sock"

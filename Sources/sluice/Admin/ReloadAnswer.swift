@@ -44,16 +44,18 @@ struct ReloadAnswer {
 
     /// Prints it: what changes as the command's result, warnings and errors for the person at the terminal. Exits with 1
     /// when the gateway refuses the file.
-    func report() throws {
+    ///
+    /// - Parameter isHere: whether the gateway's file is on this machine.
+    func report(isHere: Bool) throws {
         switch outcome {
         case .taken(let changes, let sockets, let warnings):
-            for warning in warnings { StandardError.print("\(warning)") }
+            StandardError.show(lines: warnings.map(\.description).joined(separator: "\n"), of: file, isHere: isHere)
             StandardOutput.print(changes.text)
             guard !changes.isEmpty else { return }
             StandardOutput.print(
                 "sockets: \(sockets.kept) kept, \(sockets.drained) drained, \(sockets.closed) closed")
         case .refused(let text):
-            StandardError.print(text)
+            StandardError.show(lines: text, of: file, isHere: isHere)
             throw Exit.configurationRefused
         }
     }
