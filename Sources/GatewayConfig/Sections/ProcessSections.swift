@@ -58,7 +58,8 @@ extension LogConfiguration {
         item.add("access", SectionText.flag(access))
         item.add("query", SectionText.flag(query))
         item.add("sample", "\(sample)")
-        item.add("redact", redact.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue): \($0.value)" })
+        item.add(
+            "redact", redact.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.rawValue): \($0.value)" })
         return item
     }
 }

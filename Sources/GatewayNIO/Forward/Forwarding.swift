@@ -70,7 +70,8 @@ final class Forwarding {
 
     init(
         _ decision: ForwardDecision, version: LegVersion, listener: CompiledListener, loop: LoopContext,
-        log: RequestLog, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner, responder: any ClientResponder
+        log: RequestLog, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner,
+        responder: any ClientResponder
     ) {
         id = loop.makeID()
         self.decision = decision
