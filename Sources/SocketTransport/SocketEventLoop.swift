@@ -36,6 +36,8 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     let handshakes = TLSHandshakes()
     /// Where private keys are used that take long.
     let keyThreads: KeyThreads
+    /// So long a broken socket waits until somebody reads what its peer has sent before, and goes on with it.
+    var patienceForReaders = TimeAmount.seconds(10)
     /// When the loop last learned which sockets are ready.
     private(set) var turnTime = NIODeadline.now()
 

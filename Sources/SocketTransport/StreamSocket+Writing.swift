@@ -54,7 +54,26 @@ extension StreamSocket {
         unflushedBytes = 0
         waiting = nil
         let isLeft = Self.endsInput(failure) && !inputHasEnded && !isHandshaking && loop.calls.hasUnread(descriptor)
-        if isLeft { loopWatches() } else { close(because: failure) }
+        guard isLeft else { return close(because: failure) }
+        loopWatches()
+        awaitReader()
+        // What waited is lost, so whoever waits for room has it.
+        noteWritability()
+    }
+
+    /// Closes a broken socket that nobody reads: its owner may wait for a peer that never goes on.
+    private func awaitReader() {
+        guard !awaitsReader else {
+            hasBeenRead = true
+            return
+        }
+        awaitsReader = true
+        hasBeenRead = false
+        loop.assumeIsolated().scheduleTask(in: loop.patienceForReaders) { [weak self] in
+            guard let self, self.isOpen, let failure = self.failure else { return }
+            self.awaitsReader = false
+            if self.hasBeenRead { self.awaitReader() } else { self.close(because: failure) }
+        }
     }
 
     /// Whether nothing comes after this failure but what the kernel has already: else a peer could send on for ever.
@@ -151,8 +170,6 @@ extension StreamSocket {
     }
 
     private func noteWritability() {
-        // Nothing goes out of a broken connection: whoever waits for room waits for its close.
-        guard failure == nil else { return }
         let count = bufferedBytes
         guard isWritable ? count > watermarks.high : count < watermarks.low else { return }
         isWritable.toggle()

@@ -106,6 +106,10 @@ public final class StreamSocket: PolledDescriptor {
     /// What broke the connection. The socket is closed for it once what the peer has sent before is read, and nothing that
     /// the sockets of the loop share is in use: its delegate may then send something on another socket.
     var failure: (any Error)?
+    /// The connection is broken, and somebody is to read what is left of it before long.
+    var awaitsReader = false
+    /// That was done since it was last looked at.
+    var hasBeenRead = false
 
     /// Takes a descriptor that does not block; it is closed with the socket. Nothing happens before `open`.
     public convenience init(_ descriptor: CInt, on loop: SocketEventLoop) {

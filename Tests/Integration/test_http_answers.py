@@ -12,6 +12,7 @@ from hurried import HurriedServer
 from raw import TEXT, accept_for
 from sluice import configuration, proxied
 from test_refusals import check_refusal
+from waiting import eventually
 
 
 @pytest.fixture
@@ -257,7 +258,7 @@ def test_a_server_that_speaks_no_http_gives_a_bad_answer(running, wire, client, 
     assert stats["connections"]["rejected_total"] == {"bad_answer": 1}
     # The server is there: it does not rest.
     assert list(stats["upstreams"]["backend"]["servers"].values())[0]["healthy"] is True
-    assert any(shown in entry.get("reason", "") for entry in running[0].log()), running[0].log()[-2:]
+    eventually(lambda: any(shown in entry.get("reason", "") for entry in running[0].log()), f"a line with {shown!r}")
 
 
 BROKEN = {

@@ -115,6 +115,7 @@ def mounted(configuration, pod, container, site, tmp_path):
     """The pod's file system as the kubelet makes it: every volume below `tmp_path`, its files as links through
     `..data`; the configuration's path in it."""
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    modes = {volume["name"]: int(volume["projected"]["defaultMode"]) for volume in pod["volumes"] if "projected" in volume}
     secrets = [source["secret"]["name"] for volume in pod["volumes"] if volume["name"] == "tls"
                for source in volume["projected"]["sources"]]
     assert secrets == ["sluice-tls", "sluice-tickets"]
@@ -129,6 +130,7 @@ def mounted(configuration, pod, container, site, tmp_path):
         (folder / "..data").symlink_to("..2026_11_29")
         for name, text in files.items():
             (folder / "..2026_11_29" / name).write_bytes(text)
+            (folder / "..2026_11_29" / name).chmod(modes.get(volume, 0o644))
             (folder / name).symlink_to(f"..data/{name}")
     path = container["args"][container["args"].index("--config") + 1]
     return tmp_path / path.lstrip("/")

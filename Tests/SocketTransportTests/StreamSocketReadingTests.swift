@@ -169,6 +169,34 @@ struct StreamSocketReadingTests: SocketFixture {
         #expect(!diary.events.contains(.inputEnded) && !diary.events.contains(.drained))
     }
 
+    @Test("a broken connection has room for what goes nowhere, and is closed when nobody reads what is left of it")
+    func nobodyReads() throws {
+        loop.loop.patienceForReaders = .milliseconds(20)
+        let (socket, peer) = try RawPeer.connected(to: loop.loop)
+        socket.delegate = diary
+        try socket.open()
+        calls.writing = { _ in -Int(EAGAIN) }
+        socket.write(ByteBuffer(repeating: 1, count: 1_000_000))
+        socket.flush()
+        #expect(diary.events == [.writable(false)])
+        calls.writing = { _ in nil }
+        #expect(peer.write([UInt8](repeating: 9, count: 200_000)) == 200_000)
+        peer.reset()
+        loop.turns { diary.events.count == 2 }
+        #expect(diary.events == [.writable(false), .writable(true)])
+        // Each read gives it as long again.
+        for _ in 0..<2 {
+            let (end, before) = (NIODeadline.now() + .milliseconds(15), diary.bytes.count)
+            loop.turns { NIODeadline.now() >= end }
+            socket.read()
+            loop.turns { diary.bytes.count > before }
+        }
+        loop.turns { diary.isClosed }
+        #expect(diary.bytes.count < 200_000)
+        guard case .closed(let code) = diary.events.last else { return }
+        #expect([ECONNRESET, EPIPE].contains(code))
+    }
+
     @Test("a broken connection with unread bytes can be closed from here")
     func closesBroken() throws {
         let socket = try reset(found: .write, noticesEnd: false, reads: false)
