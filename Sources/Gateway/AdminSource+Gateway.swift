@@ -19,7 +19,7 @@ extension AdminSource {
                 draining: stage.value != .serving, upstreams: process.upstreamSnapshots(in: running.value?.server),
                 residentMemoryBytes: ResidentMemory.bytes(),
                 certificates: running.value?.server.certificateEnds ?? [], process: ProcessFacts.now())
-            snapshot.build = settings.build
+            snapshot.build = BuildSnapshot(commit: settings.commit, swift: Gateway.compiler)
             return snapshot
         }
         let readiness: @Sendable () -> Readiness = {

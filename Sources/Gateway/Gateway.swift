@@ -2,7 +2,7 @@ import GatewayAdmin
 public import GatewayConfig
 import GatewayNIO
 import GatewayPolicy
-public import GatewayTelemetry
+import GatewayTelemetry
 import Logging
 import NIOCore
 import SocketTransport
@@ -47,8 +47,8 @@ public final class Gateway: Sendable {
         public var inherited = InheritedSockets()
         /// From whom the sockets come; nil: nobody has to be told that they are used.
         public var takeover: Takeover?
-        /// For `/stats` and `/metrics`.
-        public var build = BuildSnapshot(swift: Gateway.compiler)
+        /// What the program was built of, for `/stats` and `/metrics`.
+        public var commit = "unknown"
         /// Called when a drain is asked for: by whom.
         public var onDrainRequest: @Sendable (String) -> Void = { _ in }
         /// Called when another process accepts the connections: this one is to drain.

@@ -43,6 +43,7 @@ enum Foreground {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let (events, event) = AsyncStream.makeStream(of: Event.self)
         var settings = settings
+        settings.commit = Version.commit
         settings.onDrainRequest = { event.yield(.drain(by: $0)) }
         settings.onSuccessor = { event.yield(.succeeded) }
         settings.onReload = { begins in

@@ -4,6 +4,9 @@ import Gateway
 import PerMessageDeflate
 
 struct Version: ParsableCommand {
+    /// What the program was built of, as far as the build was told.
+    static let commit = String(cString: sluice_build_commit())
+
     static let configuration = CommandConfiguration(
         abstract: "Print the version, and what the program is built of.",
         discussion: """
@@ -15,23 +18,10 @@ struct Version: ParsableCommand {
         print(
             """
             sluice \(Gateway.version)
-            commit  \(String(cString: sluice_build_commit()))
-            Swift   \(Self.compiler)
+            commit  \(Self.commit)
+            Swift   \(Gateway.compiler)
             TLS     BoringSSL of swift-nio-ssl \(String(cString: sluice_build_nio_ssl()))
             zlib    \(ZlibLibrary.version)
             """)
-    }
-
-    /// The language has no name for the version of the compiler, only comparisons.
-    private static var compiler: String {
-        #if compiler(>=6.5)
-            "6.5 or later"
-        #elseif compiler(>=6.4)
-            "6.4"
-        #elseif compiler(>=6.3)
-            "6.3"
-        #else
-            "6.2"
-        #endif
     }
 }
