@@ -20,12 +20,17 @@ public class PolledDescriptor {
     final fileprivate(set) var place: Poller.Place?
     /// What it is watched for.
     final fileprivate(set) var interest: PollEvents = []
+    /// What has happened and waits in the loop's `DeferredEvents`; empty: nothing does.
+    final var deferred: PollEvents = []
 
     init() {}
 
     /// Something has happened. The descriptor may have been closed by an event before this one in the same turn; then it
-    /// is not called.
-    func ready(_ events: PollEvents) {}
+    /// is not called. What may wait goes to the loop's `DeferredEvents`.
+    func ready(_ events: PollEvents) { serve(events) }
+
+    /// Does what an event asks for. An event that has waited may be over: nothing is to be read any more, say.
+    func serve(_ events: PollEvents) {}
 }
 
 /// An epoll instance, and the descriptors that it watches (epoll(7)). Level-triggered: what is not dealt with is told of
@@ -43,8 +48,9 @@ final class Poller {
         var generation: UInt32 = 0
     }
 
-    /// So many events are taken from the kernel at a time.
-    private static let batch = 256
+    /// So many events are taken from the kernel at a time: enough that a crowd of deferred ones, of which it tells in every
+    /// turn, leaves room for those of open WebSockets.
+    private static let batch = 1024
 
     private let descriptor: CInt
     private var entries: [Entry] = []

@@ -41,9 +41,6 @@ final class ClientHandshake {
 /// sockets. Nor is it to take memory without bound: clients' handshakes have so many places, and who finds none waits
 /// in line, in the order in which they came, with its ClientHello unread.
 final class TLSHandshakes {
-    /// The time that they have in a turn: at least one goes on. What takes longer than a fraction of it in one step, the
-    /// use of a long key, is done elsewhere.
-    private static let time = TimeAmount.milliseconds(2)
     /// While others wait in line, a client may keep a handshake waiting for so long.
     var patience = TimeAmount.seconds(3)
     /// How often that is looked after.
@@ -76,10 +73,10 @@ final class TLSHandshakes {
     /// The loop has ended: no handshake goes on.
     func removeTurns() { turns.removeAll() }
 
-    /// Goes on for a moment.
-    func takeTurns() {
+    /// At least one goes on, and others until a point in time. What takes long in one step, the use of a long key, is done
+    /// elsewhere.
+    func takeTurns(until end: NIODeadline) {
         guard !turns.isEmpty else { return }
-        let end = NIODeadline.now() + Self.time
         repeat { turns.removeFirst().continueHandshake() } while !turns.isEmpty && NIODeadline.now() < end
     }
 

@@ -105,6 +105,10 @@ final class ClientExchange {
         case .respond(let response, let body, let route):
             serve(
                 GatewayAnswer(response, body: body, edits: route.responseHeaders, requestID: requestID), of: route)
+        case .proxy(let outgoing, _) where lacksDescriptors:
+            refuse(.outOfResources, route: outgoing.route)
+        case .forward(let decision) where lacksDescriptors:
+            refuse(.outOfResources, route: decision.route)
         case .proxy(let outgoing, let upgrade):
             admit(outgoing, upgrade)
         case .forward(let decision):
@@ -116,6 +120,9 @@ final class ClientExchange {
             forwarding.start()
         }
     }
+
+    /// There is no file descriptor for a connection to a server, and this client has one only to learn of that.
+    private var lacksDescriptors: Bool { responder?.usesReserve ?? false }
 
     // MARK: Admission
 

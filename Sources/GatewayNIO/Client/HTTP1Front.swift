@@ -154,7 +154,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     func isLast(closing: Bool) -> Bool {
         let isLast =
             closing || !message.keepsAlive || message.isOpen && !exchange.isForwarding || isLeaving
-            || limits.keepAliveTimeout == .zero || !loop.keep(self)
+            || limits.keepAliveTimeout == .zero || usesReserve || !loop.keep(self)
         if isLast { message.keepsAlive = false }
         return isLast
     }

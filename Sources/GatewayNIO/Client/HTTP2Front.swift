@@ -49,6 +49,9 @@ final class HTTP2Front: HTTP2HandlerOwner {
     /// How the connection is protected; nil: it is in the clear.
     var protection: TLSProtection? { handler.protection }
 
+    /// Whether it has one of the process's last file descriptors.
+    var usesReserve: Bool { handler.usesReserve }
+
     var endpoints: ConnectionEndpoints {
         named ?? ConnectionEndpoints(local: handler.localAddress, remote: handler.remoteAddress)
     }

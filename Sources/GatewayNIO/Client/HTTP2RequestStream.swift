@@ -198,6 +198,8 @@ extension HTTP2RequestStream: ClientResponder {
         head = HTTPResponse(status: .init(code: answer.status), headerFields: answer.fields)
         if !answer.isForHead, answer.body.readableBytes > 0 { continueAnswer(answer.body) }
         endAnswer(trailers: nil)
+        // The descriptor is needed for others, who are to be answered as well.
+        if usesReserve { front.drain() }
     }
 
     func inform(_ response: HTTPResponse) {
@@ -275,6 +277,8 @@ extension HTTP2RequestStream: ClientResponder {
     var endpoints: ConnectionEndpoints { front.endpoints }
 
     var protection: TLSProtection? { front.protection }
+
+    var usesReserve: Bool { front.usesReserve }
 
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }
