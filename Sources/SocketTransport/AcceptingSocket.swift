@@ -84,7 +84,7 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
         do { try watch() } catch { wait(because: error) }
     }
 
-    override func ready(_ events: PollEvents) { loop.deferred.add(events, of: self, at: loop.turnTime) }
+    override func ready(_ events: PollEvents) { loop.deferEvents(events, of: self, descriptor) }
 
     override func serve(_ events: PollEvents) {
         for _ in 0..<Self.most where isAccepting && !isPaused {

@@ -69,7 +69,7 @@ public final class ConnectionAttempt: PolledDescriptor {
         try loop.poller.add(self, descriptor, for: .writable)
     }
 
-    override func ready(_ events: PollEvents) { loop.deferred.add(events, of: self, at: loop.turnTime) }
+    override func ready(_ events: PollEvents) { loop.deferEvents(events, of: self, descriptor) }
 
     override func serve(_ events: PollEvents) {
         let code = (try? SystemCall.option(descriptor, level: SOL_SOCKET, name: SO_ERROR)) ?? EIO

@@ -5,34 +5,29 @@ import NIOCore
 /// A crowd of them is not to hold up open WebSockets. A turn of the loop therefore serves every socket that has
 /// precedence, and only then these, for a moment, in the order in which they came.
 final class DeferredEvents {
-    private struct Entry {
-        let descriptor: PolledDescriptor
-        /// When the loop learned of the event.
-        let time: NIODeadline
-    }
-
-    private var line = CircularBuffer<Entry>()
+    private var line = TurnLine<PolledDescriptor>()
 
     var isEmpty: Bool { line.isEmpty }
 
     /// Since when the first of them waits; nil: none does.
     var oldest: NIODeadline? { line.first?.time }
 
-    /// Takes an event. The kernel tells of it in every turn until it is served, which changes nothing.
-    func add(_ events: PollEvents, of descriptor: PolledDescriptor, at time: NIODeadline) {
-        if descriptor.deferred.isEmpty { line.append(Entry(descriptor: descriptor, time: time)) }
-        descriptor.deferred.formUnion(events)
+    /// Takes an event. Until it is served, the kernel may tell of more.
+    func add(_ events: PollEvents, of watched: PolledDescriptor, _ descriptor: CInt, at time: NIODeadline) {
+        if watched.deferred.isEmpty { line.append(watched, descriptor, at: time) }
+        watched.deferred.formUnion(events)
     }
 
     /// Serves at least one, and goes on until a point in time.
-    func serve(until end: NIODeadline) {
+    func serve(until end: NIODeadline, watchedBy poller: Poller) {
         while let entry = line.popFirst() {
-            let events = entry.descriptor.deferred
-            entry.descriptor.deferred = []
+            let events = entry.watched.deferred
+            entry.watched.deferred = []
             // It may have closed meanwhile.
-            guard entry.descriptor.place != nil else { continue }
-            entry.descriptor.serve(events)
-            guard NIODeadline.now() < end else { return }
+            guard entry.watched.place != nil else { continue }
+            entry.watched.serve(events)
+            poller.unmute(entry.watched, entry.descriptor)
+            guard NIODeadline.now() < end else { return line.muteRest(in: poller) }
         }
     }
 

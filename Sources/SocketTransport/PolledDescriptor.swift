@@ -22,6 +22,8 @@ public class PolledDescriptor {
     final fileprivate(set) var interest: PollEvents = []
     /// What has happened and waits in the loop's `DeferredEvents`; empty: nothing does.
     final var deferred: PollEvents = []
+    /// The kernel tells of errors and ends at most, until `unmute`.
+    final fileprivate(set) var isMuted = false
 
     init() {}
 
@@ -48,9 +50,8 @@ final class Poller {
         var generation: UInt32 = 0
     }
 
-    /// So many events are taken from the kernel at a time: enough that a crowd of deferred ones, of which it tells in every
-    /// turn, leaves room for those of open WebSockets.
-    private static let batch = 1024
+    /// So many events are taken from the kernel at a time.
+    private static let batch = 256
 
     private let descriptor: CInt
     private var entries: [Entry] = []
@@ -91,14 +92,30 @@ final class Poller {
     func change(_ watched: PolledDescriptor, _ descriptor: CInt, to interest: PollEvents) {
         guard let place = watched.place, interest != watched.interest else { return }
         watched.interest = interest
+        if watched.isMuted { return }
         // It is watched already, so that the kernel needs no memory for it: there is nothing that could fail.
         try? control(EPOLL_CTL_MOD, descriptor, place, interest)
+    }
+
+    /// Has the kernel tell nothing of it, as far as that is possible, until `unmute`: it is to be served anyway.
+    func mute(_ watched: PolledDescriptor, _ descriptor: CInt) {
+        guard let place = watched.place, !watched.isMuted else { return }
+        watched.isMuted = true
+        try? control(EPOLL_CTL_MOD, descriptor, place, [])
+    }
+
+    /// From now on the kernel tells of what it is watched for.
+    func unmute(_ watched: PolledDescriptor, _ descriptor: CInt) {
+        guard let place = watched.place, watched.isMuted else { return }
+        watched.isMuted = false
+        try? control(EPOLL_CTL_MOD, descriptor, place, watched.interest)
     }
 
     /// Watches it no longer, and lets go of the object.
     func remove(_ watched: PolledDescriptor, _ descriptor: CInt) {
         guard let place = watched.place else { return }
         watched.place = nil
+        watched.isMuted = false
         try? control(EPOLL_CTL_DEL, descriptor, place, [])
         entries[Int(place.index)] = Entry(generation: place.generation &+ 1)
         free.append(place.index)

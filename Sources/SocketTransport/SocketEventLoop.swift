@@ -119,8 +119,14 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     private func serveNewcomers() {
         guard !deferred.isEmpty || handshakes.areDue else { return }
         let begin = NIODeadline.now()
-        deferred.serve(until: begin + (handshakes.areDue ? Self.halfOfThat : Self.newcomersTime))
+        deferred.serve(
+            until: begin + (handshakes.areDue ? Self.halfOfThat : Self.newcomersTime), watchedBy: poller)
         handshakes.takeTurns(until: begin + Self.newcomersTime)
+    }
+
+    /// Has an event wait until the sockets with precedence have been served.
+    func deferEvents(_ events: PollEvents, of watched: PolledDescriptor, _ descriptor: CInt) {
+        deferred.add(events, of: watched, descriptor, at: turnTime)
     }
 
     /// Runs the timers that are due and the tasks that are there; those that come meanwhile wait for the next turn.

@@ -199,7 +199,7 @@ public final class StreamSocket: PolledDescriptor {
 
     override func ready(_ events: PollEvents) {
         // Handshakes have turns of their own.
-        if hasPrecedence || isHandshaking { serve(events) } else { loop.deferred.add(events, of: self, at: loop.turnTime) }
+        if hasPrecedence || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
     }
 
     override func serve(_ events: PollEvents) {

@@ -51,7 +51,7 @@ final class TLSHandshakes {
         didSet { letIn() }
     }
 
-    private var turns = CircularBuffer<StreamSocket>()
+    private var turns = TurnLine<StreamSocket>()
     private var underWay: [ClientHandshake] = []
     private var line = CircularBuffer<ClientHandshake>()
     /// Of those in line, how many have left it.
@@ -67,7 +67,7 @@ final class TLSHandshakes {
     func giveTurn(to socket: StreamSocket) {
         guard !socket.awaitsHandshakeTurn else { return }
         socket.awaitsHandshakeTurn = true
-        turns.append(socket)
+        turns.append(socket, socket.descriptor, at: socket.loop.turnTime)
     }
 
     /// The loop has ended: no handshake goes on.
@@ -76,8 +76,12 @@ final class TLSHandshakes {
     /// At least one goes on, and others until a point in time. What takes long in one step, the use of a long key, is done
     /// elsewhere.
     func takeTurns(until end: NIODeadline) {
-        guard !turns.isEmpty else { return }
-        repeat { turns.removeFirst().continueHandshake() } while !turns.isEmpty && NIODeadline.now() < end
+        while let entry = turns.popFirst() {
+            let socket = entry.watched
+            socket.continueHandshake()
+            socket.loop.poller.unmute(socket, entry.descriptor)
+            guard NIODeadline.now() < end else { return turns.muteRest(in: socket.loop.poller) }
+        }
     }
 
     // MARK: Places

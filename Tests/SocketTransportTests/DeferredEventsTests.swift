@@ -41,7 +41,7 @@ struct DeferredEventsTests {
             if hasPrecedence {
                 serve(events)
             } else {
-                driven.loop.deferred.add(events, of: self, at: driven.loop.turnTime)
+                driven.loop.deferEvents(events, of: self, own.descriptor)
             }
         }
 
@@ -127,14 +127,50 @@ struct DeferredEventsTests {
         #expect(self.diary.names == ["slow", "what the timer waits for", "timer"])
     }
 
-    @Test("the loop does not sleep while something waits")
-    func noSleep() throws {
-        for number in 0..<3 { try ready("\(number)").cost = .milliseconds(2) }
+    @Test("the loop does not sleep while something waits, of which the kernel tells no more until it is served")
+    func waiting() throws {
+        let all = try (0..<3).map { number in
+            let one = try ready("\(number)")
+            one.cost = .milliseconds(2)
+            one.times = 2
+            return one
+        }
         _ = driven.loop.turn(limit: 0)
         #expect(diary.names == ["0"])
-        // Nothing new happens: the kernel tells of the same again, or the loop would wait for ever.
+        #expect(all.map(\.isMuted) == [false, true, true])
+        #expect(driven.loop.poller.wait(timeout: 0) == 1, "of the first, which has more to read")
         _ = driven.loop.turn()
         _ = driven.loop.turn()
         #expect(diary.names == ["0", "1", "2"])
+        driven.turns { self.diary.names.count == 6 }
+        #expect(diary.names == ["0", "1", "2", "0", "1", "2"])
+        #expect(all.allSatisfy { !$0.isMuted })
+    }
+
+    @Test("what a muted one is watched for may change; the kernel tells of that once it is served")
+    func changeWhileMuted() throws {
+        try ready("slow").cost = .milliseconds(2)
+        let muted = try ready("muted")
+        _ = driven.loop.turn(limit: 0)
+        #expect(muted.isMuted)
+        driven.loop.poller.change(muted, muted.own.descriptor, to: .writable)
+        muted.times = 2
+        #expect(driven.loop.poller.wait(timeout: 0) == 0)
+        _ = driven.loop.turn(limit: 0)
+        #expect(diary.names == ["slow", "muted"])
+        #expect(driven.loop.poller.wait(timeout: 0) == 1)
+        muted.leave()
+    }
+
+    @Test("one that leaves the poller while muted, and comes back, is watched as any other")
+    func backAfterMute() throws {
+        try ready("slow").cost = .milliseconds(2)
+        let muted = try ready("muted")
+        _ = driven.loop.turn(limit: 0)
+        muted.leave()
+        #expect(!muted.isMuted)
+        _ = driven.loop.turn(limit: 0)
+        try driven.loop.poller.add(muted, muted.own.descriptor, for: .readable)
+        driven.turns { self.diary.names == ["slow", "muted"] }
     }
 }

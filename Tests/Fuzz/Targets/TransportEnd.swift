@@ -102,7 +102,7 @@ final class TransportEnd: StreamSocketDelegate {
         let always: PollEvents = [.failed, .hungUp]
         let events = connection.events.intersection(socket.interest.union(always))
         if !events.isEmpty { socket.ready(events) }
-        socket.loop.deferred.serve(until: .distantFuture)
+        socket.loop.deferred.serve(until: .distantFuture, watchedBy: socket.loop.poller)
         socket.loop.handshakes.takeTurns(until: .distantFuture)
     }
 
