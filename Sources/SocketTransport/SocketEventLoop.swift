@@ -135,7 +135,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     /// to be served had come. A turn that took long would otherwise end a wait for something that has come meanwhile.
     private func runDue() {
         let newest = timers.newest
-        let time = deferred.oldest ?? turnTime
+        let time = deferred.isEmpty ? turnTime : deferred.oldest ?? turnTime
         while let work = timers.takeDue(now: time, newest: newest) { work() }
         takeInbox()
         guard !tasks.isEmpty else { return }
