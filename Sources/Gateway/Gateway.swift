@@ -164,7 +164,7 @@ public final class Gateway: Sendable {
         let admission = server.process.admission
         let telemetry = server.process.telemetry
         let process = server.process
-        sampling = Task { await Sampling.run(history, of: process) { server.measureLoads() } }
+        sampling = Task { await Sampling.run(history, of: process) { server.tendLoops() } }
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
         memoryReturn = Task {
             await MemoryReturn.run([

@@ -258,8 +258,9 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         let isTaken = enqueue {
             do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
         }
-        if !isTaken { refuse(promise) }
-        return promise.futureResult
+        guard !isTaken else { return promise.futureResult }
+        refuse(promise)
+        return EndedLoop.shared.refused()
     }
 
     @discardableResult
@@ -277,6 +278,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
             timers.add(timer)
         } else if !enqueue({ self.timers.add(bound.timer) }) {
             refuse(promise)
+            return EndedLoop.shared.refusedTask()
         }
         return Scheduled(promise: promise) {
             if self.inEventLoop { self.cancel(bound) } else { self.execute { self.cancel(bound) } }

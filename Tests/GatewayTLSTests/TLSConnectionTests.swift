@@ -265,6 +265,45 @@ struct TLSConnectionTests {
         #expect(pair.server.failure?.description == "TLS with the client failed: too many key updates")
     }
 
+    @Test("an empty send that fails is a failure, as any other")
+    func emptySendFails() throws {
+        let pair = try pair().shakeHands()
+        try pair.server.send([])
+        #expect(throws: TLSFailure.self) {
+            try pair.server.connection.send(UnsafeRawBufferPointer(start: nil, count: 0)) { _, _ in -1 }
+        }
+        #expect(throws: TLSFailure.self) { try pair.server.send([1]) }
+    }
+
+    @Test(
+        "an alert in the clear, as OpenSSL's clients of TLS 1.3 send it, says why the handshake ends",
+        arguments: [
+            (42, "bad certificate"), (45, "certificate expired"), (46, "certificate unknown"), (48, "unknown ca"),
+        ] as [(UInt8, String)])
+    func alertInTheClear(code: UInt8, name: String) throws {
+        let pair = try pair()
+        try pair.client.connection.start()
+        pair.pass(pair.client.take(), to: pair.server)
+        #expect(!pair.server.take().isEmpty)
+        // What a middlebox is shown before (RFC 8446 §D.4) is no part of it.
+        pair.server.receive([20, 3, 3, 0, 1, 1] + [21, 3, 3, 0, 2, 2, code])
+        #expect(pair.server.failure?.kind == .refusedByPeer)
+        #expect(
+            pair.server.failure?.description == "the client refused the gateway's certificate (alert \(name))")
+    }
+
+    @Test(
+        "a record that does not decrypt is no alert",
+        arguments: [[23, 3, 3, 0, 2, 2, 48], [21, 3, 3, 0, 3, 2, 48, 0], [21, 3, 3, 0, 2, 2, 200]] as [[UInt8]])
+    func noAlertInTheClear(record: [UInt8]) throws {
+        let pair = try pair()
+        try pair.client.connection.start()
+        pair.pass(pair.client.take(), to: pair.server)
+        _ = pair.server.take()
+        pair.server.receive(record)
+        #expect(pair.server.failure?.kind == .protocolError)
+    }
+
     // MARK: What a peer can make it do
 
     @Test(

@@ -74,11 +74,13 @@ def fill(peer, already=0, limit=None):
     while already != limit and select.select([], [peer.sock], [], 0.3)[1]:
         with contextlib.suppress(BlockingIOError):
             # The rest of a frame that went in part.
-            already += peer.sock.send(numbered(peer, already // size)[already % size :])
+            rest = numbered(peer, already // size)[already % size :]
+            already += peer.sock.send(rest if limit is None else rest[: limit - already])
     return already
 
 
-def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway, wire):
+@pytest.mark.parametrize("begun", [0, 8000], ids=["between frames", "inside a frame"])
+def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway, wire, begun):
     server = wire.server()
     running = gateway(proxied(server.address))
     _, first = wire.pair(running, server)
@@ -87,15 +89,20 @@ def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway
     # has the same room as another, so where this is too much, the client takes a little.
     count = (fill(first) - unsent(first)) // size * 9 // 10
     client, peer = wire.pair(running, server)
-    total, taken = fill(peer, limit=count * size), 0
-    while total < count * size or unsent(peer) > 0:
+    whole = count * size + begun
+    total, taken = fill(peer, limit=whole), 0
+    while total < whole or unsent(peer) > 0:
         assert_number(client.read_frame(), taken)
         taken += 1
-        total = fill(peer, total, count * size)
+        total = fill(peer, total, whole)
     peer.reset()
     for number in range(taken, count):
         assert_number(client.read_frame(), number)
-    client.expect_close()
+    if begun:
+        # No Close has a place there.
+        assert client.read_to_end() == numbered(peer, count)[:begun]
+    else:
+        client.expect_close()
 
 
 def assert_number(frame, number):
