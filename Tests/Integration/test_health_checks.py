@@ -361,7 +361,7 @@ def flood(sock):
     [
         (drip, "no answer within the timeout of health_check"),
         (flood, "the server sent more than 64 KiB before the check was over"),
-        (lambda sock: sock.sendall(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is no HTTP/1.1"),
+        (lambda sock: sock.sendall(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is not HTTP/1.1"),
         (lambda sock: sock.shutdown(socket.SHUT_RDWR), "the server ended the connection before its answer"),
     ], ids=["drips", "floods", "ssh", "ends"])
 def test_what_is_no_answer(gateway, silent, speak, reason):
