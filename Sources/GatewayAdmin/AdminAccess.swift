@@ -50,8 +50,8 @@ extension AdminRequest {
         guard isSafe && origins.isEmpty || access.hosts.contains(host) else {
             return .text(
                 403,
-                "by this name only GET and HEAD are answered, and no pages; localhost and addresses may do more, "
-                    + "and the names in admin.hosts")
+                "under this name the gateway answers only GET and HEAD, and serves no pages; use localhost, an IP "
+                    + "address or a name in admin.hosts")
         }
         return nil
     }

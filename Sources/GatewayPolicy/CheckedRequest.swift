@@ -33,7 +33,7 @@ public struct CheckedRequest: Sendable {
     /// A CONNECT without `:protocol` has no path (RFC 9113 §8.5).
     private static func path(of request: HTTPRequest) throws(Refusal) -> String {
         if let path = request.path { return path }
-        throw .badRequest("CONNECT came without :protocol, and this gateway is no forward proxy")
+        throw .badRequest("CONNECT came without :protocol, and this gateway is not a forward proxy")
     }
 }
 

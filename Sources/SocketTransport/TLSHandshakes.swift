@@ -172,7 +172,7 @@ final class TLSHandshakes {
     }
 
     private static let silence = TLSFailure(
-        .cutShort, "the client said nothing for 3 s inside its TLS handshake, and others waited for a place")
+        .cutShort, "the client sent nothing for 3 s in its TLS handshake, and other clients waited for its place")
 }
 
 extension SocketEventLoop {

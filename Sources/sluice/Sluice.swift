@@ -7,7 +7,7 @@ import GatewayCommands
 struct Sluice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluice",
-        abstract: "A multiplexing WebSocket gateway.",
+        abstract: "A WebSocket gateway that reads the frames it relays.",
         discussion: """
             Examples:
               sluice demo
@@ -15,12 +15,14 @@ struct Sluice: AsyncParsableCommand {
               sluice run sluice.yaml
               sluice top
 
-            Commands that ask a running gateway find it by --admin, the admin section of a configuration file, \
-            SLUICE_ADMIN, or \(ConfigurationOption.defaultPath).
+            Some commands talk to a running gateway. They find it by --admin, the admin section of a configuration file, \
+            SLUICE_ADMIN or \(ConfigurationOption.defaultPath), in this order.
 
-            Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start, or no gateway answers.
+            Exit codes: 0: the command succeeded. 1: the configuration was refused. 2: the usage was wrong. 3: the \
+            gateway could not bind an address or start, or no gateway answered.
 
-            Documents: README.md and docs of the source. Completions for a shell: sluice --generate-completion-script bash.
+            README.md and docs of the source explain more. sluice --generate-completion-script bash prints completions \
+            for a shell.
             """,
         version: "sluice \(Gateway.version)",
         subcommands: [

@@ -157,7 +157,7 @@ struct HTTP1HeadTests {
     func otherCodings(values: [String]) {
         #expect(
             refusal(method: .POST, headers: [("Host", "a")] + values.map { ("Transfer-Encoding", $0) })
-                == "Transfer-Encoding is not chunked alone, expected no other coding")
+                == "Transfer-Encoding is not only chunked, expected no other coding")
     }
 
     @Test("Content-Length beside Transfer-Encoding is refused", arguments: ["0", "5", ""])

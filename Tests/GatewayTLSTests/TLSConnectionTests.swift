@@ -182,7 +182,8 @@ struct TLSConnectionTests {
         pair.server.receive(pair.client.take().prefix(length))
         let failure = try #require(pair.server.connection.receivedEnd())
         #expect(failure.kind == .cutShort)
-        #expect(failure.description == "the client ended the connection inside a TLS record; what it said is cut short")
+        #expect(
+            failure.description == "the client ended the connection inside a TLS record, so what it sent is incomplete")
     }
 
     @Test("one that ends inside the handshake is cut short, from its first byte to its last")
@@ -197,7 +198,8 @@ struct TLSConnectionTests {
         pair.client.receive(pair.server.take().dropLast())
         #expect(
             pair.client.connection.receivedEnd()?.description
-                == "the server ended the connection inside the TLS handshake; it may speak no TLS on this port")
+                == "the server ended the connection inside the TLS handshake; perhaps it does not speak TLS on this port"
+        )
         #expect(
             pair.server.connection.receivedEnd()?.description
                 == "the client ended the connection inside the TLS handshake")
@@ -354,13 +356,13 @@ struct TLSConnectionTests {
         let pair = try pair()
         pair.server.receive(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8))
         #expect(pair.server.failure?.kind == .noTLS)
-        #expect(pair.server.failure?.description == "the client speaks no TLS")
+        #expect(pair.server.failure?.description == "the client does not speak TLS")
         try pair.client.connection.start()
         _ = pair.client.take()
         pair.client.receive(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
         #expect(
             pair.client.failure?.description
-                == "the server speaks no TLS on this port; correct its address, or remove tls from the upstream")
+                == "the server does not speak TLS on this port; correct its address, or remove tls from the upstream")
     }
 
     @Test("garbage ends a connection, and is told to the peer", arguments: 0..<8)

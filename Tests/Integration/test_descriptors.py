@@ -81,7 +81,7 @@ def test_who_waited_gets_through_when_descriptors_are_free(exhausted, wire):
 
 
 def test_running_short_is_said_in_the_log(exhausted):
-    exhausted.running.wait_for_output(lambda line: "accepting pauses" in line, "a warning that accepting pauses")
+    exhausted.running.wait_for_output(lambda line: "listener pauses accepting" in line, "a warning that accepting pauses")
 
 
 def test_the_last_descriptor_leads_to_503_and_is_no_failure_of_the_server(gateway, wire):

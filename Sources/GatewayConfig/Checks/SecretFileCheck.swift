@@ -12,7 +12,7 @@ struct SecretFileCheck {
     func check(_ path: ScalarText, holding content: String) {
         guard context.checksFiles, Self.isReadableByAll(context.absolutePath(path.text)) else { return }
         context.warn(
-            "every user of this machine can read \(path.shown), which holds \(content); chmod 600 keeps it to its owner",
+            "every user of this machine can read \(path.shown), which contains \(content); chmod 600 restricts it to its owner",
             at: path.place)
     }
 
@@ -20,8 +20,8 @@ struct SecretFileCheck {
     func checkOwnFile(_ secret: ScalarText) {
         guard context.checksFiles, secret.isLiteral, Self.isReadableByAll(context.file) else { return }
         context.warn(
-            "every user of this machine can read this file, which holds a secret here; put the secret into an "
-                + "environment variable, as in ${NAME}, or chmod 600 the file",
+            "every user of this machine can read this file, which contains a secret here; put the secret into an "
+                + "environment variable, as in ${NAME}, or restrict the file with chmod 600",
             at: secret.place)
     }
 

@@ -12,7 +12,7 @@ struct BalanceReader {
         guard let word = context.word(node, among: Self.words.map(\.word) + ["hash"]) else { return nil }
         if word == "hash" {
             context.report(
-                "hash needs to know what to go by: write balance: { hash: { on: ip } }, with \(Self.sources)",
+                "hash needs on; write balance: { hash: { on: ip } }, where on is \(Self.sources)",
                 at: node.place)
         }
         return Self.words.first { $0.word == word }?.balance

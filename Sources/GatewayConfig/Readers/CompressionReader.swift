@@ -28,7 +28,8 @@ struct CompressionReader {
     private func windowBits(_ section: MappingReader) -> Int? {
         guard let node = section.node("window_bits") else { return nil }
         if case .scalar("8") = node.kind {
-            context.report("window_bits is 8, which zlib can't compress with; expected 9 to 15", at: node.place)
+            context.report(
+                "window_bits is 8, expected 9 to 15; zlib can't compress with a window of 8 bits", at: node.place)
             return nil
         }
         return section.integer("window_bits", in: 9...15)

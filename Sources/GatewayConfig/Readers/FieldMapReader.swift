@@ -24,7 +24,7 @@ struct FieldMapReader {
                 let value = context.scalar(entry.value, expecting: "text")
             else { continue }
             if names != .parameters, !FieldSyntax.isValue(value.text) {
-                context.report("a field value may not contain control characters", at: value.place)
+                context.report("a field value can't contain control characters", at: value.place)
             } else if result.updateValue(value.text, forKey: name) != nil {
                 context.report("the field \(quoted(name)) is given twice", at: entry.place)
             }

@@ -3,8 +3,8 @@ struct HealthCheckReader {
     let context: ReadingContext
 
     private static let expected =
-        "a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} for"
-        + " a connection alone"
+        "a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} checks"
+        + " by a connection alone"
     private static let leastInterval: Duration = .milliseconds(100)
 
     func read(_ node: YAMLNode) -> HealthCheck? {
@@ -12,7 +12,9 @@ struct HealthCheckReader {
         var check = HealthCheck(kind: kind(of: section))
         if let host = section.node("host") {
             check.host = self.host(host)
-            if case .tcp = check.kind { report("host", in: section, "nothing is asked that would name it") }
+            if case .tcp = check.kind {
+                report("host", in: section, "remove it, or add path, because a connection alone has no Host")
+            }
         }
         if let value = section.duration("interval", positive: true) {
             if value < Self.leastInterval, let node = section.node("interval") {
@@ -34,17 +36,21 @@ struct HealthCheckReader {
         let isWebSocket = section.flag("websocket") ?? false
         let isTCP = section.flag("tcp")
         if isTCP == true, hasPath || isWebSocket {
-            report("tcp", in: section, "leave it out, or leave out \(isWebSocket ? "websocket" : "path")")
+            report("tcp", in: section, "remove it, or remove \(isWebSocket ? "websocket" : "path")")
         }
         if isTCP == false, !hasPath, !isWebSocket {
-            report("tcp", in: section, "without it, path or websocket: true has to say what a server is asked")
+            report("tcp", in: section, "remove it, or add path or websocket: true")
         }
         if isWebSocket {
-            if section.entry("status") != nil { report("status", in: section, "a WebSocket is agreed to with 101") }
+            if section.entry("status") != nil {
+                report("status", in: section, "remove it, because a server accepts a WebSocket with 101")
+            }
             return .webSocket(path: path ?? "/")
         }
         guard hasPath else {
-            if section.entry("status") != nil { report("status", in: section, "add path: a connection has no status") }
+            if section.entry("status") != nil {
+                report("status", in: section, "remove it, or add path, because a connection alone has no status")
+            }
             return .tcp
         }
         return .http(path: path ?? "/", statuses: statuses ?? HealthCheck.defaultStatuses)
@@ -52,7 +58,7 @@ struct HealthCheckReader {
 
     private func report(_ key: String, in section: MappingReader, _ remedy: String) {
         guard let entry = section.entry(key) else { return }
-        context.report("\(key) does not go with the rest of this health_check; \(remedy)", at: entry.place)
+        context.report("\(key) does not fit the rest of this health_check; \(remedy)", at: entry.place)
     }
 
     /// Path and query as they are sent.

@@ -25,7 +25,7 @@ struct ListenerReader {
             let entry = section.entry("proxy_protocol")
         {
             context.report(
-                "proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]",
+                "proxy_protocol needs trusted_proxies; list the proxies that send the header, such as [10.0.0.0/8]",
                 at: entry.place)
         }
         let via = section.onOff("via")

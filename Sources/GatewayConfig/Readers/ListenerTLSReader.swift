@@ -30,7 +30,8 @@ struct ListenerTLSReader {
         section.finish()
         if tls.minimumVersion == .v13, !tls.ciphers.isEmpty, let entry = section.entry("ciphers") {
             context.warn(
-                "ciphers chooses among those of TLS 1.2, which minimum_version leaves out: remove it", at: entry.place)
+                "ciphers applies only to TLS 1.2, and minimum_version excludes TLS 1.2; remove ciphers", at: entry.place
+            )
         }
         return tls
     }
@@ -63,7 +64,7 @@ struct ListenerTLSReader {
         if let suite = CipherSuite(name: scalar.text) { return suite }
         if CipherSuite.alwaysOffered.contains(scalar.text) {
             context.report(
-                "\(scalar.shown) is a cipher suite of TLS 1.3, all of which are always offered: remove it",
+                "\(scalar.shown) is a cipher suite of TLS 1.3, and the gateway always offers those; remove it",
                 at: scalar.place)
             return nil
         }

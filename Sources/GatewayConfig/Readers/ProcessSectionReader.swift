@@ -74,7 +74,8 @@ enum ProcessSectionReader {
         drain.spread = spread ?? min(drain.spread, drain.timeout)
         if let place = section.node("spread")?.place, spread != nil, drain.spread > drain.timeout {
             let timeout = DurationText.format(drain.timeout)
-            context.report("spread is \(DurationText.format(drain.spread)), longer than timeout, \(timeout)", at: place)
+            context.report(
+                "spread is \(DurationText.format(drain.spread)), expected at most the timeout of \(timeout)", at: place)
         }
         if let node = section.node("code") {
             let expected = "the close code 1001 (going away) or 1012 (service restart)"

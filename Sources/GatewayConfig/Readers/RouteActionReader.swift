@@ -32,7 +32,9 @@ struct RouteActionReader {
         if let entry = section.entry("body"), let body = context.scalar(entry.value, expecting: "text") {
             response.body = body.text
             if !body.text.isEmpty, [204, 205, 304].contains(response.status) {
-                context.report("a response of status \(response.status) has no body (RFC 9110 §15)", at: entry.place)
+                context.report(
+                    "a response of status \(response.status) can't have a body (RFC 9110 §15); remove body",
+                    at: entry.place)
             }
         }
         let type = section.text("content_type", expecting: "a media type such as text/plain")

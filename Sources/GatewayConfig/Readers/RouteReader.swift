@@ -22,7 +22,7 @@ struct RouteReader {
         switch action {
         case .redirect, .respond, .command:
             for entry in section.given(Self.upstreamKeys) {
-                context.report("\(entry.key) has a meaning with upstream only", at: entry.place)
+                context.report("\(entry.key) has an effect only with upstream; remove it", at: entry.place)
             }
         case .upstream, nil: break
         }
@@ -46,11 +46,12 @@ struct RouteReader {
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
         let given = section.given(["upstream", "redirect", "respond", "command"])
         guard let entry = given.first else {
-            context.report("missing key: one of upstream, redirect, respond and command", at: section.place)
+            context.report(
+                "expected one of upstream, redirect, respond and command, found none of them", at: section.place)
             return nil
         }
         for other in given.dropFirst() {
-            context.report("\(other.key) can't be with \(entry.key): a route leads to one place", at: other.place)
+            context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)
         }
         let reader = RouteActionReader(context: context)
         switch entry.key {
@@ -77,7 +78,7 @@ struct RouteReader {
             return nil
         }
         for other in given.dropFirst() {
-            context.report("\(other.key) can't be with \(entry.key): expected one of them", at: other.place)
+            context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)
         }
         switch entry.key {
         case "strip_prefix":

@@ -43,7 +43,8 @@ struct RouteSettingsReader {
             settings.origins = list.compactMap { OriginText.read($0, context: context) }
             if list.isEmpty, let place = section.node("origins")?.place {
                 context.report(
-                    "an empty list of origins; name the origins that may connect, or write [\"*\"] for any", at: place)
+                    "the list of origins is empty; name the origins that may connect, or write [\"*\"] for any",
+                    at: place)
             }
         }
         if let word = section.word("missing_origin", MissingOrigin.self) {
@@ -52,7 +53,7 @@ struct RouteSettingsReader {
                 let entry = section.entry("missing_origin")
             {
                 context.warn(
-                    "a client that is no browser can leave Origin out and connect in spite of the list of origins; write "
+                    "a client that is not a browser can omit Origin and connect despite the list of origins; write "
                         + "deny if only these pages may connect",
                     at: entry.value.place)
             }
@@ -95,7 +96,7 @@ struct RouteSettingsReader {
                 // Other numbers are no slips of the pen.
                 let hint =
                     word.text == "13"
-                    ? "; 13 is RFC 6455, which every route takes"
+                    ? "; 13 is RFC 6455, and every route accepts it"
                     : NearMiss.hint(for: word.text, among: [LegacyVersion.hixie76.rawValue])
                 context.report("expected \(expected), found \(word.shown)\(hint)", at: word.place)
                 continue

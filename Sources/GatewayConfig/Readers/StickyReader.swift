@@ -13,7 +13,7 @@ struct StickyReader {
         }
         var sticky = StickyConfiguration(cookie: name ?? "")
         if let node = section.node("secret") {
-            let secret = context.scalar(node, expecting: "text; \"\" for no secret")
+            let secret = context.scalar(node, expecting: "text, or \"\" for no secret")
             if let secret, !secret.text.isEmpty {
                 sticky.secret = secret.text
                 SecretFileCheck(context: context).checkOwnFile(secret)
@@ -38,7 +38,8 @@ struct StickyReader {
         sticky.maxAge = section.duration("max_age", positive: true)
         section.finish()
         if sticky.sameSite == .anySite, sticky.secure == false {
-            context.report("browsers drop a cookie of same_site: none without secure: true", at: section.place)
+            context.report(
+                "browsers reject a cookie with same_site: none that is not secure; add secure: true", at: section.place)
         }
         return name == nil ? nil : sticky
     }

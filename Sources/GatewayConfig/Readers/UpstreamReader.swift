@@ -34,7 +34,7 @@ struct UpstreamReader {
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(
-                "no server of this upstream takes new WebSockets: all are draining or down; give one state: active",
+                "no server of this upstream accepts new WebSockets, because all are draining or down; set state: active for one",
                 at: section.place)
         }
         return name != nil && servers != nil ? upstream : nil
@@ -55,7 +55,8 @@ struct UpstreamReader {
         }
         if let word = NearMiss.nearest(to: scalar.text, among: ["client", "upstream"]) {
             context.warn(
-                "the servers get the host \(scalar.shown); did you mean \(quoted(word))?", at: scalar.place)
+                "the gateway sends the servers the host \(scalar.shown); did you mean \(quoted(word))?",
+                at: scalar.place)
         }
         return .name(authority)
     }

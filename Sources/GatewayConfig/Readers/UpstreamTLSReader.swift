@@ -42,10 +42,10 @@ struct UpstreamTLSReader {
         let key = section.text("private_key", expecting: path)
         switch (section.entry("certificate"), section.entry("private_key")) {
         case (let entry?, nil):
-            context.report("certificate needs private_key beside it: the path of its key", at: entry.place)
+            context.report("certificate needs private_key; add the path of its key", at: entry.place)
         case (nil, let entry?):
             context.report(
-                "private_key needs certificate beside it: the path of the key's certificate", at: entry.place)
+                "private_key needs certificate; add the path of the key's certificate", at: entry.place)
         default: break
         }
         guard let certificate, let key else { return nil }

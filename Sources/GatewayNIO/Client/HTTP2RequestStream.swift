@@ -69,7 +69,9 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, HTTP2StreamReader {
         case .failure(.headerListTooLarge): throw .headerTooLarge
         case .failure(.malformed(let reason)): throw .badRequest(reason)
         }
-        guard AuthorityText.isValid(request.authority ?? "") else { throw .badRequest(":authority is no authority") }
+        guard AuthorityText.isValid(request.authority ?? "") else {
+            throw .badRequest(":authority is not an authority")
+        }
         guard !endsStream || request.method != .connect else {
             throw .badRequest("the stream ended with CONNECT, expected it to stay open")
         }

@@ -46,7 +46,7 @@ enum HTTP1Head {
         }
         // With seven bytes it is ASCII: other letters that become these in lower case are longer.
         guard codings.count == 1, codings[0].utf8.count == 7, codings[0].lowercased() == "chunked" else {
-            throw .badRequest("Transfer-Encoding is not chunked alone, expected no other coding")
+            throw .badRequest("Transfer-Encoding is not only chunked, expected no other coding")
         }
     }
 

@@ -155,7 +155,7 @@ public final class TLSConnection {
         while workspace.hasInput {
             let room = CInt(clamping: plaintext.count - received.plaintextBytes)
             guard room > 0 else {
-                throw failed(TLSFailure(.resources, "there was no room for what the peer has sent"))
+                throw failed(TLSFailure(.resources, "the gateway has no room for what the peer sent"))
             }
             let count = SSL_read(ssl, plaintext.baseAddress?.advanced(by: received.plaintextBytes), room)
             if count > 0 {
