@@ -1,0 +1,55 @@
+import ArgumentParser
+import GatewayConfig
+
+/// `sluice config`: what is in force.
+struct Config: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config",
+        abstract: "Print a configuration with all its defaults.",
+        discussion: """
+            Examples:
+              sluice config print sluice.yaml
+
+            Every key: docs/configuration.md of the source.
+            """,
+        subcommands: [ConfigPrint.self])
+}
+
+struct ConfigPrint: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "print",
+        abstract: "Print the effective configuration: the file with every default filled in.",
+        usage: "sluice config print [--config] <file> [--json]",
+        discussion: """
+            Reads and validates the file as sluice check does, and exits with 1 if it has mistakes. The settings of \
+            defaults stand in the routes that they apply to, and paths are absolute. A key that is not set and has no \
+            default is left out.
+
+            Values that may be secrets are masked as masked-1, masked-2 and so on; equal values have the same mask. These \
+            are the admin token, secrets of cookies, values of header and query conditions and of header changes, queries \
+            of redirects and health checks, arguments and variables of commands, and bodies and fields of fixed answers. \
+            sluice check accepts what this command prints.
+
+            Examples:
+              sluice config print sluice.yaml
+              sluice config print --json sluice.yaml | jq '.routes[] | { name, idle_timeout }'
+
+            Every key: docs/configuration.md of the source.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    @Flag(help: "Print JSON instead of YAML.")
+    var json = false
+
+    func validate() throws {
+        try file.requirePath()
+    }
+
+    func run() throws {
+        let configuration = try file.load()
+        StandardError.show(configuration.warnings, of: file.path ?? "")
+        guard !json else { return StandardOutput.write(JSONText.write(configuration.effective)) }
+        StandardOutput.write(try configuration.effectiveText())
+    }
+}
