@@ -1,18 +1,20 @@
 import ArgumentParser
+import GatewayCommands
 import GatewayConfig
 
-/// `sluice config`: what is in force.
+/// `sluice config`: what is in force, and what may be.
 struct Config: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Print a configuration with all its defaults.",
+        abstract: "Print a configuration with all its defaults, or the schema of configuration files.",
         discussion: """
             Examples:
               sluice config print sluice.yaml
+              sluice config schema > sluice.schema.json
 
             Every key: docs/configuration.md of the source.
             """,
-        subcommands: [ConfigPrint.self])
+        subcommands: [ConfigPrint.self, ConfigSchema.self])
 }
 
 struct ConfigPrint: ParsableCommand {
@@ -51,5 +53,27 @@ struct ConfigPrint: ParsableCommand {
         StandardError.show(configuration.warnings, of: file.path ?? "")
         guard !json else { return StandardOutput.write(JSONText.write(configuration.effective)) }
         StandardOutput.write(try configuration.effectiveText())
+    }
+}
+
+struct ConfigSchema: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Print a JSON Schema of configuration files, for editors.",
+        discussion: """
+            An editor with a YAML language server completes and checks keys and values with it. Name it in the first line \
+            of a configuration file:
+              # yaml-language-server: $schema=sluice.schema.json
+
+            The schema knows the form of a file. sluice check also opens the files that it names, and compares values.
+
+            Examples:
+              sluice config schema > sluice.schema.json
+
+            Every key: docs/configuration.md of the source.
+            """)
+
+    func run() {
+        StandardOutput.write(ConfigurationSchema.json)
     }
 }
