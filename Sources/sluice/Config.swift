@@ -14,7 +14,7 @@ struct Config: ParsableCommand {
 
             Every key: docs/configuration.md of the source.
             """,
-        subcommands: [ConfigPrint.self, ConfigSchema.self])
+        subcommands: [ConfigPrint.self, ConfigSchema.self, ConfigReference.self])
 }
 
 struct ConfigPrint: ParsableCommand {
@@ -75,5 +75,15 @@ struct ConfigSchema: ParsableCommand {
 
     func run() {
         StandardOutput.write(ConfigurationSchema.json)
+    }
+}
+
+/// What scripts/reference and scripts/manual make the documents of.
+struct ConfigReference: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reference", abstract: "Print a description of every key, as JSON.", shouldDisplay: false)
+
+    func run() {
+        StandardOutput.write(KeyReference.json)
     }
 }
