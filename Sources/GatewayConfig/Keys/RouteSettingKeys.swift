@@ -109,7 +109,8 @@ extension KeySection {
             keys: [
                 KeyDescription(
                     "mode", .word(of: CompressionSettings.Mode.self), .word(defaults.mode),
-                    "Who negotiates compression; see below."),
+                    "With `terminate` the gateway negotiates permessage-deflate with the client, and compresses and inflates itself. With `passthrough` client and server negotiate with each other; the gateway checks offers and answer, inflates a copy of each message to check size and UTF-8, and passes messages on unchanged. With `off` nobody negotiates compression."
+                ),
                 KeyDescription(
                     "window_bits", .number(9...15), .number(defaults.windowBits),
                     "LZ77 window for compression; the gateway also asks for it from clients that accept such a request."
