@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 
 import jsonschema
 import pytest
@@ -222,3 +223,53 @@ def test_both_refuse_a_file_without_what_it_needs(tmp_path, text):
     file.write_text(text)
     assert command("check", file).returncode == 1
     assert faults(text)
+
+
+# Every key with a value of a kind that no key has
+
+def every_key():
+    """The file of EveryKey.swift, in which every mapping stands."""
+    source = (REPOSITORY / "Tests" / "GatewayConfigTests" / "EveryKey.swift").read_text()
+    config = read(textwrap.dedent(source.split('"""\n', 1)[1].rsplit('"""', 1)[0]))
+    config["defaults"] = {"queue": {}, "compression": {}, "request_headers": {}, "on_change": {}}
+    return config
+
+
+def section_in(node, steps):
+    """The first mapping at the path; lists are no steps of it."""
+    if isinstance(node, list):
+        return next((found for one in node if (found := section_in(one, steps)) is not None), None)
+    if not isinstance(node, dict):
+        return None
+    return section_in(node[steps[0]], steps[1:]) if steps and steps[0] in node else None if steps else node
+
+
+def keys_by_section():
+    for section, form in [("", SCHEMA), *SCHEMA["definitions"].items()]:
+        steps = section.replace("defaults.headers", "defaults.request_headers").split(".") if section else []
+        yield pytest.param(section, steps, list(form["properties"]), id=section or "file")
+
+
+def with_value(steps, keys, value):
+    config = every_key()
+    section_in(config, steps).update(dict.fromkeys(keys, value))
+    return config
+
+
+def test_the_file_with_every_mapping_is_good():
+    assert [error.message for error in VALIDATOR.iter_errors(every_key())] == []
+
+
+@pytest.mark.parametrize("value", ["[[]]", "null"])
+@pytest.mark.parametrize("section, steps, keys", list(keys_by_section()))
+def test_no_key_takes_a_value_of_another_kind(tmp_path, section, steps, keys, value):
+    """`check` tells of each key at its line."""
+    mark = "a value of another kind"
+    file = tmp_path / "sluice.yaml"
+    text = json.dumps(with_value(steps, keys, mark), indent=1).replace(f'"{mark}"', value)
+    file.write_text(text)
+    report = json.loads(command("check", "--format", "json", file).stdout)
+    refused = {text.splitlines()[issue["line"] - 1].strip().rstrip(",") for issue in report["issues"]}
+    for key in keys:
+        assert f'"{key}": {value}' in refused, f"check takes {section}.{key}: {value}"
+        assert list(VALIDATOR.iter_errors(with_value(steps, [key], json.loads(value)))), f"the schema takes {section}.{key}: {value}"
