@@ -15,7 +15,7 @@ PYTEST = .venv/bin/python -m pytest Tests/Integration -n $(WORKERS) --dist loadf
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz simulate sanitize clean certificates package package-check install
+.PHONY: fuzz simulate sanitize clean certificates reference package package-check install
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
@@ -30,6 +30,7 @@ help:
 	@echo "make test-integration  run the binary against real peers (pytest); ARGS='-k drain' selects, WORKERS=0 runs one by one"
 	@echo "make test-conformance  run a minute of the Autobahn TestSuite; skipped without Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
+	@echo "make reference         rewrite the tables of docs/configuration.md, and the JSON Schema of the configuration"
 	@echo "make bench             compare with other proxies, show the goals; ARGS='--quick' shortens"
 	@echo "make conformance       run the Autobahn TestSuite through the gateway, in every mode and from both sides"
 	@echo "make faults            kill and cut off servers, fill caps, reload, restart, under load; ARGS=--quick shortens"
@@ -75,6 +76,10 @@ test-conformance:
 
 format:
 	swift format -i --parallel -r $(SWIFT_FILES)
+
+reference:
+	[ -n "$$SLUICE_BINARY" ] || swift build $(CHECKED) --product sluice
+	scripts/reference "$${SLUICE_BINARY:-$(BINARY)}"
 
 bench:
 	@scripts/prerequisites bench

@@ -12,6 +12,7 @@ struct Sluice: AsyncParsableCommand {
             Examples:
               sluice demo
               sluice check sluice.yaml
+              sluice config print sluice.yaml
               sluice run sluice.yaml
               sluice top
 
@@ -26,7 +27,8 @@ struct Sluice: AsyncParsableCommand {
             """,
         version: "sluice \(Gateway.version)",
         subcommands: [
-            Run.self, Check.self, Stats.self, Top.self, Connections.self, Close.self, Reload.self, Drain.self,
+            Run.self, Check.self, Config.self, Stats.self, Top.self, Connections.self, Close.self, Reload.self,
+            Drain.self,
             Demo.self,
             Version.self,
         ])

@@ -214,7 +214,7 @@ USAGE = {
     "health and JSON": (["stats", "--health", "--json", "--admin", "127.0.0.1:1"], "can't be combined"),
     "an option misspelt": (["check", "--confg", "x"], "unknown option --confg; did you mean --config?"),
     "a command misspelt": (["chekc", "x"], "unknown command chekc; did you mean check?"),
-    "a command like none": (["frobnicate"], "expected one of check, close, connections"),
+    "a command like none": (["frobnicate"], "expected one of check, close, config, connections"),
     "an unknown format": (["check", "x", "--format", "xml"], "text"),
     "JSON and --diff": (["check", "x", "--format", "json", "--diff"], "can't be combined with --diff"),
 }
@@ -228,9 +228,10 @@ def test_wrong_usage_names_the_culprit(arguments, words):
 
 
 @pytest.mark.parametrize("verb", [
-    "run", "check", "stats", "top", "connections", "close", "reload", "drain", "demo"])
+    "run", "check", "config", "config print", "config schema", "stats", "top", "connections", "close", "reload", "drain",
+    "demo"])
 def test_help_has_examples_and_says_where_the_documents_are(verb):
-    for done in (command(verb, "--help"), command("help", verb)):
+    for done in (command(*verb.split(), "--help"), command("help", *verb.split())):
         assert done.returncode == 0 and not done.stderr
         assert re.search(rf"Examples:\n(.*\n)*?\s+(HEALTHCHECK|sluice {verb})", done.stdout), done.stdout
         assert re.search(r"(docs/\w+|README)\.md", done.stdout), done.stdout

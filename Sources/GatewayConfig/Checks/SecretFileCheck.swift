@@ -16,8 +16,14 @@ struct SecretFileCheck {
             at: path.place)
     }
 
-    /// The configuration file itself, which holds `secret` unless that came from the environment.
+    /// The configuration file itself, which holds `secret` unless that came from the environment, or is a mask.
     func checkOwnFile(_ secret: ScalarText) {
+        if SecretMasks.isMask(secret.text) {
+            context.warn(
+                "\(secret.shown) is what sluice config print writes in the place of a secret; write the secret itself",
+                at: secret.place)
+            return
+        }
         guard context.checksFiles, secret.isLiteral, Self.isReadableByAll(context.file) else { return }
         context.warn(
             "every user of this machine can read this file, which contains a secret here; put the secret into an "

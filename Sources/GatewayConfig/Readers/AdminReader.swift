@@ -3,10 +3,7 @@ struct AdminReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode, _ references: inout References) -> AdminConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with address, token and hosts")
-        else {
-            return nil
-        }
+        guard let section = MappingReader(node, .admin, context: context) else { return nil }
         let address = section.required("address").flatMap { node in
             let address = AddressText.read(node, role: .listening, context: context)
             if let address { references.addresses.append(.init(value: address, place: node.place)) }

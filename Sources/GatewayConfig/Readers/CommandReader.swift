@@ -15,9 +15,8 @@ struct CommandReader {
     /// A list alone is the program and its arguments.
     func read(_ node: YAMLNode) -> CommandConfiguration? {
         if case .sequence = node.kind { return run(node).flatMap { self.command($0) } }
-        let expected =
-            "\(Self.runExpected), or a mapping with run, framing, directory, environment, user, group and kill_after"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "\(Self.runExpected), or \(KeySection.command.expectedInFull)"
+        guard let section = MappingReader(node, .command, context: context, expecting: expected) else { return nil }
         let words = section.required("run").flatMap(run)
         let framing = section.word("framing", CommandConfiguration.Framing.self)
         let directory = section.text("directory", expecting: "a folder such as /srv/app")

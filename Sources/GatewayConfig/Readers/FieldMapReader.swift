@@ -61,9 +61,7 @@ enum HeaderEditsReader {
     /// A key that is given replaces that of `inherited`.
     static func read(_ node: YAMLNode, inherited: HeaderEdits, context: ReadingContext) -> HeaderEdits {
         var edits = inherited
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with set and remove") else {
-            return edits
-        }
+        guard let section = MappingReader(node, .headerEdits, context: context) else { return edits }
         let fields = FieldMapReader(context: context, names: .editable)
         if let set = section.node("set").flatMap(fields.read) { edits.set = set }
         if let names = section.list("remove", expecting: "a list of field names such as [Cookie]") {

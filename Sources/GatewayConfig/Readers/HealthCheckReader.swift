@@ -2,13 +2,12 @@
 struct HealthCheckReader {
     let context: ReadingContext
 
-    private static let expected =
-        "a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} checks"
-        + " by a connection alone"
-    private static let leastInterval: Duration = .milliseconds(100)
+    private static let expected = "\(KeySection.healthCheck.expected); {} for a connection alone"
 
     func read(_ node: YAMLNode) -> HealthCheck? {
-        guard let section = MappingReader(node, context: context, expecting: Self.expected) else { return nil }
+        guard let section = MappingReader(node, .healthCheck, context: context, expecting: Self.expected) else {
+            return nil
+        }
         var check = HealthCheck(kind: kind(of: section))
         if let host = section.node("host") {
             check.host = self.host(host)
@@ -16,15 +15,10 @@ struct HealthCheckReader {
                 report("host", in: section, "remove it, or add path, because a connection alone has no Host")
             }
         }
-        if let value = section.duration("interval", positive: true) {
-            if value < Self.leastInterval, let node = section.node("interval") {
-                context.report("expected a duration of 100ms or longer, found \(node.found)", at: node.place)
-            }
-            check.interval = value
-        }
-        if let value = section.duration("timeout", positive: true) { check.timeout = value }
-        if let value = section.integer("unhealthy_after", in: 1...100) { check.unhealthyAfter = value }
-        if let value = section.integer("healthy_after", in: 1...100) { check.healthyAfter = value }
+        if let value = section.duration("interval") { check.interval = value }
+        if let value = section.duration("timeout") { check.timeout = value }
+        if let value = section.integer("unhealthy_after") { check.unhealthyAfter = value }
+        if let value = section.integer("healthy_after") { check.healthyAfter = value }
         section.finish()
         return check
     }
@@ -99,7 +93,7 @@ struct HealthCheckReader {
                 end.utf8.count == 3 ? Int(decimalDigits: end) : nil
             }
             guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
-                first <= last, 200...599 ~= first, 200...599 ~= last
+                first <= last, FixedResponse.statuses ~= first, FixedResponse.statuses ~= last
             else { return nil }
             return first...last
         }

@@ -3,9 +3,7 @@ struct ListenerTLSReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> ListenerTLS? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with certificates") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .listenerTLS, context: context) else { return nil }
         let expected = "a list of at least one { certificate: FILE, private_key: FILE }"
         let list = section.required("certificates")
         let elements = list.flatMap { context.list($0, expecting: expected) }
@@ -37,8 +35,7 @@ struct ListenerTLSReader {
     }
 
     private func certificate(_ node: YAMLNode, for ciphers: [CipherSuite]) -> CertificateFiles? {
-        let expected = "a mapping with certificate and private_key"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .listenerCertificate, context: context) else { return nil }
         let path = "the path of a PEM file"
         let certificate = section.required("certificate").flatMap { context.text($0, expecting: path) }
         let key = section.required("private_key").flatMap { context.text($0, expecting: path) }

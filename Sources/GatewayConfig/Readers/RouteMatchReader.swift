@@ -6,7 +6,7 @@ struct RouteMatchReader {
 
     /// nil when a condition could not be read: without it the route would match too much.
     func read(_ node: YAMLNode, _ references: inout References) -> RouteMatchConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping of conditions") else {
+        guard let section = MappingReader(node, .match, context: context, expecting: "a mapping of conditions") else {
             return nil
         }
         let before = context.issues.count
@@ -47,7 +47,7 @@ struct RouteMatchReader {
     }
 
     private func path(_ section: MappingReader) -> RouteMatchConfiguration.Path? {
-        let given = section.given(["path", "path_prefix", "path_regex"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else { return nil }
         for other in given.dropFirst() {
             context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)

@@ -4,11 +4,11 @@ struct RouteReader {
     let defaults: RouteSettings
 
     /// Keys that say nothing of a route which answers by itself. Those of `defaults` are for the other routes.
-    private static let upstreamKeys = ["rewrite", "http", "max_body_size", "max_requests", "queue"]
+    private static let upstreamKeys = KeySection.route.companions.filter { $0.value == "upstream" }.map(\.key)
 
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
         let expected = "a mapping with name, match and upstream, redirect, respond or command"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .route, context: context, expecting: expected) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
         let matchNode = section.node("match")
@@ -44,7 +44,7 @@ struct RouteReader {
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
-        let given = section.given(["upstream", "redirect", "respond", "command"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else {
             context.report(
                 "expected one of upstream, redirect, respond and command, found none of them", at: section.place)
@@ -70,9 +70,9 @@ struct RouteReader {
 
     private func rewrite(_ node: YAMLNode) -> PathRewrite? {
         let expected = "a mapping with one of strip_prefix, replace_prefix and path"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .rewrite, context: context, expecting: expected) else { return nil }
         defer { section.finish() }
-        let given = section.given(["strip_prefix", "replace_prefix", "path"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else {
             context.report("expected \(expected), found none of them", at: node.place)
             return nil
@@ -86,8 +86,7 @@ struct RouteReader {
         case "path":
             return context.serverPath(entry.value).map(PathRewrite.path)
         default:
-            let expected = "a mapping with from and to"
-            guard let parts = MappingReader(entry.value, context: context, expecting: expected) else { return nil }
+            guard let parts = MappingReader(entry.value, .replacePrefix, context: context) else { return nil }
             let from = parts.required("from").flatMap(context.path)
             let to = parts.required("to").flatMap(context.serverPath)
             parts.finish()

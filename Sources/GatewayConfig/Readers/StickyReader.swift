@@ -3,9 +3,7 @@ struct StickyReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> StickyConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with cookie") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .sticky, context: context) else { return nil }
         let name = section.required("cookie").flatMap { node in
             context.value(node, expecting: "the name of a cookie such as sluice_server") {
                 FieldSyntax.isToken($0) ? $0 : nil
@@ -35,7 +33,7 @@ struct StickyReader {
         sticky.secure = section.flag("secure")
         if let value = section.flag("http_only") { sticky.httpOnly = value }
         sticky.sameSite = section.word("same_site", StickyConfiguration.SameSite.self)
-        sticky.maxAge = section.duration("max_age", positive: true)
+        sticky.maxAge = section.duration("max_age")
         section.finish()
         if sticky.sameSite == .anySite, sticky.secure == false {
             context.report(

@@ -3,8 +3,8 @@ struct UpstreamTLSReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> UpstreamTLS? {
-        let expected = "a mapping with server_name, ca, verify, certificate and private_key; {} for the defaults"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "\(KeySection.upstreamTLS.expected); {} for the defaults"
+        guard let section = MappingReader(node, .upstreamTLS, context: context, expecting: expected) else { return nil }
         var tls = UpstreamTLS()
         tls.serverName = section.text("server_name", expecting: Self.expectedName).flatMap(self.serverName)
         if let ca = section.text("ca", expecting: "the path of a PEM file") {

@@ -1,6 +1,6 @@
 import Yams
 
-/// YAML text to a tree, within bounds of size, depth and expanded aliases. The only file that knows Yams.
+/// YAML text to a tree, within bounds of size, depth and expanded aliases.
 enum YAMLDocument {
     static let depthLimit = 32
     /// Values once every alias is replaced by what it stands for. A file without aliases can't come near.
