@@ -44,7 +44,7 @@ extension AdminRequest {
             return .text(400, "Host is missing")
         }
         guard !host.isEmpty, AuthorityText.isValid(host) else {
-            return .text(400, "Host is not an authority: expected a name or an address, and perhaps a port")
+            return .text(400, "Host is not an authority, expected a host and an optional port")
         }
         guard namesItsHost else { return .text(400, "request target and Host name different hosts") }
         guard isSafe && origins.isEmpty || access.hosts.contains(host) else {

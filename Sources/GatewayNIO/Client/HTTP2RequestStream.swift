@@ -70,7 +70,7 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, HTTP2StreamReader {
         case .failure(.malformed(let reason)): throw .badRequest(reason)
         }
         guard AuthorityText.isValid(request.authority ?? "") else {
-            throw .badRequest(":authority is not an authority")
+            throw .badRequest(":authority is not an authority, expected a host and an optional port")
         }
         guard !endsStream || request.method != .connect else {
             throw .badRequest("the stream ended with CONNECT, expected it to stay open")

@@ -16,7 +16,9 @@ enum HTTP1Head {
             throw .badRequest("method is not a token")
         }
         let host = hosts.first ?? ""
-        guard AuthorityText.isValid(host) else { throw .badRequest("Host is not an authority") }
+        guard AuthorityText.isValid(host) else {
+            throw .badRequest("Host is not an authority, expected a host and an optional port")
+        }
         try checkBodyLength(head)
 
         let (authority, path) = try target(head.uri, host: host)
