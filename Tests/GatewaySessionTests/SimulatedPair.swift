@@ -271,9 +271,7 @@ final class SimulatedPair {
             if self[leg].gatewayDropped { ownProblems.append("\(leg) was dropped twice") }
             self[leg].gatewayDropped = true
             self[leg].isHeld = false
-            // What waits is lost with the transport.
-            self[leg].pending = []
-            tellEnd(leg)
+            release(leg)
             if !self[leg].isLost {
                 self[leg].isLost = true
                 session.lost(leg, inOrder: true)

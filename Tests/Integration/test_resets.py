@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import select
 import signal
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery import wait_until_read
 from raw import BINARY, TEXT
 from sluice import proxied
 from waiting import eventually
@@ -74,13 +76,11 @@ def fill(peer, already=0, limit=None):
     while already != limit and select.select([], [peer.sock], [], 0.3)[1]:
         with contextlib.suppress(BlockingIOError):
             # The rest of a frame that went in part.
-            rest = numbered(peer, already // size)[already % size :]
-            already += peer.sock.send(rest if limit is None else rest[: limit - already])
+            already += peer.sock.send(numbered(peer, already // size)[already % size :])
     return already
 
 
-@pytest.mark.parametrize("begun", [0, 8000], ids=["between frames", "inside a frame"])
-def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway, wire, begun):
+def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway, wire):
     server = wire.server()
     running = gateway(proxied(server.address))
     _, first = wire.pair(running, server)
@@ -89,20 +89,44 @@ def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway
     # has the same room as another, so where this is too much, the client takes a little.
     count = (fill(first) - unsent(first)) // size * 9 // 10
     client, peer = wire.pair(running, server)
-    whole = count * size + begun
-    total, taken = fill(peer, limit=whole), 0
-    while total < whole or unsent(peer) > 0:
+    total, taken = fill(peer, limit=count * size), 0
+    while total < count * size or unsent(peer) > 0:
         assert_number(client.read_frame(), taken)
         taken += 1
-        total = fill(peer, total, whole)
+        total = fill(peer, total, count * size)
     peer.reset()
     for number in range(taken, count):
         assert_number(client.read_frame(), number)
-    if begun:
-        # No Close has a place there.
-        assert client.read_to_end() == numbered(peer, count)[:begun]
-    else:
-        client.expect_close()
+    client.expect_close()
+
+
+def test_frames_that_wait_in_the_gateway_outlive_a_reset_inside_another(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    client, peer = wire.pair(running, server)
+    count = 0
+    # Both kernels are full then, and the gateway still reads: less waits than stops it.
+    while connections(running)[0]["queue"]["to_client"] == 0:
+        peer.send(numbered(peer, count))
+        count += 1
+        wait_until_read(peer)
+    begun = numbered(peer, count)[:8000]
+    peer.send(begun)
+    wait_until_read(peer)
+    peer.reset()
+    running.eventually(
+        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
+                          for each in upstream["servers"].values()), "the server's connection to be gone")
+    for number in range(count):
+        assert_number(client.read_frame(), number)
+    # No Close has a place there.
+    assert client.read_to_end() == begun
+    client.close()
+    running.eventually(lambda stats: stats["connections"]["active"] == 0, "no WebSocket left")
+
+
+def connections(running):
+    return json.loads(running.admin("/connections")[2])
 
 
 def assert_number(frame, number):
