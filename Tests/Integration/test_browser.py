@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-import browser as chromium
 from sluice import Gateway
 
 # Run on the page and, as its own source, in a worker: connects, sends text and an ArrayBuffer, and tells what it saw.
@@ -68,15 +67,6 @@ def demo(tmp_path_factory):
         assert running.stop() == 0, running.tail()
     finally:
         running.kill()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
 
 
 @pytest.fixture
