@@ -13,6 +13,7 @@ import browser as chromium  # noqa: E402
 import http2_peer  # noqa: E402
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
+from demo import Demo  # noqa: E402
 from deployment import ApplicationServer, Staging  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
 from http2_client import HTTP2Client  # noqa: E402
@@ -205,6 +206,17 @@ def browser(tmp_path_factory):
     started = chromium.Browser(tmp_path_factory.mktemp("profile"))
     yield started
     started.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """`sluice demo` on loopback, for all tests of a file."""
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        yield running.begin()
+        assert running.stop() == 0, running.tail()
+    finally:
+        running.kill()
 
 
 @pytest.fixture
