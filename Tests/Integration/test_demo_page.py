@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import firefox
 from dashboard import AXE_COLOURS, AXE_OPTIONS
 from demo import Demo, DemoPage
 from waiting import eventually
@@ -133,7 +134,8 @@ def test_a_rule_is_broken_on_purpose(page, rule, close, counted, why):
     page.until(f"document.querySelector('[data-result={rule}]').textContent.includes('The browser got')", "a Close", 20)
     said = page.text(f"[data-result={rule}]")
     assert f"The browser got {close}, “" in said and why in said, said
-    assert f"The statistics count this end as {counted}." in said, said
+    page.until(f"document.querySelector('[data-count={rule}]').textContent !== ''", "the gateway's own count", 12)
+    assert page.text(f"[data-count={rule}]") == f"The statistics count this end as {counted}."
     assert page.evaluate("document.activeElement.dataset.rule") == rule
 
 
@@ -142,7 +144,9 @@ def test_a_cap_is_hit(page):
     result = "document.querySelector('[data-result=connections]').textContent"
     page.until(f"{result}.includes('3 of 6 opened')", "the cap", 20)
     said = page.text("[data-result=connections]")
-    assert "the gateway refused 3" in said and "3 more of route_max_connections_per_ip" in said, said
+    assert "the gateway refused 3" in said and "503" in said, said
+    count = "document.querySelector('[data-count=connections]').textContent"
+    page.until(f"{count} === 'The statistics have 3 more of route_max_connections_per_ip.'", "the gateway's own count")
     page.until("document.querySelector('[data-figure=refused]').textContent >= '3'", "the figure on top")
 
 
@@ -168,7 +172,8 @@ def test_compression_is_compared(demo, page):
 
 
 def server_of_sockets(page):
-    return page.evaluate("[...document.querySelectorAll('#sockets li')].map(place => place.dataset.server)")
+    return page.evaluate(
+        "[...document.querySelectorAll('#sockets li')].map(place => place.dataset.server ?? '').join()").split(",")
 
 
 def test_a_drain_moves_the_sockets(demo, page):
@@ -222,6 +227,7 @@ def test_a_gateway_that_is_gone_comes_back(another, browser):
     assert page.text(page.panel("connect", "button")) == "Stop trying"
     page.shows("next", "Attempt ")
     page.until("document.querySelector('#standing .badge').textContent === 'Gateway does not answer'", "the badge", 15)
+    assert "each run has another certificate" in page.text("#gone")
     assert page.violations({**AXE_OPTIONS, "iframes": False}) == []
     # An attempt may be under way; then it ends first.
     page.click(page.panel("connect", "button", "web-worker"))
@@ -229,6 +235,7 @@ def test_a_gateway_that_is_gone_comes_back(another, browser):
     another("--port", str(first.own_port))
     page.becomes("open", timeout=40)
     page.live()
+    assert not is_visible(page, "#gone")
     assert page.text(page.panel("state", "field", "web-worker")) == "closed", "expected it to stay as it was left"
 
 
@@ -304,6 +311,27 @@ def test_a_phone_scrolls_in_one_direction(demo, browser):
     page.click("#beside-switch")
     page.until("Boolean(document.querySelector('#beside iframe'))", "the frame for those who want it")
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 375
+
+
+def test_firefox_shows_it_too(demo, tmp_path):
+    if firefox.find() is None:
+        pytest.fail(f"no Firefox found; looked for {', '.join(firefox.NAMES)}: run scripts/prerequisites test")
+    started = firefox.Browser(tmp_path)
+    try:
+        page = DemoPage(started, demo).live()
+        page.until(f"{FRAME} === 'Ready'", "the dashboard")
+        for endpoint, title in zip(("/echo", "/chat"), PANELS):
+            connect(page, endpoint, title)
+        page.click("[data-rule=text]")
+        page.until("document.querySelector('[data-count=text]').textContent.includes('1007 by the gateway')", "it", 20)
+        page.click("#fleet button")
+        eventually(lambda: set(server_of_sockets(page)) == {"1", "2"}, "WebSockets on both servers")
+        page.click("button[data-server='2']")
+        eventually(lambda: server_of_sockets(page) == ["1"] * 8, "all of them on the first server")
+        page.click("button[data-server='2']")
+        page.until("document.querySelectorAll('.server .badge')[1].textContent === 'up'", "the second server again")
+    finally:
+        started.close()
 
 
 def test_nothing_breaks_the_policy(demo, browser):

@@ -13,6 +13,7 @@ function showFigures() {
   const badge = byId('standing').firstElementChild;
   badge.className = `badge ${kind}`.trim();
   setText(badge, text);
+  byId('gone').hidden = standing !== 'gone';
   byId('locked').hidden = standing !== 'locked';
   document.querySelector('.figures').hidden = standing === 'locked';
   if (!figures) return;

@@ -50,7 +50,7 @@ function newCloses(before, after, route) {
     .filter(([code, count]) => count > (old[side]?.[code] ?? 0)).map(([code]) => `${code} by the ${side}`));
 }
 
-/** Opens a WebSocket, breaks the rule, and waits for the Close. */
+/** Opens a WebSocket, breaks the rule, and waits for the Close: what to say of it, and what the statistics will say. */
 async function breakRule(rule) {
   // Figures are nice to have here: without the token there are none.
   const before = await gateway.stats().catch(() => null);
@@ -59,14 +59,17 @@ async function breakRule(rule) {
   const how = await Promise.race([opened.ended, pause(15000)]);
   if (!how) {
     opened.socket.close(1000);
-    return 'Nothing happened within 15 seconds.';
+    return { said: 'Nothing happened within 15 seconds.' };
   }
-  const ends = before && await until(async () => {
-    const found = newCloses(before, await gateway.stats(), rule.route);
-    return found.length ? found : null;
-  }, 3).catch(() => null);
-  const counted = ends ? ` The statistics count this end as ${ends.join(' and ')}.` : '';
-  return `The browser got ${closeText(how)}. ${rule.why}${counted}`;
+  // The end is counted when both sides have ended, which takes browsers different times.
+  const count = async () => {
+    const ends = before && await until(async () => {
+      const found = newCloses(before, await gateway.stats(), rule.route);
+      return found.length ? found : null;
+    }, 10).catch(() => null);
+    return ends ? `The statistics count this end as ${ends.join(' and ')}.` : '';
+  };
+  return { said: `The browser got ${closeText(how)}. ${rule.why}`, counted: count() };
 }
 
 /** How many WebSockets one address may have on the route. */
@@ -81,24 +84,31 @@ async function hitCap() {
   const results = await Promise.allSettled(Array.from({ length: 2 * cap }, () => openSocket('/limit/connections')));
   const open = results.filter(result => result.status === 'fulfilled').map(result => result.value);
   const refused = results.length - open.length;
-  const counted = before && refused > 0 && await until(async () => {
-    const count = refusals(await gateway.stats()) - refusals(before);
-    return count >= refused ? count : null;
-  }, 3).catch(() => null);
   for (const { socket } of open) socket.close(1000);
   await Promise.all(open.map(({ ended }) => ended));
-  return `${open.length} of ${results.length} opened, and the gateway refused ${refused}. `
-    + 'It answered their handshakes with the status 503 and the reason. A browser hides both and shows 1006.'
-    + (counted ? ` The statistics have ${counted} more of ${refusalKey}.` : '');
+  const count = async () => {
+    const more = before && refusals(await gateway.stats().catch(() => before)) - refusals(before);
+    return more ? `The statistics have ${more} more of ${refusalKey}.` : '';
+  };
+  return {
+    said: `${open.length} of ${results.length} opened, and the gateway refused ${refused}. `
+      + 'It answered their handshakes with the status 503 and the reason. A browser hides both and shows 1006.',
+    counted: count(),
+  };
 }
 
 function buildRules() {
   const item = ({ id, title, what, button }, work) => {
     const result = make('p', { role: 'status', class: 'result', 'data-result': id });
+    // Not for screen readers to say in the middle of something else.
+    const count = make('p', { class: 'result muted', 'data-count': id });
     const run = make('button', { type: 'button', 'data-rule': id, onclick: () => whileBusy(run, async () => {
       setText(result, 'Waiting for the end…');
+      setText(count, '');
       try {
-        setText(result, await work());
+        const { said, counted } = await work();
+        setText(result, said);
+        setText(count, await counted ?? '');
       } catch (error) {
         setText(result, error.how
           ? `The WebSocket did not open: ${closeText(error.how)}. ${meaningOf(error.how.code)}` : error.message);
@@ -106,7 +116,8 @@ function buildRules() {
     }) }, button);
     run.setAttribute('aria-describedby', `rule-${id}`);
     return make('li', {},
-      make('div', {}, make('h3', { id: `rule-${id}` }, title), make('p', { class: 'muted' }, what)), run, result);
+      make('div', {}, make('h3', { id: `rule-${id}` }, title), make('p', { class: 'muted' }, what)),
+      run, result, count);
   };
   byId('rules').append(...rules.map(rule => item(rule, () => breakRule(rule))), item({
     id: 'connections', title: 'More WebSockets than one address may have', button: `Open ${2 * cap} at once`,
