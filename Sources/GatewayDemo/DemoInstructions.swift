@@ -18,8 +18,8 @@ public struct DemoInstructions: Sendable {
         self.address = address
         self.port = port
         self.adminPort = adminPort
-        self.certificate = certificate
-        self.token = token
+        self.certificate = Self.quoted(certificate)
+        self.token = token.map { ($0.text, Self.quoted($0.file)) }
     }
 
     /// Several lines, without the last line end.
@@ -67,6 +67,20 @@ public struct DemoInstructions: Sendable {
             token.map { "curl -H \"Authorization: Bearer $(cat \($0.file))\" \(statistics)" } ?? "curl \(statistics)",
             "sluice top --admin 127.0.0.1:\(adminPort)" + (token.map { " --token-file \($0.file)" } ?? ""),
         ]
+    }
+
+    /// A path as a word of a shell (POSIX.1-2024, XCU §2.2.2).
+    private static func quoted(_ path: String) -> String {
+        let isPlain = path.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        return isPlain ? path : "'\(path.replacing("'", with: "'\\''"))'"
     }
 
     private func line(_ address: String, _ what: String) -> String {

@@ -40,6 +40,14 @@ struct DemoInstructionsTests {
         #expect(!single.joined().contains("localhost"))
     }
 
+    @Test("a path that a shell would take apart is quoted")
+    func quoting() {
+        let text = DemoInstructions(
+            address: .loopback, port: 8443, adminPort: 9901, certificate: "/tmp/my dir/it's/demo.pem", token: nil
+        ).text
+        #expect(text.contains("curl --cacert '/tmp/my dir/it'\\''s/demo.pem' https://localhost:8443/"))
+    }
+
     @Test("tokens are long, differ, and have no characters that look alike")
     func tokens() {
         let tokens = (0..<100).map { _ in DemoToken.make() }
