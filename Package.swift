@@ -156,12 +156,14 @@ let package = Package(
                 .nioPosix, .logging,
             ],
             swiftSettings: strict),
-        // `sluice demo`: a backend, a certificate and a page, so that it runs without a file written by hand.
+        // `sluice demo`: servers, a certificate and a page, so that it runs without a file written by hand.
         .target(
             name: "GatewayDemo",
             dependencies: [
-                "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioConcurrency, .x509, .crypto, .asn1,
+                "GatewayDashboard", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioConcurrency,
+                .x509, .crypto, .asn1,
             ],
+            resources: [.embedInCode("Page")],
             swiftSettings: strict),
         // What the commands print of a running gateway and of mistakes: text from values, no I/O.
         .target(
@@ -237,7 +239,8 @@ let package = Package(
         .testTarget(
             name: "GatewayDemoTests",
             dependencies: [
-                "GatewayDemo", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .x509, .crypto, .asn1,
+                "GatewayDemo", "GatewayDashboard", "GatewayConfig", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket,
+                .x509, .crypto, .asn1,
             ],
             swiftSettings: strict),
         fuzzTarget,

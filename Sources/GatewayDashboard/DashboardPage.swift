@@ -5,6 +5,8 @@ public struct DashboardPage: Sendable {
     public let html: [UInt8]
     /// The value of `Content-Security-Policy`: nothing runs or styles but what stands in the page.
     public let contentSecurityPolicy: String
+    private let styleHashes: [String]
+    private let scriptHashes: [String]
 
     /// The dashboard.
     public static let dashboard = DashboardPage(
@@ -16,9 +18,22 @@ public struct DashboardPage: Sendable {
         template: PackageResources.login_html, styles: [PackageResources.theme_css, PackageResources.login_css],
         scripts: [])
 
+    /// The policy of both pages for a route that lets pages of certain origins show them in a frame. It permits no script
+    /// or style but those of these pages.
+    ///
+    /// - Parameter ancestors: a source list of CSP, such as `'self'`.
+    public static func contentSecurityPolicy(framedBy ancestors: String) -> String {
+        policy(
+            styles: dashboard.styleHashes + login.styleHashes, scripts: dashboard.scriptHashes,
+            ancestors: ancestors)
+    }
+
+    /// The colours and controls of both pages (CSS), for other pages that belong to them.
+    public static let theme = String(decoding: PackageResources.theme_css, as: UTF8.self)
+
     /// The same page after a token that was wrong, or one too many.
     public static func login(saying problem: String) -> DashboardPage {
-        DashboardPage(html: login.html, policy: login.contentSecurityPolicy, replacing: "<!--problem-->", by: problem)
+        DashboardPage(login, replacing: "<!--problem-->", by: problem)
     }
 
     /// - Parameters:
@@ -30,25 +45,34 @@ public struct DashboardPage: Sendable {
         let script = "\n" + scripts.map(text).joined()
         html = Array(
             text(template).replacing("/*styles*/", with: style).replacing("/*scripts*/", with: script).utf8)
-        var policy = [
-            "default-src 'none'", "style-src '\(Self.hash(style))'", "connect-src 'self'", "img-src data:",
-            "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-        ]
-        if !scripts.isEmpty {
-            policy.append("script-src '\(Self.hash(script))'")
-            policy.append("require-trusted-types-for 'script'")
-        }
-        contentSecurityPolicy = policy.joined(separator: "; ")
+        styleHashes = [Self.hash(style)]
+        scriptHashes = scripts.isEmpty ? [] : [Self.hash(script)]
+        contentSecurityPolicy = Self.policy(styles: styleHashes, scripts: scriptHashes, ancestors: "'none'")
     }
 
-    private init(html: [UInt8], policy: String, replacing mark: String, by text: String) {
+    private static func policy(styles: [String], scripts: [String], ancestors: String) -> String {
+        func sources(_ hashes: [String]) -> String { hashes.map { "'\($0)'" }.joined(separator: " ") }
+        var policy = [
+            "default-src 'none'", "style-src \(sources(styles))", "connect-src 'self'", "img-src data:",
+            "form-action 'self'", "base-uri 'none'", "frame-ancestors \(ancestors)",
+        ]
+        if !scripts.isEmpty {
+            policy.append("script-src \(sources(scripts))")
+            policy.append("require-trusted-types-for 'script'")
+        }
+        return policy.joined(separator: "; ")
+    }
+
+    private init(_ page: DashboardPage, replacing mark: String, by text: String) {
         let escaped = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
         self.html = Array(
-            String(decoding: html, as: UTF8.self).replacing(
+            String(decoding: page.html, as: UTF8.self).replacing(
                 mark, with: "<p class=\"problem\" role=\"alert\">\(escaped)</p>"
             )
             .utf8)
-        contentSecurityPolicy = policy
+        contentSecurityPolicy = page.contentSecurityPolicy
+        styleHashes = page.styleHashes
+        scriptHashes = page.scriptHashes
     }
 
     /// As CSP names what stands in an element (CSP Level 3 §2.3.1).

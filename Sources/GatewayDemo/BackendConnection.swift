@@ -25,10 +25,19 @@ final class BackendConnection: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        guard case .chat(let room) = endpoint else { return }
-        member = room.join(context.channel)
-        if member == nil {
-            fail(BackendFailure(code: 1013, reason: "the room is full"), context: context)
+        switch endpoint {
+        case .chat(let room):
+            member = room.join(context.channel)
+            if member == nil {
+                fail(BackendFailure(code: 1013, reason: "the room is full"), context: context)
+            }
+        case .server(let number):
+            let channel = context.channel
+            let name = WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: "{\"server\":\(number)}"))
+            // The rest of the pipeline is there in the next turn.
+            context.eventLoop.execute { channel.writeAndFlush(name, promise: nil) }
+        case .echo, .fault:
+            break
         }
     }
 
@@ -60,7 +69,7 @@ final class BackendConnection: ChannelDuplexHandler {
             return fail(BackendFailure(code: 1007, reason: "text message is not UTF-8"), context: context)
         }
         switch endpoint {
-        case .echo:
+        case .echo, .server:
             let echo = WebSocketFrame(fin: true, opcode: opcode, data: payload)
             context.writeAndFlush(wrapOutboundOut(echo), promise: nil)
         case .chat(let room):
@@ -73,7 +82,18 @@ final class BackendConnection: ChannelDuplexHandler {
                 return fail(BackendFailure(code: 1009, reason: reason), context: context)
             }
             if let member { room.say(String(buffer: payload), by: member) }
+        case .fault(let fault):
+            commit(fault, context: context)
         }
+    }
+
+    /// Breaks the rule. What the gateway then sends is only read to its Close.
+    private func commit(_ fault: BackendFault, context: ChannelHandlerContext) {
+        state = .closing
+        let channel = context.channel
+        let written = context.writeAndFlush(wrapOutboundOut(fault.frame))
+        guard fault.endsConnection else { return cutLater(channel) }
+        written.whenComplete { _ in channel.close(promise: nil) }
     }
 
     /// Echoes the code, as RFC 6455 §5.5.1 suggests, and ends the connection, as §7.1.1 asks of servers.

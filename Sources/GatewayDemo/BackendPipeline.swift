@@ -7,21 +7,21 @@ struct BackendPipeline: Sendable {
     /// Fragments of one message. A message of the size limit in fragments of 1 KiB fits.
     private static let maxFragments = 16_384
 
-    let room: ChatRoom
+    let endpoints: BackendEndpoints
 
     func configure(_ channel: any Channel) throws {
         // SwiftNIO's newer, typed upgrade handler loses the request head when an upgrade is refused, and with it
         // the chance to answer.
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader()], completionHandler: { _ in }))
-        try channel.pipeline.syncOperations.addHandler(BackendHandshake())
+        try channel.pipeline.syncOperations.addHandler(BackendHandshake(endpoints: endpoints))
     }
 
     private func upgrader() -> NIOWebSocketServerUpgrader {
         NIOWebSocketServerUpgrader(
             maxFrameSize: DemoBackend.maxMessageSize,
             shouldUpgrade: { channel, head in
-                guard head.method == .GET, BackendEndpoint(path: head.path, room: room) != nil else {
+                guard head.method == .GET, endpoints.endpoint(at: head.path) != nil else {
                     return channel.eventLoop.makeSucceededFuture(nil)
                 }
                 var answer = HTTPHeaders()
@@ -33,7 +33,7 @@ struct BackendPipeline: Sendable {
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let endpoint = BackendEndpoint(path: head.path, room: room) else {
+                    guard let endpoint = endpoints.endpoint(at: head.path) else {
                         throw ChannelError.inappropriateOperationForState
                     }
                     let pipeline = channel.pipeline.syncOperations
@@ -49,20 +49,6 @@ struct BackendPipeline: Sendable {
                     ])
                 }
             })
-    }
-}
-
-/// What a path leads to.
-enum BackendEndpoint: Sendable {
-    case echo
-    case chat(ChatRoom)
-
-    init?(path: String, room: ChatRoom) {
-        switch path {
-        case DemoBackend.echoPath: self = .echo
-        case DemoBackend.chatPath: self = .chat(room)
-        default: return nil
-        }
     }
 }
 
@@ -82,8 +68,13 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     /// Accept to 101.
     private static let timeout = TimeAmount.seconds(10)
 
+    private let endpoints: BackendEndpoints
     private var answered = false
     private var deadline: Scheduled<Void>?
+
+    init(endpoints: BackendEndpoints) {
+        self.endpoints = endpoints
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
@@ -97,11 +88,11 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(let request) = unwrapInboundIn(data), !answered else { return }
         answered = true
-        let known = [DemoBackend.echoPath, DemoBackend.chatPath].contains(request.path)
+        let known = endpoints.endpoint(at: request.path) != nil
         let body = ByteBuffer(
             string: known
                 ? "\(request.path) serves WebSocket handshakes of version 13 only (RFC 6455 section 4)\n"
-                : "no such path; the backend has \(DemoBackend.echoPath) and \(DemoBackend.chatPath)\n")
+                : "no such path; the backend has \(BackendEndpoints.paths.joined(separator: ", "))\n")
         var head = HTTPResponseHead(version: .http1_1, status: known ? .upgradeRequired : .notFound)
         head.headers.add(name: "Content-Type", value: "text/plain; charset=utf-8")
         head.headers.add(name: "Content-Length", value: String(body.readableBytes))

@@ -30,6 +30,8 @@ final class ChatRoom: Sendable {
     struct Line: Codable, Equatable, Sendable {
         var from: String
         var text: String
+        /// The receiver's own name, in the first line that it gets; nil in all others.
+        var you: String?
     }
 
     private struct Member {
@@ -61,7 +63,8 @@ final class ChatRoom: Sendable {
             state.joined &+= 1
             let id = MemberID(number: state.joined)
             state.members[id] = Member(channel: channel)
-            send(from: Self.noticeSender, "\(id.name) joined, \(state.members.count) here", in: &state)
+            let notice = "\(id.name) joined, \(state.members.count) here"
+            send(from: Self.noticeSender, notice, naming: id, in: &state)
             return id
         }
     }
@@ -84,17 +87,25 @@ final class ChatRoom: Sendable {
 
     /// Queues one line for every member, and drops those whose queue it would not fit; the notices about them
     /// follow, and may drop more, so this ends when everyone left keeps up.
-    private func send(from sender: String, _ text: String, in state: inout State) {
+    ///
+    /// - Parameter newcomer: the member whose copy says that this is its name.
+    private func send(
+        from sender: String, _ text: String, naming newcomer: MemberID? = nil, in state: inout State
+    ) {
         var lines = [Line(from: sender, text: text)]
+        var newcomer = newcomer
         while let line = lines.popLast() {
             guard let payload = Self.json(line) else { continue }
-            for id in Array(state.members.keys) where !queue(payload, for: id, in: &state) {
+            let named = newcomer.flatMap { Self.json(Line(from: line.from, text: line.text, you: $0.name)) }
+            for id in Array(state.members.keys)
+            where !queue(id == newcomer ? named ?? payload : payload, for: id, in: &state) {
                 if let dropped = state.members.removeValue(forKey: id)?.channel {
                     dropped.eventLoop.execute { dropped.close(promise: nil) }
                 }
                 let notice = "\(id.name) was dropped for reading too slowly, \(state.members.count) here"
                 lines.insert(Line(from: Self.noticeSender, text: notice), at: 0)
             }
+            newcomer = nil
         }
     }
 

@@ -4,23 +4,27 @@ import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 
-/// The server behind the demo's gateway: a WebSocket backend on SwiftNIO's own WebSocket server, which shares no
-/// code with the gateway in front of it.
+/// One of the servers behind the demo's gateway: a WebSocket backend on SwiftNIO's own WebSocket server, which shares
+/// no code with the gateway in front of it.
 ///
-/// `/echo` sends every message back. `/chat` sends every text message to all members as a JSON object
-/// `{"from": …, "text": …}`. Any other path gets 404, a request for these two that is no WebSocket handshake 426.
+/// ``BackendEndpoint`` lists its paths. Any other path gets 404. A request for one of its paths that is no WebSocket
+/// handshake gets 426.
 public final class DemoBackend: Sendable {
     /// The path of the echo.
     public static let echoPath = "/echo"
     /// The path of the chat.
     public static let chatPath = "/chat"
-    /// The subprotocol (RFC 6455 §1.9) both paths choose when it is offered.
+    /// The path of an echo that first says which server it is.
+    public static let serverPath = "/server"
+    /// The subprotocol (RFC 6455 §1.9) every path chooses when it is offered.
     public static let subprotocol = "sluice-demo"
     /// Payload of one message and of one frame, in bytes; larger ones are closed with 1009.
     public static let maxMessageSize = 16 * 1024 * 1024
 
     /// The TCP port on 127.0.0.1 it listens on.
     public let port: Int
+    /// Its address, as the gateway's configuration and statistics write it.
+    public var address: String { "127.0.0.1:\(port)" }
     private let listener: any Channel
     private let connections: BackendConnections
 
@@ -30,14 +34,28 @@ public final class DemoBackend: Sendable {
         self.connections = connections
     }
 
-    /// Binds a free port of 127.0.0.1 and serves it on the group's loops.
+    /// Starts servers that share one chat room, so that guests meet whichever server the gateway chooses for them.
     ///
-    /// - Throws: An `IOError` when the port cannot be bound.
-    public static func start(group: any EventLoopGroup) async throws -> DemoBackend {
-        try await start(group: group, room: ChatRoom(limits: .init()))
+    /// - Parameters:
+    ///   - count: How many. They are numbered from 1.
+    ///   - group: The loops that serve all of them.
+    /// - Throws: An `IOError` when a port cannot be bound.
+    public static func start(_ count: Int, group: any EventLoopGroup) async throws -> [DemoBackend] {
+        let room = ChatRoom(limits: .init())
+        var started: [DemoBackend] = []
+        for number in 0..<count {
+            started.append(try await start(group: group, room: room, number: number + 1))
+        }
+        return started
     }
 
-    static func start(group: any EventLoopGroup, room: ChatRoom) async throws -> DemoBackend {
+    /// Binds a free port of 127.0.0.1 and serves it on the group's loops.
+    ///
+    /// - Parameter number: What the server calls itself.
+    /// - Throws: An `IOError` when the port cannot be bound.
+    static func start(
+        group: any EventLoopGroup, room: ChatRoom = ChatRoom(limits: .init()), number: Int = 1
+    ) async throws -> DemoBackend {
         let connections = BackendConnections()
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
@@ -46,7 +64,7 @@ public final class DemoBackend: Sendable {
             .childChannelInitializer { channel in
                 connections.add(channel)
                 return channel.eventLoop.makeCompletedFuture {
-                    try BackendPipeline(room: room).configure(channel)
+                    try BackendPipeline(endpoints: BackendEndpoints(room: room, number: number)).configure(channel)
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()

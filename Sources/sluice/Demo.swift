@@ -13,21 +13,33 @@ import NIOPosix
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run a gateway with an echo and chat backend, and a page to try it.",
+        abstract: "Run a gateway with two servers behind it, and a page to try it, with the dashboard beside it.",
         discussion: """
-            Nothing has to be written first: the certificate is made on the fly, and removed at the end.
+            You need no file. The demo makes a certificate for this run, and removes it when it stops.
+
+            With --listen other machines can open the page. The dashboard then asks for a token, which the demo prints.
 
             Examples:
               sluice demo
               sluice demo --port 0 --admin-port 0
+              sluice demo --listen 0.0.0.0
 
             What it shows: README.md of the source.
             """)
 
-    @Option(help: "The gateway's port on localhost; 0: any.", transform: Self.port)
+    @Option(
+        help: ArgumentHelp(
+            "The name or IP address that the gateway listens on; 0.0.0.0 and :: are all addresses of this machine.",
+            valueName: "address"))
+    var listen = "localhost"
+
+    @Option(
+        help: "The port that the gateway listens on, 8443 by default; 0 means any free port.", transform: Self.port)
     var port = 8443
 
-    @Option(help: "The admin endpoint's port on 127.0.0.1; 0: any.", transform: Self.port)
+    @Option(
+        help: "The port of the admin endpoint on 127.0.0.1, 9901 by default; 0 means any free port.",
+        transform: Self.port)
     var adminPort = 9901
 
     private static func port(_ text: String) throws -> Int {
@@ -37,59 +49,56 @@ struct Demo: AsyncParsableCommand {
         return port
     }
 
+    func validate() throws {
+        if port == adminPort, port != 0 {
+            throw ValidationError("--port and --admin-port are both \(port), expected two different ports")
+        }
+        do {
+            _ = try DemoAddress(listen, machine: DemoMachine(addresses: [], names: []))
+        } catch {
+            throw ValidationError("--listen: \(error)")
+        }
+    }
+
     func run() async throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("sluice-demo-\(ProcessInfo.processInfo.processIdentifier)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let configuration: GatewayConfiguration
+        let instructions: DemoInstructions
         do {
-            try FileDescriptorLimit.check(forLoops: System.coreCount)
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            let certificate = try DemoCertificate.make(in: directory, now: Date())
-            let backend = try await DemoBackend.start(group: MultiThreadedEventLoopGroup.singleton)
-            configuration = DemoConfiguration.make(
-                port: try await Self.known(port), adminPort: try await Self.known(adminPort), backendPort: backend.port,
-                certificate: certificate)
+            (configuration, instructions) = try await prepare(in: directory)
         } catch {
             StandardError.print("error: \(error)")
             throw Exit.couldNotStart
         }
-        try await Foreground.run(configuration, settings: .init(log: LogSettings(configuration.log))) { gateway in
-            print(Self.instructions(gateway.addresses))
+        try await Foreground.run(configuration, settings: .init(log: LogSettings(configuration.log))) { _ in
+            print(instructions.text)
             // Whoever reads a pipe wants to know the address as well.
             fflush(nil)
         }
     }
 
-    /// A free port in place of 0: the page and the origins it may connect from name the port.
-    private static func known(_ port: Int) async throws -> Int {
-        guard port == 0 else { return port }
-        let group = MultiThreadedEventLoopGroup.singleton
-        let channel = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
-        let free = channel.localAddress?.port
-        try await channel.close()
-        return free ?? 0
-    }
-
-    private static func instructions(_ addresses: [(name: String, address: Address)]) -> String {
-        func port(_ name: String) -> Int {
-            guard case .tcp(_, let port)? = addresses.first(where: { $0.name == name })?.address else { return 0 }
-            return port
+    /// Does everything that comes before the gateway: ports, files, the servers behind it.
+    private func prepare(in directory: String) async throws -> (GatewayConfiguration, DemoInstructions) {
+        try FileDescriptorLimit.check(forLoops: System.coreCount)
+        let address = try DemoAddress(listen, machine: .current())
+        let port = try await DemoPort.resolve(port, host: address.bound, option: "--port")
+        let adminPort = try await DemoPort.resolve(adminPort, host: "127.0.0.1", option: "--admin-port")
+        let certificate = try DemoCertificate.make(for: address.hosts, in: directory, now: Date())
+        var token: (text: String, file: String)?
+        if !address.isLoopback {
+            let made = (text: DemoToken.make(), file: "\(directory)/token")
+            try DemoFile.write(made.text + "\n", to: made.file, mode: 0o600)
+            token = made
         }
-        let gateway = addresses.first { $0.name != "admin" }.map { port($0.name) } ?? 0
-        let admin = port("admin")
-        return """
-
-            Sluice is running. The certificate is made for this run, so the browser will ask once.
-
-              open   https://localhost:\(gateway)/                 a page to try it
-              open   http://127.0.0.1:\(admin)/                 its dashboard; /stats and /metrics for programs
-
-              type   curl -s http://127.0.0.1:\(admin)/stats
-              type   python3 -m websockets wss://localhost:\(gateway)/echo    (needs the certificate to be trusted)
-
-            Ctrl-C stops it.
-            """
+        let backends = try await DemoBackend.start(2, group: MultiThreadedEventLoopGroup.singleton)
+        return (
+            DemoConfiguration.make(
+                at: address, port: port, adminPort: adminPort, backendPorts: backends.map(\.port),
+                certificate: certificate, token: token?.text),
+            DemoInstructions(
+                address: address, port: port, adminPort: adminPort, certificate: certificate.certificate, token: token)
+        )
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import GatewayDashboard
@@ -25,6 +26,24 @@ struct DashboardPageTests {
             page.contentSecurityPolicy.contains("style-src 'sha256-qCar8pRQiWlgDxN7Kk6boSJXmhcN4LB/65l3d2ZDO+g='"))
         #expect(page.contentSecurityPolicy.hasPrefix("default-src 'none'; "))
         #expect(!page.contentSecurityPolicy.contains("unsafe"))
+    }
+
+    @Test("the policy for frames differs from those of the pages in who may show them, and in nothing else")
+    func framedPolicy() {
+        let framed = DashboardPage.contentSecurityPolicy(framedBy: "'self'").components(separatedBy: "; ")
+        for page in [DashboardPage.dashboard, .login] {
+            for directive in page.contentSecurityPolicy.components(separatedBy: "; ") {
+                if directive == "frame-ancestors 'none'" {
+                    #expect(framed.contains("frame-ancestors 'self'"))
+                } else if directive.hasPrefix("style-src ") {
+                    let hash = directive.dropFirst("style-src ".count)
+                    #expect(framed.contains { $0.hasPrefix("style-src ") && $0.contains(hash) })
+                } else {
+                    #expect(framed.contains(directive), "\(directive)")
+                }
+            }
+        }
+        #expect(framed.count == DashboardPage.dashboard.contentSecurityPolicy.components(separatedBy: "; ").count)
     }
 
     @Test("the pages need nothing from elsewhere, and have no handlers or styles in attributes")

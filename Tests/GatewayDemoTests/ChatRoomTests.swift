@@ -32,9 +32,10 @@ struct ChatRoomTests {
     func broadcast() async throws {
         try await withChat { port in
             try await TestClient.open(port: port, path: "/chat") { first in
-                #expect(try await line(&first) == .init(from: "room", text: "guest-1 joined, 1 here"))
+                #expect(try await line(&first) == .init(from: "room", text: "guest-1 joined, 1 here", you: "guest-1"))
                 try await TestClient.open(port: port, path: "/chat") { second in
-                    #expect(try await line(&second) == .init(from: "room", text: "guest-2 joined, 2 here"))
+                    #expect(
+                        try await line(&second) == .init(from: "room", text: "guest-2 joined, 2 here", you: "guest-2"))
                     #expect(try await line(&first) == .init(from: "room", text: "guest-2 joined, 2 here"))
                     try await second.send(.text("salut \"toi\"\n/✓"))
                     let expected = ChatRoom.Line(from: "guest-2", text: "salut \"toi\"\n/✓")
@@ -46,6 +47,26 @@ struct ChatRoomTests {
                 }
             }
         }
+    }
+
+    @Test("servers that share a room bring their guests together")
+    func sharedRoom() async throws {
+        let backends = try await DemoBackend.start(2, group: .singletonMultiThreadedEventLoopGroup)
+        do {
+            try await TestClient.open(port: backends[0].port, path: "/chat") { first in
+                _ = try await first.receive()
+                try await TestClient.open(port: backends[1].port, path: "/chat") { second in
+                    _ = try await second.receive()
+                    #expect(try await line(&first) == .init(from: "room", text: "guest-2 joined, 2 here"))
+                    try await second.send(.text("hello over there"))
+                    #expect(try await line(&first) == .init(from: "guest-2", text: "hello over there"))
+                }
+            }
+        } catch {
+            for backend in backends { try await backend.stop() }
+            throw error
+        }
+        for backend in backends { try await backend.stop() }
     }
 
     @Test("a member whose connection breaks off without a Close leaves")

@@ -56,6 +56,49 @@ struct DemoBackendTests {
         }
     }
 
+    @Test("each server says first which one it is, and then echoes")
+    func numbers() async throws {
+        let backends = try await DemoBackend.start(2, group: .singletonMultiThreadedEventLoopGroup)
+        for (index, backend) in backends.enumerated() {
+            try await TestClient.open(port: backend.port, path: "/server") { socket in
+                #expect(try await socket.receive() == .text("{\"server\":\(index + 1)}"))
+                try await socket.send(.text("still there?"))
+                #expect(try await socket.receive() == .text("still there?"))
+            }
+            try await backend.stop()
+        }
+    }
+
+    @Test(
+        "it breaks the rule of the path when the first message comes",
+        arguments: [
+            ("/fault/text", [0x81, 0x02, 0xC3, 0x28]),
+            ("/fault/frame", TestWebSocket.bytes(.text("masked"), mask: [1, 2, 3, 4])),
+            ("/fault/end", [0x01, 0x12] + Array("only the beginning".utf8)),
+        ] as [(String, [UInt8])])
+    func faults(path: String, bytes: [UInt8]) async throws {
+        try await withBackend { port in
+            try await TestClient.open(port: port, path: path) { socket in
+                try await socket.send(.text("now"))
+                #expect(try await socket.receiveBytes(bytes.count) == bytes)
+                // One that only ends TCP has nothing more to say; the others wait for the Close.
+                if path != "/fault/end" { try await socket.send(.close(1002)) }
+                #expect(try await socket.receiveEnd())
+            }
+        }
+    }
+
+    @Test("every path that it tells those who ask for another is one of its own")
+    func paths() async throws {
+        let endpoints = BackendEndpoints(room: ChatRoom(limits: .init()), number: 1)
+        for path in BackendEndpoints.paths { #expect(endpoints.endpoint(at: path) != nil, "\(path)") }
+        #expect(endpoints.endpoint(at: "/fault/") == nil)
+        try await withBackend { port in
+            let answer = try await TestClient.refusal(port: port, path: "/other")
+            #expect(answer.hasSuffix("/echo, /chat, /server, /fault/text, /fault/frame, /fault/end\n"))
+        }
+    }
+
     @Test("a fragmented message comes back whole, and a ping between its fragments is answered first")
     func fragments() async throws {
         try await withBackend { port in

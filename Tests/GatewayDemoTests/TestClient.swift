@@ -139,6 +139,12 @@ struct TestWebSocket {
         }
     }
 
+    /// So many bytes as they are on the wire.
+    mutating func receiveBytes(_ count: Int) async throws -> [UInt8] {
+        while buffer.readableBytes < count { try await more() }
+        return buffer.readBytes(length: count) ?? []
+    }
+
     /// Waits for the end of the connection; a frame before it is an error.
     mutating func receiveEnd() async throws -> Bool {
         do {

@@ -9,9 +9,11 @@ import websockets.sync.client
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import browser as chromium  # noqa: E402
 import http2_peer  # noqa: E402
 from backends import BACKENDS, Stage  # noqa: E402
 from certificates import Authority  # noqa: E402
+from demo import Demo  # noqa: E402
 from deployment import ApplicationServer, Staging  # noqa: E402
 from hostile import Neighbour, beside  # noqa: E402
 from http2_client import HTTP2Client  # noqa: E402
@@ -194,6 +196,27 @@ def staging(tmp_path_factory, site, trusting, authority):
     yield make
     problems = [problem for one in made if (problem := one.stop())]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium with one tab, for all tests of a file. Files for several browsers have a fixture of their own."""
+    if chromium.find() is None:
+        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
+    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """`sluice demo` on loopback, for all tests of a file."""
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        yield running.begin()
+        assert running.stop() == 0, running.tail()
+    finally:
+        running.kill()
 
 
 @pytest.fixture

@@ -1,12 +1,8 @@
 """Chromium, on a page and in a Web Worker, through the demonstration that `sluice demo` runs."""
 
 import json
-import re
 
 import pytest
-
-import browser as chromium
-from sluice import Gateway
 
 # Run on the page and, as its own source, in a worker: connects, sends text and an ArrayBuffer, and tells what it saw.
 TALK = """
@@ -53,30 +49,6 @@ WORKER = TALK + """
   });
 })()
 """
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    running = Gateway(
-        None, tmp_path_factory.mktemp("demo"), command=["demo", "--port", "0", "--admin-port", "0"])
-    try:
-        running.start(expected=set())
-        line = running.wait_for_output(
-            lambda line: re.search(r"https://localhost:[1-9]\d*", line), "the address of the page", 30)
-        running.page = re.search(r"https://localhost:\d+", line).group()
-        yield running
-        assert running.stop() == 0, running.tail()
-    finally:
-        running.kill()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ back after a server died."""
 
 import pytest
 
-import browser as chromium
 from test_browser_pages import running, server_of, servers, tab, value  # noqa: F401
 
 OPEN = """
@@ -22,15 +21,6 @@ globalThis.upgraded = name => new Promise(done => {
 });
 'ready'
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
 
 
 @pytest.fixture

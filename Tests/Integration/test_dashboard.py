@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-import browser as chromium
 import firefox
 from backends import BACKENDS
 from dashboard import AXE_COLOURS, AXE_OPTIONS, SECTIONS, Crowd, Page
@@ -50,15 +49,6 @@ def busy(tmp_path_factory, stage, servers, both_listeners):
         assert running.stop() == 0, running.tail()
     finally:
         running.kill()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
 
 
 @pytest.fixture

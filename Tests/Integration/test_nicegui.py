@@ -2,7 +2,6 @@
 
 import pytest
 
-import browser as chromium
 from programs import nicegui
 from sluice import configuration
 from waiting import eventually
@@ -17,15 +16,6 @@ def servers():
     for server in started:
         print(server.output()[-4000:])
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
 
 
 @pytest.fixture(params=WAYS)

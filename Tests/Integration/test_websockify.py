@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import browser as chromium
 from conversation import over
 from programs import websockify
 from rfb_server import COLOURS, HEIGHT, NAME, WIDTH, DesktopServer, picture
@@ -118,38 +117,30 @@ def test_the_files_of_the_page(entrance, http_client, way):
     assert client.get("/nothing").status_code == 404
 
 
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    if chromium.find() is None:
-        pytest.fail(f"no Chromium found; looked for {', '.join(chromium.NAMES)}: run scripts/prerequisites test")
-    started = chromium.Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
-
-
 @pytest.mark.parametrize("way", WAYS)
-def test_novnc(entrance, tab, way):
+def test_novnc(entrance, browser, way):
     url, running = entrance(way)
-    tab.open(f"{url}/vnc_lite.html")
+    browser.open(f"{url}/vnc_lite.html")
     for colour in COLOURS:
-        eventually(lambda: seen(tab) == [*colour, 255], f"a desktop of the colour {colour}", 20)
+        eventually(lambda: seen(browser) == [*colour, 255], f"a desktop of the colour {colour}", 20)
         # What a key does, the page does not find out by itself.
-        tab.evaluate("document.querySelector('#screen canvas').focus()")
+        browser.evaluate("document.querySelector('#screen canvas').focus()")
         for kind in ("keyDown", "keyUp"):
-            tab.call("Input.dispatchKeyEvent", type=kind, key="a", code="KeyA", text="a" if kind == "keyDown" else "")
-    assert NAME.decode() in tab.evaluate("document.getElementById('status').textContent")
+            browser.call(
+                "Input.dispatchKeyEvent", type=kind, key="a", code="KeyA", text="a" if kind == "keyDown" else "")
+    assert NAME.decode() in browser.evaluate("document.getElementById('status').textContent")
     if running:
-        hop = tab.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+        hop = browser.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
         assert hop == way
         # The page is left, and the WebSocket with it. With such a handler the page is not kept for the way back.
-        tab.evaluate("addEventListener('unload', () => {})")
-        tab.open(f"{url}/app/styles/lite.css")
+        browser.evaluate("addEventListener('unload', () => {})")
+        browser.open(f"{url}/app/styles/lite.css")
         over(running)
 
 
-def seen(tab):
+def seen(browser):
     """The colour in the middle of the desktop, if there is one yet."""
-    return tab.evaluate(f"""(() => {{
+    return browser.evaluate(f"""(() => {{
       const canvas = document.querySelector('#screen canvas');
       return canvas && canvas.width === {WIDTH}
         ? Array.from(canvas.getContext('2d').getImageData({WIDTH // 2}, {HEIGHT // 2}, 1, 1).data) : null;

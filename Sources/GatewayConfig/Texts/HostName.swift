@@ -1,7 +1,7 @@
 /// Names and addresses as they stand in a URI's authority (RFC 3986 §3.2.2), and the patterns of `hosts`.
-enum HostName {
+public enum HostName {
     /// Labels of letters, digits, `-` and `_`, 63 bytes each, 253 in all; or an IPv4 address.
-    static func isValid(_ name: some StringProtocol) -> Bool {
+    public static func isValid(_ name: some StringProtocol) -> Bool {
         guard (1...253).contains(name.utf8.count) else { return false }
         if endsInNumber(name) { return isIPv4(name) }
         let name = name.hasSuffix(".") ? name.dropLast() : name[...]
