@@ -2,11 +2,9 @@
 
 SHELL := /bin/bash
 BINARY := .build/debug/sluice
-# Exclusive access to memory is checked while the tests run; in a release the checks would cost a quarter of the
-# instructions that a message takes.
-RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked
-# One set of flags for every debug build, so that none of them builds again what another built.
-CHECKED := --explicit-target-dependency-import-check error
+# One set of flags for every debug build, so that none of them builds again what another built. (scripts/boundaries has
+# it too.) Nobody steps through BoringSSL: its debug information would take a fifth of its time.
+CHECKED := --explicit-target-dependency-import-check error -Xcxx -g0
 SWIFT_FILES := Sources Tests Package.swift
 # The tests of the binary wait more than they compute, so three processes share two cores. A file stays in one process:
 # its tests share servers and browsers.
@@ -15,12 +13,12 @@ PYTEST = .venv/bin/python -m pytest Tests/Integration -n $(WORKERS) --dist loadf
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz simulate sanitize clean certificates reference package package-check install
+.PHONY: fuzz simulate sanitize clean certificates reference package package-check install uninstall
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
 	@echo "make build             build the release binary, .build/release/sluice"
-	@echo "make install           build the binary with Swift's runtime inside, and install it under PREFIX (/usr/local)"
+	@echo "make install           build the binary, and install it under PREFIX (/usr/local); make uninstall removes it"
 	@echo "make package           build a Debian package and a tarball for machines without Swift, in dist/"
 	@echo "make package-check     check that package, and install and start it in a new Debian; needs root"
 	@echo "make test              run everything from lint to test-conformance"
@@ -45,7 +43,7 @@ demo: build
 
 build:
 	@scripts/prerequisites build
-	SLUICE_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null)" swift build $(RELEASE) --product sluice
+	scripts/build-release
 
 test:
 	@scripts/prerequisites test
@@ -83,19 +81,19 @@ reference:
 
 bench:
 	@scripts/prerequisites bench
-	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	[ -n "$$SLUICE_BINARY" ] || scripts/build-release
 	Benchmarks/run $(ARGS)
 
 conformance:
 	@scripts/prerequisites build conformance
 	@Tests/Conformance/prepare
-	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	[ -n "$$SLUICE_BINARY" ] || scripts/build-release
 	Tests/Conformance/run $(ARGS)
 
 faults:
 	@scripts/prerequisites build faults
 	@scripts/python-environment
-	[ -n "$$SLUICE_BINARY" ] || swift build $(RELEASE) --product sluice
+	[ -n "$$SLUICE_BINARY" ] || scripts/build-release
 	.venv/bin/python Tests/Faults/run $(ARGS)
 
 fuzz:
@@ -123,15 +121,20 @@ certificates:
 	@scripts/certificates
 
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+export PREFIX SYSCONFDIR DESTDIR
 install:
 	@scripts/prerequisites build package
-	scripts/package --tree "$(DESTDIR)/" "$(PREFIX)"
+	scripts/package --install
+
+uninstall:
+	scripts/package --uninstall
 
 package:
 	scripts/package
 
 package-check:
-	scripts/package --check
+	scripts/package-check
 
 clean:
 	rm -rf .build .build-* .fuzz .venv .conformance Benchmarks/build dist

@@ -178,7 +178,8 @@ def test_a_change_of_the_configmap_is_seen(mounted, gateway, backend, container)
 def test_the_times_fit(pod, container, configuration):
     drain = yaml.safe_load(configuration)["drain"]
     delay, timeout, spread = (seconds(drain[key]) for key in ("delay", "timeout", "spread"))
-    hook = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    hook = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert 0 < hook < delay, "the gateway would tell the balancers that poll it too late"
     assert pod["terminationGracePeriodSeconds"] >= hook + delay + timeout + 10, "the kubelet would kill a drain"
     assert spread < timeout, "the last WebSockets would be cut"
     ready = container["readinessProbe"]

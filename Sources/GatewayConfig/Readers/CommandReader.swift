@@ -1,5 +1,3 @@
-import Foundation
-
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -85,17 +83,18 @@ struct CommandReader {
     }
 
     private static func fault(ofProgram path: String) -> String? {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            return "does not exist"
-        }
-        if isFolder.boolValue { return "is a folder, expected a program" }
+        guard let kind = kind(of: path) else { return "does not exist" }
+        if kind == S_IFDIR { return "is a folder, expected a program" }
         return access(path, X_OK) == 0 ? nil : "can't be executed: \(String(cString: strerror(errno)))"
     }
 
-    private static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    private static func isFolder(_ path: String) -> Bool { kind(of: path) == S_IFDIR }
+
+    /// Of what links lead to; nil: nothing is there, or nothing that may be looked at.
+    private static func kind(of path: String) -> mode_t? {
+        var found = stat()
+        guard !path.utf8.contains(0), stat(path, &found) == 0 else { return nil }
+        return found.st_mode & S_IFMT
     }
 
     private func environment(_ node: YAMLNode) -> [String: String]? {

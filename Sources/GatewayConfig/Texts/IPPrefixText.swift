@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 extension IPPrefix {
     /// `10.0.0.0/8`, `2001:db8::/32` or a bare address; nil when `text` is neither.
