@@ -13,29 +13,30 @@ PYTEST = .venv/bin/python -m pytest Tests/Integration -n $(WORKERS) --dist loadf
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-integration test-conformance build format lint boundaries bench conformance faults
-.PHONY: fuzz simulate sanitize clean certificates package package-check install uninstall
+.PHONY: fuzz simulate sanitize clean certificates reference package package-check install uninstall
 
 help:
 	@echo "make demo              build and run everything on this machine: echo and chat behind the gateway"
 	@echo "make build             build the release binary, .build/release/sluice"
 	@echo "make install           build it, and install it under PREFIX (/usr/local); make uninstall takes it away"
-	@echo "make package           a Debian package and a tarball for machines without Swift, into dist/"
-	@echo "make package-check     lint that package, and install and start it in a new Debian; as root"
-	@echo "make test              everything from here to test-conformance, from nothing"
-	@echo "make lint              formatting rules"
-	@echo "make boundaries        which target may use which, which C file which; compiler warnings"
-	@echo "make test-unit         swift test"
-	@echo "make test-integration  the binary against real peers (pytest); ARGS='-k drain' chooses, WORKERS=0 is one by one"
-	@echo "make test-conformance  a minute of the Autobahn TestSuite; left out where there is no Python 2.7"
+	@echo "make package           build a Debian package and a tarball for machines without Swift, in dist/"
+	@echo "make package-check     try both, make install and the image's files on machines without Swift; needs root"
+	@echo "make test              run everything from lint to test-conformance"
+	@echo "make lint              check the formatting rules"
+	@echo "make boundaries        check which target uses which, which C file calls which, and compiler warnings"
+	@echo "make test-unit         run the Swift tests"
+	@echo "make test-integration  run the binary against real peers (pytest); ARGS='-k drain' selects, WORKERS=0 runs one by one"
+	@echo "make test-conformance  run a minute of the Autobahn TestSuite; skipped without Python 2.7"
 	@echo "make format            rewrite the sources to the formatting rules"
+	@echo "make reference         rewrite the tables of docs/configuration.md, and the JSON Schema of the configuration"
 	@echo "make bench             compare with other proxies, show the goals; ARGS='--quick' shortens"
-	@echo "make conformance       the Autobahn TestSuite through the gateway, in every mode and from both sides"
-	@echo "make faults            kill and cut off servers, fill caps, reload, restart, under load; ARGS=--quick is shorter"
+	@echo "make conformance       run the Autobahn TestSuite through the gateway, in every mode and from both sides"
+	@echo "make faults            kill and cut off servers, fill caps, reload, restart, under load; ARGS=--quick shortens"
 	@echo "make fuzz              look for inputs that break an invariant; ARGS='--target session --seconds 600'"
-	@echo "make simulate          a million random sessions; SLUICE_SIMULATION_RUNS and _SEED choose others"
-	@echo "make sanitize          test-integration with ThreadSanitizer, then with AddressSanitizer"
-	@echo "make certificates      what conf/*.yaml and conf/examples name, for a development machine"
-	@echo "make clean             remove what was built"
+	@echo "make simulate          run a million random sessions; SLUICE_SIMULATION_RUNS and _SEED choose others"
+	@echo "make sanitize          run test-integration with ThreadSanitizer, then with AddressSanitizer"
+	@echo "make certificates      make the certificates that conf/*.yaml and conf/examples name, for development"
+	@echo "make clean             remove everything that make has built"
 
 demo: build
 	.build/release/sluice demo $(ARGS)
@@ -73,6 +74,10 @@ test-conformance:
 
 format:
 	swift format -i --parallel -r $(SWIFT_FILES)
+
+reference:
+	[ -n "$$SLUICE_BINARY" ] || swift build $(CHECKED) --product sluice
+	scripts/reference "$${SLUICE_BINARY:-$(BINARY)}"
 
 bench:
 	@scripts/prerequisites bench

@@ -7,7 +7,7 @@ from . import tools
 from .process_tree import memory
 from .rows import Row, unmet_offer
 
-COMPRESSOR_SECONDS = 6  # Sluice frees a compressor that has had nothing to do for five
+COMPRESSOR_SECONDS = 8  # Sluice gives up a compressor that has had nothing to do for five, its pages within two more
 SPOKEN_SIZES = (16_000, 60_000, 1 << 20)  # bytes of the message that each echoes, one after the other
 
 

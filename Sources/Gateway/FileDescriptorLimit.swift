@@ -60,9 +60,9 @@ public enum FileDescriptorLimit {
         let remedy =
             code == EMFILE
             ? "the limit is \(limit); raise it to \(limit + UInt64(needed - free)) or more, for instance with ulimit -n"
-            : "\(String(cString: strerror(code))); raise the system's limit, fs.file-max, or end what has many open"
+            : "\(String(cString: strerror(code))); raise the system's limit, fs.file-max, or stop a process that has many open"
         throw StartError(
-            description: "expected \(needed) free file descriptors to start with, found \(free): \(remedy)")
+            description: "expected \(needed) free file descriptors at the start, found \(free): \(remedy)")
     }
 
     private enum Probe {

@@ -127,7 +127,7 @@ extension Gateway {
             }
             var metadata = requester.metadata
             metadata["errors"] = .stringConvertible(answer.errors.count)
-            logger.error("configuration refused; the one before stays in force", metadata: metadata)
+            logger.error("configuration refused; the gateway keeps the previous one", metadata: metadata)
         }
     }
 }

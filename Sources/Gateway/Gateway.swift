@@ -73,7 +73,7 @@ public final class Gateway: Sendable {
         } catch {
             settings.takeover?.abandon()
             throw StartError(
-                description: "can't start the event loops: \(ListenFailure.text(forAccept: error))")
+                description: "the gateway can't start its event loops: \(ListenFailure.text(forAccept: error))")
         }
         do {
             return try await start(configuration, settings: settings, group: group)
@@ -164,7 +164,7 @@ public final class Gateway: Sendable {
         let admission = server.process.admission
         let telemetry = server.process.telemetry
         let process = server.process
-        sampling = Task { await Sampling.run(history, of: process) { server.measureLoads() } }
+        sampling = Task { await Sampling.run(history, of: process) { server.tendLoops() } }
         // Over HTTP/2 many WebSockets share a transport; and a transport in its handshake holds no permit.
         memoryReturn = Task {
             await MemoryReturn.run([
@@ -238,7 +238,8 @@ public final class Gateway: Sendable {
             } catch {
                 let reason = ListenFailure.text(for: error, address: sockets.address)
                 logger.error(
-                    "access to a unix socket stays as it was", metadata: ["listener": "\(name)", "reason": "\(reason)"])
+                    "gateway can't set the access to a unix socket",
+                    metadata: ["listener": "\(name)", "reason": "\(reason)"])
             }
         }
     }
@@ -249,7 +250,7 @@ public final class Gateway: Sendable {
         } catch {
             guard settings.takeover != nil else { throw error }
             // The predecessor has left already: serving goes before being succeeded.
-            logger.error("no successor can take over", metadata: ["reason": "\(error)"])
+            logger.error("gateway can't open its takeover socket", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -21,7 +21,7 @@ public enum ProcessFiles {
         // Too few descriptors have a message of their own.
         guard code != EMFILE, code != ENFILE else { return }
         throw StartError(
-            description: "expected \(path) to be readable, found: \(String(cString: strerror(code))); "
+            description: "sluice can't read \(path): \(String(cString: strerror(code))); "
                 + "mount /proc, for instance with mount -t proc proc /proc")
     }
 }

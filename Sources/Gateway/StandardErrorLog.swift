@@ -45,7 +45,7 @@ public struct StandardErrorLog: LogHandler {
     private func notice(at time: LogTime) -> @Sendable (Int) -> [UInt8] {
         { count in
             let notice = LogEvent(
-                level: .warning, message: "log lines dropped, as nobody read them",
+                level: .warning, message: "log lines dropped, because nobody read them in time",
                 metadata: ["count": .stringConvertible(count)],
                 source: nil, file: #fileID, function: #function, line: #line)
             return line(of: notice, at: time)

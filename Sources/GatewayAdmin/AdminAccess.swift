@@ -44,14 +44,14 @@ extension AdminRequest {
             return .text(400, "Host is missing")
         }
         guard !host.isEmpty, AuthorityText.isValid(host) else {
-            return .text(400, "Host is not an authority: expected a name or an address, and perhaps a port")
+            return .text(400, "Host is not an authority, expected a host and an optional port")
         }
         guard namesItsHost else { return .text(400, "request target and Host name different hosts") }
         guard isSafe && origins.isEmpty || access.hosts.contains(host) else {
             return .text(
                 403,
-                "by this name only GET and HEAD are answered, and no pages; localhost and addresses may do more, "
-                    + "and the names in admin.hosts")
+                "under this name the gateway answers only GET and HEAD, and serves no pages; use localhost, an IP "
+                    + "address or a name in admin.hosts")
         }
         return nil
     }

@@ -25,22 +25,22 @@ struct AdminAnswer: Equatable {
 
     /// A path that doesn't take the method.
     static func notAllowed(_ methods: String) -> AdminAnswer {
-        var answer = text(405, "this path takes \(methods)")
+        var answer = text(405, "this path accepts only \(methods)")
         answer.allow = methods
         return answer
     }
 
-    static let foreignPage = text(403, "pages of other origins may not send this")
+    static let foreignPage = text(403, "pages of other origins may not send this request")
 
     static let unauthorized: AdminAnswer = {
-        var answer = text(401, "this path wants Authorization: Bearer with the admin token")
+        var answer = text(401, "this path requires Authorization: Bearer with the admin token")
         answer.isChallenge = true
         return answer
     }()
 
     static let noSuchPath = text(
         404,
-        "no such path; there are GET /, /healthz, /readyz, /stats, /metrics, /connections, /reload and /live, "
+        "this path does not exist; the gateway has GET /, /healthz, /readyz, /stats, /metrics, /connections, /reload and /live, "
             + "DELETE /connections and /connections/ID, POST /login, /logout, /reload, /drain, /upstreams/NAME/rebalance and "
             + "/upstreams/NAME/servers/ADDRESS/drain and …/undrain")
 }

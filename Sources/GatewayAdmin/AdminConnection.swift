@@ -200,7 +200,7 @@ extension AdminAnswer {
     fileprivate static func refusal(of error: HTTPParserError) -> AdminAnswer {
         switch error {
         case .invalidMethod:
-            var answer = AdminAnswer.text(405, "no path takes this method")
+            var answer = AdminAnswer.text(405, "no path accepts this method")
             answer.allow = "GET, HEAD, POST, DELETE"
             return answer
         case .headerOverflow: return .text(431, "the header fields are too large")

@@ -45,23 +45,26 @@ struct AdminQuery {
         if let text = values["sort"] {
             guard let sort = ConnectionSort(rawValue: text) else {
                 let names = ConnectionSort.allCases.map(\.rawValue).joined(separator: ", ")
-                throw AdminMistake(message: "sort is none of \(names)")
+                throw AdminMistake(message: "expected sort to be one of \(names)")
             }
             filter.sort = sort
         }
         if let text = values["order"] {
-            guard text == "asc" || text == "desc" else { throw AdminMistake(message: "order is neither asc nor desc") }
+            guard text == "asc" || text == "desc" else {
+                throw AdminMistake(message: "expected order to be asc or desc")
+            }
             filter.descending = text == "desc"
         }
         if let text = values["offset"] {
             guard let offset = Int(decimalDigits: text), offset <= ConnectionFilter.maximumOffset else {
-                throw AdminMistake(message: "offset is no number from 0 to \(ConnectionFilter.maximumOffset)")
+                throw AdminMistake(
+                    message: "expected offset to be a number from 0 to \(ConnectionFilter.maximumOffset)")
             }
             filter.offset = offset
         }
         if let text = values["limit"] {
             guard let limit = Int(decimalDigits: text), (1...ConnectionFilter.maximumLimit).contains(limit) else {
-                throw AdminMistake(message: "limit is no number from 1 to \(ConnectionFilter.maximumLimit)")
+                throw AdminMistake(message: "expected limit to be a number from 1 to \(ConnectionFilter.maximumLimit)")
             }
             filter.limit = limit
         }
@@ -92,7 +95,7 @@ struct AdminQuery {
             [1000...1003, 1007...1014, 3000...4999].contains(where: { $0 ~= code })
         else {
             throw AdminMistake(
-                message: "code is none that may be sent, expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
+                message: "the gateway can't send this code, expected 1000 to 1003, 1007 to 1014 or 3000 to 4999")
         }
         return code
     }

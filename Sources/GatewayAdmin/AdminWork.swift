@@ -70,7 +70,7 @@ extension AdminAnswer {
         case .begun(let sockets): .json(202, Array("{\"sockets\":\(sockets)}".utf8))
         case .noUpstream: .text(404, "no upstream is named \(quoted(upstream)); GET /stats lists them")
         case .noServer:
-            .text(404, "upstream \(quoted(upstream)) has no server \(quoted(server)); GET /stats lists those it has")
+            .text(404, "upstream \(quoted(upstream)) has no server \(quoted(server)); GET /stats lists its servers")
         case .refused(let reason): .text(409, reason)
         }
     }

@@ -118,11 +118,11 @@ extension AdminAnswer {
 
     static let unknownHost = text(
         403,
-        "the dashboard is there for localhost, for addresses and for the names in admin.hosts; add this name there "
-            + "and reload")
+        "the gateway serves the dashboard for localhost, IP addresses and the names in admin.hosts; add this name "
+            + "to admin.hosts and reload")
 
     static let tooManyStreams: AdminAnswer = {
-        var answer = text(503, "\(LiveFeed.maximumStreams) pages watch already; close one and try again")
+        var answer = text(503, "\(LiveFeed.maximumStreams) pages already watch this gateway; close one and try again")
         answer.retryAfter = 5
         return answer
     }()

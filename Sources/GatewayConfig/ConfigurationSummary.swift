@@ -31,7 +31,7 @@ private struct ConfigurationSummary {
         configuration.routes.compactMap { route in
             guard route.hasWebSockets, !route.legacyVersions.isEmpty else { return nil }
             let versions = route.legacyVersions.map(\.rawValue).joined(separator: ", ")
-            return "route \(route.name) takes clients of the drafts \(versions)"
+            return "route \(route.name) accepts clients of the drafts \(versions)"
         }
     }
 

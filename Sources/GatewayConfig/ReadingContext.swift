@@ -26,6 +26,11 @@ final class ReadingContext {
         self.judge = judge
     }
 
+    /// The keys that readers asked each section for, by the section's path: what the tests compare with the descriptions.
+    private(set) var asked: [String: Set<String>] = [:]
+
+    func note(_ key: String, of section: KeySection) { asked[section.path, default: []].insert(key) }
+
     /// Whether what the file names has to be there.
     var checksFiles: Bool { judge != nil }
 

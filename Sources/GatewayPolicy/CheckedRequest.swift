@@ -13,7 +13,9 @@ public struct CheckedRequest: Sendable {
     /// - Throws: `Refusal.badRequest` for what could be read in two ways, or not at all.
     public init(_ request: HTTPRequest, on listener: ListenerConfiguration) throws(Refusal) {
         let sent = request.authority ?? ""
-        guard let authority = Authority(sent) else { throw .badRequest("Host or :authority is not an authority") }
+        guard let authority = Authority(sent) else {
+            throw .badRequest("Host or :authority is not an authority, expected a host and an optional port")
+        }
         for host in request.headerFields[values: .host]
         where !AuthorityText.isSame(sent, host, scheme: request.scheme ?? "") {
             throw .badRequest(":authority and host name different hosts")
@@ -33,7 +35,7 @@ public struct CheckedRequest: Sendable {
     /// A CONNECT without `:protocol` has no path (RFC 9113 §8.5).
     private static func path(of request: HTTPRequest) throws(Refusal) -> String {
         if let path = request.path { return path }
-        throw .badRequest("CONNECT came without :protocol, and this gateway is no forward proxy")
+        throw .badRequest("CONNECT came without :protocol, and this gateway is not a forward proxy")
     }
 }
 

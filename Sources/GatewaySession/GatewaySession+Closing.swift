@@ -4,7 +4,7 @@ import WebSocketCore
 // How sessions end (RFC 6455 §7): who gets which Close, when it can be written, and when the transports go.
 //
 // A Close goes out only between two frames of its direction. Where a frame has been begun and will never be finished,
-// the transport is dropped instead, which the peer sees as 1006.
+// the leg is broken off instead, which the peer sees as 1006 behind everything that was written before.
 extension GatewaySession {
     private var closeTimeout: TimeAmount { rules.closeTimeout }
 
@@ -48,7 +48,7 @@ extension GatewaySession {
         guard !self[leg].hasEndedWriting, !self[leg].isDropped else { return }
         guard self[leg].closeSent || isAtFrameBoundary(to: leg) else {
             // The source went inside a frame after it was known how the session ends.
-            drop(leg)
+            breakOff(leg)
             return
         }
         self[leg].hasEndedWriting = true
@@ -57,15 +57,28 @@ extension GatewaySession {
         emit(.end(leg))
     }
 
+    /// A frame to that leg was begun and is never finished. The frames before it may still wait for the peer to take them,
+    /// so its transport does not go at once.
+    private mutating func breakOff(_ leg: Leg) {
+        guard !self[leg].hasEndedWriting, !self[leg].isDropped else { return }
+        giveUp(leg)
+        emit(.breakOff(leg))
+    }
+
     mutating func drop(_ leg: Leg) {
         guard !self[leg].isDropped else { return }
         self[leg].isDropped = true
+        giveUp(leg)
+        emit(.drop(leg))
+    }
+
+    /// Nothing more goes to that leg, and what comes from it is thrown away.
+    private mutating func giveUp(_ leg: Leg) {
         self[leg].hasEndedWriting = true
         self[leg].pendingClose = nil
         if leg == .client { fromClient.ignoreRest() } else { fromServer.ignoreRest() }
         stopFeeding(leg)
         hurryCloses()
-        emit(.drop(leg))
     }
 
     /// That leg takes nothing more; of the other one only the Close is still of interest.
@@ -187,7 +200,7 @@ extension GatewaySession {
                 write(pending, to: leg, now: now)
             case .frameBoundary where sourceIsDone:
                 // The frame that was begun will never be finished.
-                drop(leg)
+                breakOff(leg)
             case .messageBoundary, .frameBoundary:
                 break
             }

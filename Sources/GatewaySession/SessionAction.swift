@@ -8,6 +8,10 @@ public enum SessionAction: Equatable, Sendable {
     case writeClose(ByteBuffer, to: Leg)
     /// Send what is queued, then end the sending half of that leg; its receiving half stays open.
     case end(Leg)
+    /// Send what is queued, then end the sending half of that leg inside a frame that was begun and is never finished: its
+    /// peer has every frame before that one, and sees 1006. What still comes from it is of no interest; `drop` follows once
+    /// it has gone, or when the time is over.
+    case breakOff(Leg)
     /// Close that leg's transport now. Nothing more comes from it or goes to it.
     case drop(Leg)
     /// Both legs are gone. The last action.

@@ -67,7 +67,7 @@ struct ZlibStates: ~Copyable {
             return nil
         } catch {
             return ProtocolViolation(
-                closeCode: .tryAgainLater, reason: "no memory to inflate with: \(error)")
+                closeCode: .tryAgainLater, reason: "the gateway has no memory to inflate the message: \(error)")
         }
     }
 

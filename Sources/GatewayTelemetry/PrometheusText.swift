@@ -37,7 +37,7 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeBuild() {
         write(
-            "build_info", .info, "What runs.",
+            "build_info", .info, "The program that runs, in labels.",
             [
                 (
                     [
@@ -72,7 +72,7 @@ public struct PrometheusText: Sendable {
         guard !snapshot.eventLoopLags.isEmpty else { return }
         text.header(
             "sluice_event_loop_lag_seconds", .histogram,
-            "How late event loops come to what they are to do at a certain time.")
+            "How late event loops run their timers.")
         for (loop, lag) in snapshot.eventLoopLags.enumerated() {
             text.histogram("sluice_event_loop_lag_seconds", [("loop", "\(loop)")], lag)
         }
@@ -80,7 +80,7 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeProcess() {
         write("uptime_seconds", .gauge, "Time since the start.", [([], "\(snapshot.uptimeSeconds)")])
-        write("draining", .gauge, "1 while connections are being drained.", [([], snapshot.draining ? "1" : "0")])
+        write("draining", .gauge, "1 while the gateway drains.", [([], snapshot.draining ? "1" : "0")])
         if let bytes = snapshot.residentMemoryBytes {
             write("process_resident_memory_bytes", .gauge, "Memory the process holds.", [([], "\(bytes)")])
         }
@@ -89,10 +89,10 @@ public struct PrometheusText: Sendable {
             "configuration_loaded_timestamp_seconds", .gauge, "When the configuration in force was loaded.",
             [([], "\(configuration.loadedAt)")])
         write(
-            "configuration_last_reload_refused", .gauge, "1 while the file can't be used that was last loaded.",
+            "configuration_last_reload_refused", .gauge, "1 if the gateway refused the file at the last reload.",
             [([], configuration.lastReloadRefused ? "1" : "0")])
         write(
-            "configuration_reloads_total", .counter, "Reloads of the configuration, by what came of them.",
+            "configuration_reloads_total", .counter, "Reloads of the configuration, by their result.",
             [
                 ([("result", "applied")], "\(configuration.reloadsTotal.applied)"),
                 ([("result", "refused")], "\(configuration.reloadsTotal.refused)"),
@@ -102,7 +102,7 @@ public struct PrometheusText: Sendable {
             [([], "\(snapshot.limits.maxConnections)")])
         write(
             "limits_compression_memory_bytes", .gauge,
-            "zlib state that the process may hold: limits.compression_memory; 0: none.",
+            "Memory that zlib may hold: limits.compression_memory; 0: none.",
             [([], "\(snapshot.limits.compressionMemoryBytes)")])
         let transports = snapshot.transports
         write("transports", .gauge, "Transport connections open.", [([], "\(transports.active)")])
@@ -112,7 +112,8 @@ public struct PrometheusText: Sendable {
         write(
             "transports_closed_total", .counter, "Transport connections ended.", [([], "\(transports.closedTotal)")])
         write(
-            "transports_handshaking", .gauge, "Transport connections and HTTP/2 streams whose handshake is under way.",
+            "transports_handshaking", .gauge,
+            "Transport connections and HTTP/2 streams whose handshake is in progress.",
             [([], "\(transports.handshaking)")])
     }
 
@@ -176,7 +177,7 @@ public struct PrometheusText: Sendable {
         writeRoutes("compression_connections", .gauge, "WebSockets with permessage-deflate agreed.") {
             "\($0.compression.active)"
         }
-        writeRoutes("compression_memory_bytes", .gauge, "zlib state held.") { "\($0.compression.memoryBytes)" }
+        writeRoutes("compression_memory_bytes", .gauge, "Memory that zlib holds.") { "\($0.compression.memoryBytes)" }
         writeRoutes("compressed_messages_total", .counter, "Messages the gateway compressed.") {
             "\($0.compression.messagesCompressed)"
         }
@@ -199,7 +200,8 @@ public struct PrometheusText: Sendable {
 
     private mutating func writeCloses() {
         write(
-            "extensions_refused_total", .counter, "Extensions offered and left out of the answer.",
+            "extensions_refused_total", .counter,
+            "Extensions that clients offered and the gateway left out of its answer.",
             routes.flatMap { name, route in
                 sorted(route.extensionsRefused).map { ([("route", name), ("extension", $0.key)], "\($0.value)") }
             })
@@ -254,8 +256,8 @@ public struct PrometheusText: Sendable {
     }
 
     private mutating func writeRequests() {
-        writeRoutes("requests", .gauge, "Plain HTTP requests under way.") { "\($0.requests.active)" }
-        writeRoutes("requests_limit", .gauge, "Plain HTTP requests that may be under way; 0: no cap.") {
+        writeRoutes("requests", .gauge, "Plain HTTP requests in progress.") { "\($0.requests.active)" }
+        writeRoutes("requests_limit", .gauge, "Plain HTTP requests that may be in progress; 0: no cap.") {
             "\($0.requests.maxRequests)"
         }
         writeRoutes("requests_total", .counter, "Plain HTTP requests that began.") { "\($0.requests.total)" }
@@ -280,7 +282,7 @@ public struct PrometheusText: Sendable {
         write("commands_started_total", .counter, "Commands started.", samples { "\($0.startedTotal)" })
         write(
             "commands_failed_total", .counter,
-            "Commands that could not be started, or ended with another status than 0 of their own accord.",
+            "Commands that could not be started, or ended by themselves with a status other than 0.",
             samples { "\($0.failedTotal)" })
     }
 

@@ -6,7 +6,8 @@ extension HTTP2Connection {
     /// Counts what costs work and moves nothing.
     func meter(_ what: String, cost: Int64 = 1, now: NIODeadline) throws(HTTP2Failure) {
         guard emptyWork.allows(cost, now: now) else {
-            throw HTTP2Failure(.enhanceYourCalm, "too many frames that carry nothing, \(what) the last of them")
+            throw HTTP2Failure(
+                .enhanceYourCalm, "the peer sent too many frames that carry nothing; the last were \(what)")
         }
     }
 

@@ -51,7 +51,7 @@ struct HTTP2FrameReader {
     }
 
     private var state: State
-    private var buffer = ByteBuffer()
+    private(set) var buffer = ByteBuffer()
     /// `buffer` lies in memory of the reader's own.
     private var isOwn = true
     private var header: HTTP2FrameHeader?

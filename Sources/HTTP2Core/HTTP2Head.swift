@@ -28,7 +28,7 @@ enum HTTP2Head {
         let isPlainConnect = method == .connect && pseudo[":protocol"] == nil
         if isPlainConnect {
             guard pseudo[":scheme"] == nil, pseudo[":path"] == nil else {
-                throw .malformed(":scheme and :path came with CONNECT, where only :protocol brings them (RFC 8441)")
+                throw .malformed(":scheme and :path came with CONNECT, which has them only with :protocol (RFC 8441)")
             }
         } else {
             guard method == .connect || pseudo[":protocol"] == nil else {
@@ -38,7 +38,7 @@ enum HTTP2Head {
                 throw .malformed(":scheme is missing, or neither http nor https")
             }
             guard let path = pseudo[":path"], isPath(path) || path == "*" && method == .options else {
-                throw .malformed(":path is missing, or no path and query")
+                throw .malformed(":path is missing, or is not a path and query")
             }
         }
         var request = HTTPRequest(
@@ -63,7 +63,7 @@ enum HTTP2Head {
         }
         guard let status, status.utf8.count == 3, let code = Int(status), (100...999).contains(code) else {
             throw .malformed(
-                ":status is \(status == nil ? "missing" : "no number from 100 to 999"), expected three digits")
+                ":status is \(status == nil ? "missing" : "not a number from 100 to 999"), expected three digits")
         }
         guard code != 101 else { throw .malformed(":status is 101, which HTTP/2 does not have") }
         _ = try contentLength(in: fields)
@@ -87,7 +87,7 @@ enum HTTP2Head {
             guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
                 let number = Int(value), length == nil || length == number
             else {
-                throw .malformed("content-length is no number, or not the same each time, expected one number of bytes")
+                throw .malformed("content-length is not one number of bytes")
             }
             length = number
         }
@@ -102,7 +102,7 @@ enum HTTP2Head {
         var fields = HTTPFields()
         try list.forEach { name, value throws(HTTP2RequestError) in
             if name.first == UInt8(ascii: ":") {
-                guard fields.isEmpty else { throw .malformed("a pseudo-field came behind other fields") }
+                guard fields.isEmpty else { throw .malformed("a pseudo-field came after other fields") }
                 guard HTTPField.isValidValue(value), let text = String(validating: value, as: UTF8.self),
                     pseudo(String(decoding: name, as: UTF8.self), text)
                 else { throw .malformed("a pseudo-field is unknown, came twice or has a value that it can't have") }
@@ -132,7 +132,7 @@ enum HTTP2Head {
         switch name.canonicalName {
         case "te":
             guard field.value == "trailers" else {
-                throw .malformed("te is another value than trailers, which is all that HTTP/2 has")
+                throw .malformed("te has another value than trailers, the only one of HTTP/2")
             }
         case "host":
             // It stands for `:authority`, which is text.

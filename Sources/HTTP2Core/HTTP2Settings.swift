@@ -69,7 +69,7 @@ public struct HTTP2Settings: Equatable, Sendable {
                 let isOn = try Self.flag(value, "SETTINGS_ENABLE_CONNECT_PROTOCOL")
                 guard isOn || !enableConnectProtocol || sender == .client else {
                     throw HTTP2Failure(
-                        .protocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL went from 1 to 0, which it never may")
+                        .protocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL went from 1 to 0, which RFC 8441 forbids")
                 }
                 enableConnectProtocol = isOn
             case nil:

@@ -42,7 +42,7 @@ struct HeaderBlockReader {
             value += Int(byte & 0x7F) << shift
             if byte & 0x80 == 0 { return value }
         }
-        throw .malformed("an integer has more than five bytes behind the first, expected less than 2^32")
+        throw .malformed("an integer has more than five bytes after the first, expected less than 2^32")
     }
 
     /// Reads a string (§5.2) to the end of a list.

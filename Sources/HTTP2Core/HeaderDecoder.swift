@@ -44,7 +44,7 @@ struct HeaderDecoder: Sendable {
                 try readLiteral(&reader, prefix: 6, &list)
                 if list.size <= maxListSize, let entry = list.last { table.add(entry) }
             } else if first & 0x20 != 0 {
-                throw .malformed("a table size update stands behind a field, expected at the beginning of the block")
+                throw .malformed("a table size update stands after a field, expected at the beginning of the block")
             } else {
                 // With or without the bit that says "never indexed": nothing is indexed here on its way.
                 try readLiteral(&reader, prefix: 4, &list)

@@ -85,7 +85,8 @@ public enum DeflateNegotiation {
     ) throws(DeflateNegotiationError) -> DeflateParameters? {
         for element in answer where !offers.contains(where: { $0.name == element.name }) {
             throw DeflateNegotiationError(
-                message: "server answered with extension \"\(element.name.prefix(64))\", which was not offered")
+                message:
+                    "server answered with extension \"\(element.name.prefix(64))\", which the gateway did not offer")
         }
         let answers = answer.filter { $0.name == DeflateOffer.extensionName }
         guard let chosen = answers.first else { return nil }
@@ -105,11 +106,12 @@ public enum DeflateNegotiation {
     /// Why an answer is none to this offer.
     private static func mismatch(of answer: DeflateParameterList, with offer: DeflateOffer) -> String? {
         if offer.serverNoContextTakeover && !answer.serverNoContextTakeover {
-            return "server_no_context_takeover is missing in the answer, expected as it was offered"
+            return "server_no_context_takeover is missing in the answer, expected as the gateway offered it"
         }
         if let offered = offer.serverMaxWindowBits {
             guard let answered = answer.serverMaxWindowBits else {
-                return "server_max_window_bits is missing in the answer, expected at most \(offered) as was offered"
+                return
+                    "server_max_window_bits is missing in the answer, expected at most \(offered) as the gateway offered"
             }
             guard answered <= offered else {
                 return "server_max_window_bits is \(answered), offered at most \(offered)"
@@ -117,7 +119,7 @@ public enum DeflateNegotiation {
         }
         if case .some(.some(let answered)) = answer.clientMaxWindowBits {
             switch offer.clientMaxWindowBits {
-            case .absent: return "client_max_window_bits is \(answered) in the answer, but was not offered"
+            case .absent: return "client_max_window_bits is \(answered) in the answer, but the gateway did not offer it"
             case .anyValue: break
             case .atMost(let offered):
                 guard answered <= offered else {
@@ -132,7 +134,8 @@ public enum DeflateNegotiation {
         let clientWindow = (answer.clientMaxWindowBits ?? nil) ?? 15
         guard clientWindow >= 9 else {
             throw DeflateNegotiationError(
-                message: "client_max_window_bits is \(clientWindow), which zlib cannot compress with, expected 9 to 15")
+                message:
+                    "client_max_window_bits is \(clientWindow), expected 9 to 15, because zlib can't compress with it")
         }
         return DeflateParameters(
             serverNoContextTakeover: answer.serverNoContextTakeover,

@@ -118,7 +118,7 @@ public final class SharedCompression {
         _ message: UnsafeRawBufferPointer, _ opcode: Opcode, scope: Scope, seed: UInt64, receiver: UInt32, enough: Int,
         now: NIODeadline
     ) -> Sight {
-        while now >= expiry { removeOldest() }
+        removeExpired(now: now)
         if sightings.isEmpty { makeTables() }
         let hash = PayloadHash.of(message, seed: seed ^ UInt64(opcode.rawValue))
         let place = Int(truncatingIfNeeded: hash) & (Self.sightingCount &- 1)
@@ -160,6 +160,11 @@ public final class SharedCompression {
         if formCount == 1 { expiry = form.expires }
         bytes += form.bytes
         sightings[place].form = UInt16(index)
+    }
+
+    /// Forgets the messages whose time is over. Whoever sends one has that done anyway; where nobody does, they would stay.
+    func removeExpired(now: NIODeadline) {
+        while now >= expiry { removeOldest() }
     }
 
     /// Forgets all messages.

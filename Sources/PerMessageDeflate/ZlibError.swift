@@ -14,7 +14,7 @@ public enum ZlibError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .parameterOutOfRange(let message): message
         case .overMemoryLimit(let needed, let limit):
-            "compression state needs \(needed) bytes, which is over the limit of \(limit) for all connections"
+            "zlib needs \(needed) bytes, over the limit of \(limit) for all connections"
         case .outOfMemory: "zlib could not allocate memory"
         case .streamFault(let code): "zlib refused a call with code \(code)"
         }

@@ -1,3 +1,5 @@
+public import NIOCore
+
 /// Idle zlib streams of one event loop, reset and ready, so that a connection without context takeover needs a stream
 /// only while a message passes, and gets it without allocation.
 ///
@@ -86,6 +88,9 @@ public final class ZlibPool {
         idle.removeAll()
         shared.removeAll()
     }
+
+    /// Forgets what is shared and has had its time: to be called now and then, as nothing else does when all is quiet.
+    public func forgetExpired(now: NIODeadline) { shared.removeExpired(now: now) }
 
     private func takeIdle(_ kind: ZlibStream.Kind) -> ZlibStream? {
         guard let index = idle.firstIndex(where: { $0.kind == kind }) else { return nil }

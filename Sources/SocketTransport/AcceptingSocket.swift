@@ -12,7 +12,7 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
     public typealias Initializer = @Sendable (SocketChannel) throws -> Void
 
     /// So many are accepted before other sockets have their turn.
-    private static let most = 32
+    private static let most = 16
     /// Short, as one more client of the queue is served for each try while a descriptor is free now and then.
     private static let pause = TimeAmount.milliseconds(10)
 
@@ -84,7 +84,9 @@ public final class AcceptingSocket: PolledDescriptor, @unchecked Sendable {
         do { try watch() } catch { wait(because: error) }
     }
 
-    override func ready(_ events: PollEvents) {
+    override func ready(_ events: PollEvents) { loop.deferEvents(events, of: self, descriptor) }
+
+    override func serve(_ events: PollEvents) {
         for _ in 0..<Self.most where isAccepting && !isPaused {
             let accepted = loop.calls.accept(descriptor)
             guard accepted < 0 else {

@@ -51,6 +51,7 @@ public final class ConnectionAttempt: PolledDescriptor {
     private func begin(to address: SocketAddress, from source: SocketAddress?) throws {
         let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
         descriptor = try SystemCall.check(socket(CInt(address.protocol.rawValue), kind, 0), "socket")
+        guard !loop.reserve.contains(descriptor) else { throw IOError(errnoCode: EMFILE, reason: "socket") }
         if let source {
             // The port is chosen with the connection, so that one port serves towards many addresses (ip(7)).
             try? SystemCall.setOption(
@@ -68,7 +69,9 @@ public final class ConnectionAttempt: PolledDescriptor {
         try loop.poller.add(self, descriptor, for: .writable)
     }
 
-    override func ready(_ events: PollEvents) {
+    override func ready(_ events: PollEvents) { loop.deferEvents(events, of: self, descriptor) }
+
+    override func serve(_ events: PollEvents) {
         let code = (try? SystemCall.option(descriptor, level: SOL_SOCKET, name: SO_ERROR)) ?? EIO
         if code == 0 { succeed() } else { fail(IOError(errnoCode: code, reason: "connect")) }
     }

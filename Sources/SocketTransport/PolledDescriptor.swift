@@ -20,12 +20,19 @@ public class PolledDescriptor {
     final fileprivate(set) var place: Poller.Place?
     /// What it is watched for.
     final fileprivate(set) var interest: PollEvents = []
+    /// What has happened and waits in the loop's `DeferredEvents`; empty: nothing does.
+    final var deferred: PollEvents = []
+    /// The kernel tells of errors and ends at most, until `unmute`.
+    final fileprivate(set) var isMuted = false
 
     init() {}
 
     /// Something has happened. The descriptor may have been closed by an event before this one in the same turn; then it
-    /// is not called.
-    func ready(_ events: PollEvents) {}
+    /// is not called. What may wait goes to the loop's `DeferredEvents`.
+    func ready(_ events: PollEvents) { serve(events) }
+
+    /// Does what an event asks for. An event that has waited may be over: nothing is to be read any more, say.
+    func serve(_ events: PollEvents) {}
 }
 
 /// An epoll instance, and the descriptors that it watches (epoll(7)). Level-triggered: what is not dealt with is told of
@@ -85,14 +92,30 @@ final class Poller {
     func change(_ watched: PolledDescriptor, _ descriptor: CInt, to interest: PollEvents) {
         guard let place = watched.place, interest != watched.interest else { return }
         watched.interest = interest
+        if watched.isMuted { return }
         // It is watched already, so that the kernel needs no memory for it: there is nothing that could fail.
         try? control(EPOLL_CTL_MOD, descriptor, place, interest)
+    }
+
+    /// Has the kernel tell nothing of it, as far as that is possible, until `unmute`: it is to be served anyway.
+    func mute(_ watched: PolledDescriptor, _ descriptor: CInt) {
+        guard let place = watched.place, !watched.isMuted else { return }
+        watched.isMuted = true
+        try? control(EPOLL_CTL_MOD, descriptor, place, [])
+    }
+
+    /// From now on the kernel tells of what it is watched for.
+    func unmute(_ watched: PolledDescriptor, _ descriptor: CInt) {
+        guard let place = watched.place, watched.isMuted else { return }
+        watched.isMuted = false
+        try? control(EPOLL_CTL_MOD, descriptor, place, watched.interest)
     }
 
     /// Watches it no longer, and lets go of the object.
     func remove(_ watched: PolledDescriptor, _ descriptor: CInt) {
         guard let place = watched.place else { return }
         watched.place = nil
+        watched.isMuted = false
         try? control(EPOLL_CTL_DEL, descriptor, place, [])
         entries[Int(place.index)] = Entry(generation: place.generation &+ 1)
         free.append(place.index)

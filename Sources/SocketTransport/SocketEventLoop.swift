@@ -11,8 +11,8 @@ import Synchronization
 
 /// An event loop on epoll, with a thread of its own.
 ///
-/// In one turn it runs what is due, waits until sockets are ready, and serves each of them once. All sockets of a loop
-/// share one buffer for reading.
+/// In one turn it runs what is due, waits until sockets are ready, and serves each of them once: first those that have
+/// precedence, then for a moment the others and TLS handshakes. All sockets of a loop share one buffer for reading.
 public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     /// What other threads want done, and whether the loop still takes anything.
     private struct Inbox {
@@ -33,7 +33,10 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
     private var tasks: [() -> Void] = []
     private var timers = LoopTimers()
     private var mustEnd = false
+    let deferred = DeferredEvents()
     let handshakes = TLSHandshakes()
+    /// Descriptors that are kept for clients.
+    public internal(set) var reserve = DescriptorReserve.ofProcess()
     /// Where private keys are used that take long.
     let keyThreads: KeyThreads
     /// So long a broken socket waits until somebody reads what its peer has sent before, and goes on with it.
@@ -104,17 +107,36 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         let count = poller.wait(timeout: wait)
         turnTime = .now()
         for number in 0..<count { poller.tell(number) }
-        handshakes.takeTurns()
+        serveNewcomers()
         return true
+    }
+
+    /// What connections that begin or end, requests and TLS handshakes have of a turn, while there are more than fit. A
+    /// message to another socket waits no longer than that, and one step.
+    private static let newcomersTime = TimeAmount.milliseconds(1)
+    private static let halfOfThat = TimeAmount.microseconds(500)
+
+    private func serveNewcomers() {
+        guard !deferred.isEmpty || handshakes.areDue else { return }
+        let begin = NIODeadline.now()
+        deferred.serve(
+            until: begin + (handshakes.areDue ? Self.halfOfThat : Self.newcomersTime), watchedBy: poller)
+        handshakes.takeTurns(until: begin + Self.newcomersTime)
+    }
+
+    /// Has an event wait until the sockets with precedence have been served.
+    func deferEvents(_ events: PollEvents, of watched: PolledDescriptor, _ descriptor: CInt) {
+        deferred.add(events, of: watched, descriptor, at: turnTime)
     }
 
     /// Runs the timers that are due and the tasks that are there; those that come meanwhile wait for the next turn.
     ///
-    /// A timer is due when its time had come before the loop last asked which sockets are ready. A turn that took long
-    /// would otherwise end a wait for something that has come meanwhile.
+    /// A timer is due when its time had come before the loop last asked which sockets are ready, and before whatever waits
+    /// to be served had come. A turn that took long would otherwise end a wait for something that has come meanwhile.
     private func runDue() {
         let newest = timers.newest
-        while let work = timers.takeDue(now: turnTime, newest: newest) { work() }
+        let time = deferred.isEmpty ? turnTime : deferred.oldest ?? turnTime
+        while let work = timers.takeDue(now: time, newest: newest) { work() }
         takeInbox()
         guard !tasks.isEmpty else { return }
         var due: [() -> Void] = []
@@ -139,7 +161,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
 
     /// Milliseconds until something is due, rounded up.
     private var timeout: CInt {
-        guard tasks.isEmpty, !handshakes.areDue else { return 0 }
+        guard tasks.isEmpty, deferred.isEmpty, !handshakes.areDue else { return 0 }
         guard let next = timers.next() else { return -1 }
         let left = (next - .now()).nanoseconds
         return left <= 0 ? 0 : CInt(clamping: (left + 999_999) / 1_000_000)
@@ -161,6 +183,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         closeSockets()
         // They keep the loop, which would keep them for ever.
         handshakes.removeTurns()
+        deferred.removeAll()
         _ = closeInbox(evenIfFull: true)
         poller.remove(waker, waker.descriptor)
         for callback in ended { callback() }
@@ -235,8 +258,9 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
         let isTaken = enqueue {
             do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
         }
-        if !isTaken { refuse(promise) }
-        return promise.futureResult
+        guard !isTaken else { return promise.futureResult }
+        refuse(promise)
+        return EndedLoop.shared.refused()
     }
 
     @discardableResult
@@ -254,6 +278,7 @@ public final class SocketEventLoop: EventLoop, @unchecked Sendable {
             timers.add(timer)
         } else if !enqueue({ self.timers.add(bound.timer) }) {
             refuse(promise)
+            return EndedLoop.shared.refusedTask()
         }
         return Scheduled(promise: promise) {
             if self.inEventLoop { self.cancel(bound) } else { self.execute { self.cancel(bound) } }

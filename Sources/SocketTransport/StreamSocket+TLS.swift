@@ -32,8 +32,14 @@ extension StreamSocket {
     ) throws(TLSFailure) {
         let connection = try TLSConnection(
             client: context, peer: peer, address: address, workspace: loop.buffers.tls)
+        do {
+            try connection.start()
+        } catch {
+            // The peer knows of no TLS yet. What was made of it would go to whoever uses the workspace next.
+            loop.buffers.tls.clearOutput()
+            throw error
+        }
         tls = connection
-        try connection.start()
         sendTLSOutput()
         beginHandshake()
         closeIfBroken()

@@ -74,6 +74,8 @@ public final class StreamSocket: PolledDescriptor {
     public var delegate: (any StreamSocketDelegate)?
     public var observer: (any StreamSocketObserver)?
     public var watermarks = Watermarks(low: 32 * 1024, high: 128 * 1024)
+    /// Whether it is served in each turn before connections that begin, requests and the like: it carries messages.
+    public var hasPrecedence = false
 
     /// Whether the end of the peer's sending half is noticed, and what is before it read, while no read is wanted.
     public var noticesEnd = false
@@ -196,6 +198,11 @@ public final class StreamSocket: PolledDescriptor {
     func stopWatching() { loop.poller.remove(self, descriptor) }
 
     override func ready(_ events: PollEvents) {
+        // Handshakes have turns of their own.
+        if hasPrecedence || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
+    }
+
+    override func serve(_ events: PollEvents) {
         if waiting != nil, failure == nil, !events.isDisjoint(with: [.writable, .failed, .hungUp]) { sendWaiting() }
         guard isOpen else { return }
         if isHandshaking {

@@ -41,9 +41,6 @@ final class ClientHandshake {
 /// sockets. Nor is it to take memory without bound: clients' handshakes have so many places, and who finds none waits
 /// in line, in the order in which they came, with its ClientHello unread.
 final class TLSHandshakes {
-    /// The time that they have in a turn: at least one goes on. What takes longer than a fraction of it in one step, the
-    /// use of a long key, is done elsewhere.
-    private static let time = TimeAmount.milliseconds(2)
     /// While others wait in line, a client may keep a handshake waiting for so long.
     var patience = TimeAmount.seconds(3)
     /// How often that is looked after.
@@ -54,7 +51,7 @@ final class TLSHandshakes {
         didSet { letIn() }
     }
 
-    private var turns = CircularBuffer<StreamSocket>()
+    private var turns = TurnLine<StreamSocket>()
     private var underWay: [ClientHandshake] = []
     private var line = CircularBuffer<ClientHandshake>()
     /// Of those in line, how many have left it.
@@ -70,17 +67,21 @@ final class TLSHandshakes {
     func giveTurn(to socket: StreamSocket) {
         guard !socket.awaitsHandshakeTurn else { return }
         socket.awaitsHandshakeTurn = true
-        turns.append(socket)
+        turns.append(socket, socket.descriptor, at: socket.loop.turnTime)
     }
 
     /// The loop has ended: no handshake goes on.
     func removeTurns() { turns.removeAll() }
 
-    /// Goes on for a moment.
-    func takeTurns() {
-        guard !turns.isEmpty else { return }
-        let end = NIODeadline.now() + Self.time
-        repeat { turns.removeFirst().continueHandshake() } while !turns.isEmpty && NIODeadline.now() < end
+    /// At least one goes on, and others until a point in time. What takes long in one step, the use of a long key, is done
+    /// elsewhere.
+    func takeTurns(until end: NIODeadline) {
+        while let entry = turns.popFirst() {
+            let socket = entry.watched
+            socket.continueHandshake()
+            socket.loop.poller.unmute(socket, entry.descriptor)
+            guard NIODeadline.now() < end else { return turns.muteRest(in: socket.loop.poller) }
+        }
     }
 
     // MARK: Places
@@ -171,7 +172,7 @@ final class TLSHandshakes {
     }
 
     private static let silence = TLSFailure(
-        .cutShort, "the client said nothing for 3 s inside its TLS handshake, and others waited for a place")
+        .cutShort, "the client sent nothing for 3 s in its TLS handshake, and other clients waited for its place")
 }
 
 extension SocketEventLoop {

@@ -86,13 +86,13 @@ public enum ClientHandshake {
             // One value that was offered as it is: a list of two, or of none, is not among the tokens offered.
             let name = FieldScanner.trimmed(names[0])
             guard names.count == 1 else {
-                throw unexpected("Sec-WebSocket-Protocol", names, expected: "one of those that were offered")
+                throw unexpected("Sec-WebSocket-Protocol", names, expected: "one of those that the gateway offered")
             }
             guard offered.contains(name) else {
                 let count = offered.isEmpty ? "none" : "\(offered.count)"
                 throw AnswerViolation(
-                    message: "the server chose a subprotocol that was not offered "
-                        + "(\(count) \(offered.count < 2 ? "was" : "were"))")
+                    message: "the server chose a subprotocol that the gateway did not offer "
+                        + "(it offered \(count))")
             }
             subprotocol = name
         }

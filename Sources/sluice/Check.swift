@@ -10,18 +10,18 @@ struct Check: AsyncParsableCommand {
             sluice check [--config] <file> --diff [--admin <address>] [--token-file <file>]
             """,
         discussion: """
-            Reads the file and everything it names: certificates, keys, patterns, references. Prints the routes and \
-            exits with 0, or prints every error with its place and its line, and exits with 1. Warnings change nothing \
-            about that.
+            The command reads the file and every file that it names, and checks keys, certificates, patterns and \
+            references. If it finds no error, it prints the routes and exits with 0. Otherwise it prints every error \
+            with its place and its line, and exits with 1. Warnings do not change the exit code.
 
-            With --diff it asks the running gateway instead what a reload would change, and prints that.
+            With --diff the command asks the running gateway what a reload would change, and prints the answer.
 
             Examples:
               sluice check sluice.yaml
               sluice check --format json sluice.yaml | jq -r '.issues[].message'
               sluice check --diff /etc/sluice/sluice.yaml
 
-            Every key: docs/configuration.md of the source.
+            docs/configuration.md of the source explains every key.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -30,7 +30,7 @@ struct Check: AsyncParsableCommand {
 
     @OptionGroup var file: ConfigurationOption
 
-    @Option(help: "text for people, json for programs: an object with file, valid and issues.")
+    @Option(help: "Print text for people, or json for programs: an object with file, valid and issues.")
     var format = Format.text
 
     @Flag(help: "Print what a reload would change in the running gateway.")
@@ -41,10 +41,10 @@ struct Check: AsyncParsableCommand {
     func validate() throws {
         try file.requirePath()
         guard diff || !admin.isGiven else {
-            throw ValidationError("--admin and --token-file go with --diff: nothing else asks the gateway")
+            throw ValidationError("--admin and --token-file need --diff, because only --diff asks the gateway")
         }
         guard !diff || format == .text else {
-            throw ValidationError("--format json goes without --diff; GET /reload answers the same question in JSON")
+            throw ValidationError("--format json can't be combined with --diff; GET /reload has that answer in JSON")
         }
     }
 
@@ -57,16 +57,16 @@ struct Check: AsyncParsableCommand {
         let conversation = try AdminConversation(admin.target(configuration, path: path, signal: ""))
         let answer = try await conversation.ask("GET", "/reload", expecting: [200, 400])
         guard let difference = ReloadAnswer(answer) else {
-            throw conversation.failed(conversation.unknownForm(answer, to: "the question what a reload changes").text)
+            throw conversation.failed(conversation.unknownForm(answer, to: "GET /reload").text)
         }
         guard SamePath.isOne(path, difference.file) else {
             StandardError.print(
-                "error: the gateway at \(conversation.target.address) was started with \(difference.file), not with "
-                    + "\(path): a reload would read that one")
+                "error: the gateway at \(conversation.target.address) was started with \(difference.file) and "
+                    + "would reload that file, not \(path)")
             throw Exit.configurationRefused
         }
         if case .refused = difference.outcome {
-            StandardError.print("error: the file is good here, and the running gateway would refuse it:")
+            StandardError.print("error: this command accepts the file, but the running gateway would refuse it:")
         }
         // They were printed already.
         try difference.withoutWarnings.report(isHere: conversation.target.isHere)

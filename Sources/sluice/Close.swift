@@ -3,31 +3,32 @@ import GatewayConfig
 
 struct Close: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "End one WebSocket of a running gateway.",
+        abstract: "Close one WebSocket of a running gateway.",
         usage:
             "sluice close <id> [--code <code>] [--reason <text>] [--config <file>] [--admin <address>] [--token-file <file>]",
         discussion: """
-            Client and server get a Close with the code and the reason, between two messages. The number is the one that \
-            sluice connections lists. The gateway is found by --admin, the admin section of FILE, SLUICE_ADMIN, or the \
-            default file.
+            The gateway sends client and server a Close with the code and the reason, between two messages. sluice \
+            connections lists the numbers of the WebSockets.
+
+            The command finds the gateway by --admin, the admin section of FILE, SLUICE_ADMIN or the default file.
 
             Examples:
               sluice close 42
               sluice close 42 --code 4001 --reason "session ended"
 
-            Many at once: DELETE /connections, in docs/operations.md of the source.
+            DELETE /connections closes many at once; docs/operations.md of the source explains it.
             """)
 
     @Argument(help: ArgumentHelp("The number of the WebSocket.", valueName: "id"), transform: Self.id)
     var id: UInt64
 
     @Option(
-        help: ArgumentHelp("Of the Close: 1000 to 1003, 1007 to 1014 or 3000 to 4999.", valueName: "code"),
+        help: ArgumentHelp("The code of the Close: 1000 to 1003, 1007 to 1014 or 3000 to 4999.", valueName: "code"),
         transform: Self.code)
     var code: UInt16 = 1008
 
     @Option(
-        help: ArgumentHelp("Of the Close: at most 123 bytes.", valueName: "text"), transform: Self.reason)
+        help: ArgumentHelp("The reason of the Close, at most 123 bytes.", valueName: "text"), transform: Self.reason)
     var reason: String?
 
     @Option(
@@ -39,7 +40,7 @@ struct Close: AsyncParsableCommand {
 
     private static func id(_ text: String) throws -> UInt64 {
         guard let id = UInt64(decimalDigits: text) else {
-            throw ValidationError("expected the number of a WebSocket, which sluice connections lists")
+            throw ValidationError("expected the number of a WebSocket; sluice connections lists them")
         }
         return id
     }
@@ -77,7 +78,7 @@ struct Close: AsyncParsableCommand {
                 throw conversation.failed(conversation.unknownForm(answer, to: "DELETE /connections/ID").text)
             }
             throw conversation.failed(
-                "no open WebSocket has the number \(id); sluice connections lists those there are")
+                "no open WebSocket has the number \(id); sluice connections lists the open ones")
         }
         StandardOutput.print("closing \(id)")
     }

@@ -15,13 +15,13 @@ struct ConfigurationOption: ParsableArguments {
 
     @Argument(
         help: ArgumentHelp(
-            "The configuration file (YAML); \(defaultPath) where none is named.", valueName: "file"),
+            "The configuration file (YAML). Without it, the command reads \(defaultPath).", valueName: "file"),
         completion: .file(extensions: ["yaml", "yml"]))
     var argument: String?
 
     @Option(
         name: [.customShort("c"), .customLong("config")],
-        help: ArgumentHelp("The same, if you prefer an option.", valueName: "file"),
+        help: ArgumentHelp("The same file, as an option.", valueName: "file"),
         completion: .file(extensions: ["yaml", "yml"]))
     var option: String?
 
@@ -53,8 +53,8 @@ struct ConfigurationOption: ParsableArguments {
     func requirePath(orAdmin: Bool = false) throws {
         guard path != nil else {
             throw ValidationError(
-                "expected a configuration file: give FILE or --config FILE\(orAdmin ? ", or --admin ADDRESS" : ""); there is "
-                    + "no \(Self.defaultPath), which is read where none is named")
+                "expected a configuration file, and the default \(Self.defaultPath) does not exist; give FILE or --config "
+                    + "FILE\(orAdmin ? ", or --admin ADDRESS" : "")")
         }
     }
 

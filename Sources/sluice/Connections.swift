@@ -10,33 +10,36 @@ struct Connections: AsyncParsableCommand {
             [--server <address>] [--limit <count>] [--json]
             """,
         discussion: """
-            The gateway is found by --admin, the admin section of FILE, SLUICE_ADMIN, or the default file.
+            The command finds the gateway by --admin, the admin section of FILE, SLUICE_ADMIN or the default file.
 
             Examples:
               sluice connections --route chat --limit 20
               sluice connections --ip 192.0.2.7 --json | jq '.[].id'
               sluice close 42
 
-            What each figure means: docs/operations.md of the source.
+            docs/operations.md of the source explains each figure.
             """)
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var admin: AdminOption
 
-    @Option(help: ArgumentHelp("Only those of this route.", valueName: "name"))
+    @Option(help: ArgumentHelp("List only WebSockets of this route.", valueName: "name"))
     var route: String?
 
-    @Option(help: ArgumentHelp("Only those of clients with this address.", valueName: "address"))
+    @Option(help: ArgumentHelp("List only WebSockets of clients with this IP address.", valueName: "address"))
     var ip: String?
 
-    @Option(help: ArgumentHelp("Only those to this server, as the list has it.", valueName: "address"))
+    @Option(
+        help: ArgumentHelp(
+            "List only WebSockets to this server; write its address as the list does.", valueName: "address"))
     var server: String?
 
     @Option(
-        help: ArgumentHelp("How many at most, 1 to 100000.", valueName: "count"), transform: Self.limit)
+        help: ArgumentHelp("List at most this number of WebSockets, 1 to 100000.", valueName: "count"),
+        transform: Self.limit)
     var limit = 1000
 
-    @Flag(help: "Print what GET /connections answers.")
+    @Flag(help: "Print the JSON of GET /connections.")
     var json = false
 
     private static func limit(_ text: String) throws -> Int {
@@ -64,7 +67,7 @@ struct Connections: AsyncParsableCommand {
             StandardOutput.print(ConnectionsReport(connections).text)
         }
         if connections.count == limit {
-            StandardError.print("note: these are the first \(limit); --limit takes up to 100000")
+            StandardError.print("note: these are the first \(limit) WebSockets; --limit can be up to 100000")
         }
     }
 

@@ -2,21 +2,22 @@ import ArgumentParser
 
 struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Have a running gateway end its connections and stop.",
+        abstract: "Make a running gateway close its connections and stop.",
         usage: """
             sluice drain [--config] <file> [--admin <address>] [--token-file <file>] [--wait]
             sluice drain --admin <address> [--token-file <file>] [--wait]
             """,
         discussion: """
-            The gateway is found by the admin section of FILE, or by --admin. It does what it does on SIGTERM: every \
-            WebSocket gets a Close between two messages, and the process ends when all of them have ended, or \
-            drain.timeout is over.
+            The command finds the gateway by --admin, the admin section of FILE, SLUICE_ADMIN or the default file.
+
+            The gateway then drains, as it does on SIGTERM. It sends every WebSocket a Close between two messages, and \
+            stops when all of them have ended or drain.timeout has passed.
 
             Examples:
               sluice drain --wait /etc/sluice/sluice.yaml
               sluice drain --admin 127.0.0.1:9901
 
-            Each step of a drain: docs/operations.md of the source.
+            docs/operations.md of the source explains each step of a drain.
             """)
 
     /// How often to look whether the gateway is still there.
@@ -25,7 +26,7 @@ struct Drain: AsyncParsableCommand {
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var admin: AdminOption
 
-    @Flag(help: "Return when the gateway has stopped.")
+    @Flag(help: "Wait until the gateway has stopped.")
     var wait = false
 
     func validate() throws {

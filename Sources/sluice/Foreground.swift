@@ -93,7 +93,7 @@ enum Foreground {
             case .signal(let signal, let time):
                 if let drainBegan {
                     guard time - drainBegan >= sameWish else { continue }
-                    logger.warning("second signal: exiting at once")
+                    logger.warning("second signal; the gateway exits at once")
                     LogWriter.standardError.flush()
                     gateway.killCommands()
                     exitProcess(0)

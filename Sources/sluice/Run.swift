@@ -7,25 +7,25 @@ struct Run: AsyncParsableCommand {
         abstract: "Run the gateway in the foreground.",
         usage: "sluice run [--config] <file> [--watch] [--takeover]",
         discussion: """
-            Logs to standard error. SIGTERM and SIGINT drain: every connection gets a Close between two messages, then \
-            the program exits with 0; one more signal, half a second later or more, exits at once. SIGHUP reads the \
-            configuration file again.
+            The gateway logs to standard error. SIGTERM and SIGINT start a drain: the gateway sends every WebSocket a \
+            Close between two messages, then exits with 0. A second signal, half a second later or more, makes it exit at \
+            once. SIGHUP makes it read the configuration file again.
 
             Examples:
               sluice run /etc/sluice/sluice.yaml
               sluice run --watch sluice.yaml
               sluice run --takeover sluice.yaml
 
-            Every key: docs/configuration.md of the source. Signals and restarts: docs/operations.md.
+            docs/configuration.md of the source explains every key, docs/operations.md signals and restarts.
             """)
 
     @OptionGroup var file: ConfigurationOption
 
-    @Flag(help: "Reload when the configuration file changes, or a file that it names.")
+    @Flag(help: "Reload when the configuration file, or a file that it names, changes.")
     var watch = false
 
     @Flag(
-        help: "Take the listening sockets from the running gateway, by way of admin.takeover_socket, which then drains."
+        help: "Take the listening sockets from the running gateway through admin.takeover_socket. That gateway drains."
     )
     var takeover = false
 
@@ -55,8 +55,9 @@ struct Run: AsyncParsableCommand {
         }
         guard let path = configuration.admin?.takeoverSocket else {
             throw StartError(
-                description: "--takeover needs to know where the running gateway waits for a successor: set "
-                    + "admin.takeover_socket in \(file.path ?? ""), in the running gateway as well")
+                description:
+                    "--takeover needs admin.takeover_socket; set it in \(file.path ?? "") and in the configuration "
+                    + "of the running gateway")
         }
         let takeover = try await TakeoverClient.take(path: path)
         do {

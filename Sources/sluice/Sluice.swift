@@ -7,24 +7,28 @@ import GatewayCommands
 struct Sluice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluice",
-        abstract: "A multiplexing WebSocket gateway.",
+        abstract: "A WebSocket gateway that reads the frames it relays.",
         discussion: """
             Examples:
               sluice demo
               sluice check sluice.yaml
+              sluice config print sluice.yaml
               sluice run sluice.yaml
               sluice top
 
-            Commands that ask a running gateway find it by --admin, the admin section of a configuration file, \
-            SLUICE_ADMIN, or \(ConfigurationOption.defaultPath).
+            Some commands talk to a running gateway. They find it by --admin, the admin section of a configuration file, \
+            SLUICE_ADMIN or \(ConfigurationOption.defaultPath), in this order.
 
-            Exit codes: 0 done, 1 configuration refused, 2 wrong usage, 3 could not bind or start, or no gateway answers.
+            Exit codes: 0: the command succeeded. 1: the configuration was refused. 2: the usage was wrong. 3: the \
+            gateway could not bind an address or start, or no gateway answered.
 
-            Documents: README.md and docs of the source. Completions for a shell: sluice --generate-completion-script bash.
+            README.md and docs of the source explain more. sluice --generate-completion-script bash prints completions \
+            for a shell.
             """,
         version: "sluice \(Gateway.version)",
         subcommands: [
-            Run.self, Check.self, Stats.self, Top.self, Connections.self, Close.self, Reload.self, Drain.self,
+            Run.self, Check.self, Config.self, Stats.self, Top.self, Connections.self, Close.self, Reload.self,
+            Drain.self,
             Demo.self,
             Version.self,
         ])

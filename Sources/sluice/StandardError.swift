@@ -67,6 +67,11 @@ enum StandardOutput {
     static func print(_ text: String) {
         Swift.print(VisibleText.escaped(text, keepsLines: true))
     }
+
+    /// Text that ends with a line feed.
+    static func write(_ text: String) {
+        Swift.print(VisibleText.escaped(text, keepsLines: true), terminator: "")
+    }
 }
 
 /// Ends the program; ArgumentParser's commands have an `exit` of their own.

@@ -9,17 +9,17 @@ struct Stats: AsyncParsableCommand {
             sluice stats --health [--config] <file> [--admin <address>]
             """,
         discussion: """
-            The gateway is found by --admin, the admin section of FILE, SLUICE_ADMIN, or the default file.
+            The command finds the gateway by --admin, the admin section of FILE, SLUICE_ADMIN or the default file.
 
-            --health is for health checks of containers: it prints nothing and exits with 0 when the gateway is ready, \
-            and with 1 and the reason on standard error when it is not. It needs no token.
+            --health is for health checks of containers. If the gateway is ready, the command prints nothing and exits \
+            with 0. Otherwise it prints the reason to standard error and exits with 1. It needs no token.
 
             Examples:
               sluice stats
               sluice stats --json --admin 127.0.0.1:9901 | jq .routes.chat.active
               HEALTHCHECK CMD ["sluice", "stats", "--health"]
 
-            What each figure means: docs/operations.md of the source.
+            docs/operations.md of the source explains each figure.
             """)
 
     /// For a route about 2 KiB, so for thousands of them.
@@ -28,15 +28,15 @@ struct Stats: AsyncParsableCommand {
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var admin: AdminOption
 
-    @Flag(help: "Print what GET /stats answers.")
+    @Flag(help: "Print the JSON of GET /stats.")
     var json = false
 
-    @Flag(help: "Print nothing; exit with 0 when the gateway is ready, with 1 when it is not.")
+    @Flag(help: "Exit with 0 if the gateway is ready, otherwise with 1.")
     var health = false
 
     func validate() throws {
         try admin.validate(beside: file)
-        guard !json || !health else { throw ValidationError("--json and --health can't be together") }
+        guard !json || !health else { throw ValidationError("--json and --health can't be combined; give one of them") }
     }
 
     func run() async throws {

@@ -8,10 +8,10 @@ struct Version: ParsableCommand {
     static let commit = String(cString: sluice_build_commit())
 
     static let configuration = CommandConfiguration(
-        abstract: "Print the version, and what the program is built of.",
+        abstract: "Print the version, the commit and the versions of the libraries.",
         discussion: """
-            The first line is all that sluice --version prints. The commit is known where SLUICE_COMMIT was set when the \
-            program was built, as make build does.
+            sluice --version prints only the first line. The commit is unknown unless the build had SLUICE_COMMIT; make \
+            build sets it.
             """)
 
     func run() {

@@ -123,7 +123,7 @@ struct AdminChangesTests {
         "what can't be shed is said by name",
         arguments: [
             (.noUpstream, 404, #"no upstream is named "a\u009b"; GET /stats lists them"#),
-            (.noServer, 404, #"upstream "a\u009b" has no server "b:1"; GET /stats lists those it has"#),
+            (.noServer, 404, #"upstream "a\u009b" has no server "b:1"; GET /stats lists its servers"#),
             (.refused("b:1 is the last server"), 409, "b:1 is the last server"),
         ] as [(AdminShedding, Int, String)])
     func notShed(shedding: AdminShedding, status: Int, line: String) async {

@@ -25,9 +25,10 @@ struct ConnectionQueryTests {
     @Test(
         "what can't be used is said",
         arguments: [
-            ("sort=size", "sort is none of age"), ("order=up", "neither asc nor desc"),
-            ("offset=-1", "offset is no number"),
-            ("offset=1000001", "0 to 1000000"), ("limit=0", "limit is no number"), ("page=2", "unknown parameter"),
+            ("sort=size", "expected sort to be one of age"), ("order=up", "expected order to be asc or desc"),
+            ("offset=-1", "expected offset to be a number"),
+            ("offset=1000001", "0 to 1000000"), ("limit=0", "expected limit to be a number"),
+            ("page=2", "unknown parameter"),
         ])
     func mistakes(query: String, words: String) {
         #expect { try filter(query) } throws: { error in

@@ -94,7 +94,8 @@ import Testing
 
     @Test(arguments: [
         ("chekc", "unknown command chekc; did you mean check?"), ("stat", "unknown command stat; did you mean stats?"),
-        ("frobnicate", "unknown command frobnicate; there are check, help, run, stats"), ("run", nil), ("--help", nil),
+        ("frobnicate", "unknown command frobnicate; expected one of check, help, run, stats"), ("run", nil),
+        ("--help", nil),
         ("-h", nil),
     ])
     func theNearestCommandIsNamed(word: String, expected: String?) {

@@ -109,7 +109,7 @@ import Testing
         _ = state.take(.escape, height: 24)
         #expect(lines(state).contains { $0.hasPrefix("admin") })
         for character in "/\u{1B}[none" { _ = state.take(.character(character), height: 24) }
-        #expect(lines(state)[4] == "nothing here has the filter's text")
+        #expect(lines(state)[4] == "no line contains the filter's text")
         #expect(!lines(state).joined().contains("\u{1B}"))
     }
 

@@ -32,7 +32,8 @@ import Testing
     func aHostThatEndsInANumberIsAnIPv4Address(text: String) {
         let remedy =
             text == "a:+80"
-            ? "" : "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+            ? ""
+            : "; a host that ends in a number must be an IPv4 address, four numbers from 0 to 255 without leading zeros"
         #expect(
             problems(.root, "admin: { address: \"\(text)\" }") == [
                 """

@@ -11,7 +11,7 @@ import Testing
         ("a:1", ""), ("https://a", ""), ("*.a", ""), ("", ""),
         (
             "10.0.0.256",
-            "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+            "; a host that ends in a number must be an IPv4 address, four numbers from 0 to 255 without leading zeros"
         ),
     ])
     func anythingElseIsNone(host: String, remedy: String) {
@@ -51,13 +51,13 @@ import Testing
     @Test func theTakeoverSocketIsNoneThatIsListenedOn() {
         #expect(
             problems(.root, "admin: { takeover_socket: /run/s, address: \"unix:/run/s\" }") == [
-                "4:27: error: unix:/run/s is listened on already, by line 4"
+                "4:27: error: line 4 already listens on unix:/run/s; choose another address"
             ])
         #expect(
             problems(
                 Section.root.file(with: "admin: { address: \"127.0.0.1:1\", takeover_socket: s }")
                     .replacing("a:1", with: "unix:s"))
-                == ["4:51: error: unix:/etc/sluice/s is listened on already, by line 1"])
+                == ["4:51: error: line 1 already listens on unix:/etc/sluice/s; choose another address"])
     }
 
     @Test(arguments: [
@@ -67,7 +67,7 @@ import Testing
         let warnings = try parse(.root, "admin: { address: \"\(address)\" }").warnings
         #expect(
             warnings.map(\.description) == [
-                "test.yaml:4:19: warning: whoever reaches \(address) may read the figures, close connections and drain: "
+                "test.yaml:4:19: warning: anyone who can reach \(address) can read the statistics, close connections and drain the gateway; "
                     + "set admin.token, or listen on 127.0.0.1, [::1] or a unix socket"
             ])
         #expect(try parse(.root, "admin: { address: \"\(address)\", token: x }").warnings.isEmpty)

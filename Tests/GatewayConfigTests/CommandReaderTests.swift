@@ -73,7 +73,7 @@ import Testing
         ),
         ("[\"\"]", "2:31: error: expected the name or the path of a program, found nothing"),
         ("[a, [b]]", "2:34: error: expected text, found a list"),
-        ("[a, \"\\0\"]", "2:34: error: an argument can't contain a byte of zero"),
+        ("[a, \"\\0\"]", "2:34: error: an argument can't contain a zero byte"),
         ("{}", "2:30: error: missing key \"run\""),
         (
             "{ run: [a], framing: lines }",
@@ -92,15 +92,15 @@ import Testing
         ),
         (
             "{ run: [a], user: no-such-user }",
-            "2:48: error: expected the name of a user this system has, or a user's number, found \"no-such-user\""
+            "2:48: error: expected the name of a user of this system, or the number of a user, found \"no-such-user\""
         ),
         (
             "{ run: [a], user: 4000000 }",
-            "2:42: error: this system has no user 4000000, so that its group has to be given as group"
+            "2:42: error: this system does not know the group of the user 4000000; add group"
         ),
         (
             "{ run: [a], group: no-such-group }",
-            "2:49: error: expected the name of a group this system has, or a group's number, found \"no-such-group\""
+            "2:49: error: expected the name of a group of this system, or the number of a group, found \"no-such-group\""
         ),
     ])
     func aMistakeIsReportedAtItsPlace(text: String, expected: String) {
@@ -118,13 +118,13 @@ import Testing
         }
         #expect(found("[./program]") == [])
         #expect(found("{ run: [sh], directory: . }") == [])
-        #expect(found("[./missing]") == ["2:31: error: \"./missing\" is no file that can be found"])
+        #expect(found("[./missing]") == ["2:31: error: \"./missing\" does not exist"])
         #expect(found("[./data]") == ["2:31: error: \"./data\" can't be executed: Permission denied"])
         #expect(found("[/bin/]") == ["2:31: error: \"/bin/\" is a folder, expected a program"])
         #expect(
             found("[no-such-program]") == [
-                "2:31: error: no program \"no-such-program\" is in the folders of PATH: /usr/bin:/bin"
+                "2:31: error: no folder of PATH has the program \"no-such-program\"; PATH is /usr/bin:/bin"
             ])
-        #expect(found("{ run: [sh], directory: missing }") == ["2:54: error: no folder is at \"missing\""])
+        #expect(found("{ run: [sh], directory: missing }") == ["2:54: error: the folder \"missing\" does not exist"])
     }
 }

@@ -184,7 +184,7 @@ struct ConfigurationChangesTests {
     @Test func whatWaitsForTheNextStartIsNamed() {
         var changes = ConfigurationChanges()
         changes.restart = ["admin.address"]
-        #expect(changes.text == "with the next start: 1 changed (admin.address)")
+        #expect(changes.text == "after a restart: 1 changed (admin.address)")
         #expect(!changes.isEmpty)
     }
 

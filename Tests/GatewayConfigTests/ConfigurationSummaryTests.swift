@@ -33,7 +33,7 @@ import Testing
                 old   *                     /old       302 /new                   -                         -               -
                 tool  *                     /tool      command sh (binary)        -                         terminate 12/5  16MiB
                 rest  *                     *          404                        -                         -               -
-                route raw takes clients of the drafts 8, hixie-76
+                route raw accepts clients of the drafts 8, hixie-76
                 """)
     }
 }

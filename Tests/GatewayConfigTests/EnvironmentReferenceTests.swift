@@ -17,7 +17,7 @@ import Testing
 
     @Test(arguments: [
         ("${NONE}", "the environment variable NONE is not set; set it or write ${NONE:-default}"),
-        ("${HOST", "expected } after ${; write $${ for the two characters themselves"),
+        ("${HOST", "expected } after ${; write $${ for the characters ${ themselves"),
         ("${}", "expected ${NAME} or ${NAME:-default}, found \"${}\""),
         ("${1A}", "expected ${NAME} or ${NAME:-default}, found \"${1A}\""),
         ("${A B}", "expected ${NAME} or ${NAME:-default}, found \"${A B}\""),

@@ -34,7 +34,7 @@ import Testing
     @Test(arguments: [
         (
             "true",
-            "4:19: error: expected a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} for a connection alone, found \"true\""
+            "4:19: error: expected a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} checks by a connection alone, found \"true\""
         ),
         ("{ pth: / }", "4:21: error: unknown key \"pth\"; did you mean \"path\"?"),
         (
@@ -64,23 +64,23 @@ import Testing
         ("{ path: /, status: [] }", "4:38: error: expected a list of at least one status, found an empty list"),
         (
             "{ status: 200 }",
-            "4:21: error: status does not go with the rest of this health_check; add path: a connection has no status"
+            "4:21: error: status does not fit the rest of this health_check; remove it, or add path, because a connection alone has no status"
         ),
         (
             "{ websocket: true, status: 200 }",
-            "4:38: error: status does not go with the rest of this health_check; a WebSocket is agreed to with 101"
+            "4:38: error: status does not fit the rest of this health_check; remove it, because a server accepts a WebSocket with 101"
         ),
         (
             "{ tcp: true, path: / }",
-            "4:21: error: tcp does not go with the rest of this health_check; leave it out, or leave out path"
+            "4:21: error: tcp does not fit the rest of this health_check; remove it, or remove path"
         ),
         (
             "{ tcp: false }",
-            "4:21: error: tcp does not go with the rest of this health_check; without it, path or websocket: true has to say what a server is asked"
+            "4:21: error: tcp does not fit the rest of this health_check; remove it, or add path or websocket: true"
         ),
         (
             "{ host: a.example }",
-            "4:21: error: host does not go with the rest of this health_check; nothing is asked that would name it"
+            "4:21: error: host does not fit the rest of this health_check; remove it, or add path, because a connection alone has no Host"
         ),
         (
             "{ path: /, host: \"a:0\" }",

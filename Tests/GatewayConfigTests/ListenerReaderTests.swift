@@ -59,11 +59,11 @@ import Testing
         ("protocols: [http/1.1, http/1.1]", "4:27: error: http/1.1 is listed twice"),
         (
             "proxy_protocol: true",
-            "4:5: error: proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]"
+            "4:5: error: proxy_protocol needs trusted_proxies; list the proxies that send the header, such as [10.0.0.0/8]"
         ),
         (
             "trusted_proxies: []\nproxy_protocol: true",
-            "5:5: error: proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]"
+            "5:5: error: proxy_protocol needs trusted_proxies; list the proxies that send the header, such as [10.0.0.0/8]"
         ),
         (
             "proxy_protocl: true",

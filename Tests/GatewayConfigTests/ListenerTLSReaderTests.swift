@@ -46,7 +46,7 @@ import Testing
         let warnings = try parse(.listener, tls("ciphers: [AES128-SHA], minimum_version: \"1.3\"")).warnings
         #expect(
             warnings.map(\.description) == [
-                "test.yaml:4:64: warning: ciphers chooses among those of TLS 1.2, which minimum_version leaves out: remove it"
+                "test.yaml:4:64: warning: ciphers applies only to TLS 1.2, and minimum_version excludes TLS 1.2; remove ciphers"
             ])
         #expect(try parse(.listener, tls("ciphers: [], minimum_version: \"1.3\"")).warnings == [])
     }
@@ -75,7 +75,7 @@ import Testing
             ),
             (
                 "ciphers: [TLS_AES_128_GCM_SHA256]",
-                "\"TLS_AES_128_GCM_SHA256\" is a cipher suite of TLS 1.3, all of which are always offered: remove it"
+                "\"TLS_AES_128_GCM_SHA256\" is a cipher suite of TLS 1.3, and the gateway always offers those; remove it"
             ),
             ("ciphers: [AES128-SHA, TLS_RSA_WITH_AES_128_CBC_SHA]", "AES128-SHA is listed twice"),
             ("groups: X25519", "expected a list of groups such as [X25519, P-256], found \"X25519\""),

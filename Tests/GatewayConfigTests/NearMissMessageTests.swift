@@ -29,16 +29,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a: 1\nb: \"x\nc: d\n", "2:4: error: YAML syntax: the quote that opens here is never closed"),
-        ("a: 'it''s\nb: c\n", "1:4: error: YAML syntax: the quote that opens here is never closed"),
+        ("a: 1\nb: \"x\nc: d\n", "2:4: error: YAML syntax error: no closing quote follows the quote that opens here"),
+        ("a: 'it''s\nb: c\n", "1:4: error: YAML syntax error: no closing quote follows the quote that opens here"),
         (
             "a: \"x\nb: \"y\"\nc: 1\n",
-            "1:4: error: YAML syntax: the quote that opens here is closed on line 2, column 4, and what comes behind is no "
+            "1:4: error: YAML syntax error: the quote that opens here ends on line 2, column 4, and the text after it is not "
                 + "YAML; is the closing quote missing on line 1?"
         ),
         (
             "a:\n  - b: 'x # no comment\n    c: 'y'\n",
-            "2:8: error: YAML syntax: the quote that opens here is closed on line 3, column 8, and what comes behind is no "
+            "2:8: error: YAML syntax error: the quote that opens here ends on line 3, column 8, and the text after it is not "
                 + "YAML; is the closing quote missing on line 2?"
         ),
     ])
@@ -67,7 +67,7 @@ import Testing
             "upstreams: [", with: "upstreams: [{ name: spare, servers: [{ address: \"s:2\" }] }, ")
         #expect(
             try parse(text).warnings.map(\.description) == [
-                "test.yaml:3:21: warning: no route leads to upstream \"spare\"; name it in a route, or remove it"
+                "test.yaml:3:21: warning: no route uses upstream \"spare\"; add a route to it, or remove it"
             ])
         #expect(try parse(Section.root.file(with: "")).warnings == [])
     }
@@ -76,7 +76,7 @@ import Testing
         let text = "origins: [\"https://example.com\"]\nmissing_origin: allow"
         #expect(
             try warnings(.route, text) == [
-                "5:21: warning: a client that is no browser can leave Origin out and connect in spite of the list of "
+                "5:21: warning: a client that is not a browser can omit Origin and connect despite the list of "
                     + "origins; write deny if only these pages may connect"
             ])
         #expect(try warnings(.route, text.replacing("allow", with: "deny")) == [])

@@ -20,19 +20,19 @@ struct PathTextTests {
         arguments: [
             (
                 "path: /a/../b",
-                "5:13: error: no path is compared with dot segments or //, found \"/a/../b\"; write \"/b\""
+                "5:13: error: expected a path without dot segments and //, found \"/a/../b\"; write \"/b\""
             ),
             (
                 "path_prefix: //b",
-                "5:20: error: no path is compared with dot segments or //, found \"//b\"; write \"/b\""
+                "5:20: error: expected a path without dot segments and //, found \"//b\"; write \"/b\""
             ),
             (
                 "path_prefix: /a/%2e",
-                "5:20: error: no path is compared with dot segments or //, found \"/a/%2e\"; write \"/a/\""
+                "5:20: error: expected a path without dot segments and //, found \"/a/%2e\"; write \"/a/\""
             ),
             (
                 "path: /%zz",
-                "5:13: error: expected a path that starts with /, found \"/%zz\": path has a % without two hexadecimal digits behind it"
+                "5:13: error: expected a path that starts with /, found \"/%zz\": path has a % without two hexadecimal digits after it"
             ),
             (
                 "path: /../a",
@@ -54,7 +54,7 @@ struct PathTextTests {
             """
         #expect(
             problems(routes) == [
-                "4:23: error: route \"b\" can never match: route \"a\" above has the same conditions"
+                "4:23: error: route \"b\" can never match, because route \"a\" above has the same conditions"
             ])
     }
 
@@ -76,6 +76,6 @@ struct PathTextTests {
     @Test("what came from the environment is not shown")
     func environment() {
         let found = problems(.match, "path: \"${P}\"", environment: ["P": "/secret/../x"])
-        #expect(found == ["5:13: error: no path is compared with dot segments or //, found \"${P}\""])
+        #expect(found == ["5:13: error: expected a path without dot segments and //, found \"${P}\""])
     }
 }

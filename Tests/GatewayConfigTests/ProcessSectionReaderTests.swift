@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("drain: { timeout: 30s, spread: 40s }", "4:32: error: spread is 40s, longer than timeout, 30s"),
+        ("drain: { timeout: 30s, spread: 40s }", "4:32: error: spread is 40s, expected at most the timeout of 30s"),
         ("drain: { delay: 366d }", "4:17: error: expected at most 365 days, found \"366d\""),
         ("drain: { delay: 5 }", "4:17: error: expected a duration such as 10s, found \"5\"; did you mean \"5s\"?"),
         (
@@ -120,10 +120,13 @@ import Testing
             "4:26: error: expected hide or hash, found \"hush\"; did you mean \"hash\"?"
         ),
         ("admin: {}", "4:8: error: missing key \"address\""),
-        ("admin: { address: \"b:1\", token: [hunter2] }", "4:33: error: expected text; \"\" for no token"),
+        (
+            "admin: { address: \"b:1\", token: [hunter2] }",
+            "4:33: error: expected text as the token, found a list; write \"\" for no token"
+        ),
         (
             "admin: { address: \"b:1\", token: hunter 2 }",
-            "4:33: error: the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)"
+            "4:33: error: expected a token of visible ASCII characters without spaces (RFC 6750 §2.1), found another character"
         ),
         ("admin: { address: \"b:1\", tokn: a }", "4:26: error: unknown key \"tokn\"; did you mean \"token\"?"),
     ])

@@ -5,27 +5,27 @@ import Testing
     @Test(arguments: [
         (
             "listeners: [{ name: l, address: \"a:1\" }, { name: l, address: \"a:2\" }]\nroutes: [{ name: r, respond: 200 }]",
-            "1:50: error: two listeners are named \"l\", the first on line 1"
+            "1:50: error: two listeners are named \"l\", the first on line 1; rename one"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }, { name: m, address: \"A:1\" }]\nroutes: [{ name: r, respond: 200 }]",
-            "1:62: error: a:1 is listened on already, by line 1"
+            "1:62: error: line 1 already listens on a:1; choose another address"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }]\nadmin: { address: \"a:1\" }\nroutes: [{ name: r, respond: 200 }]",
-            "2:19: error: a:1 is listened on already, by line 1"
+            "2:19: error: line 1 already listens on a:1; choose another address"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }]\nroutes:\n  - { name: r, respond: 200 }\n  - { name: r, match: { path: /a }, respond: 200 }",
-            "4:13: error: two routes are named \"r\", the first on line 3"
+            "4:13: error: two routes are named \"r\", the first on line 3; rename one"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }]\nroutes:\n  - { name: r, respond: 200 }\n  - { name: s, respond: 200 }",
-            "4:5: error: route \"s\" can never match: route \"r\" above has the same conditions"
+            "4:5: error: route \"s\" can never match, because route \"r\" above has the same conditions"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }]\nroutes:\n  - { name: r, match: { hosts: [a, b] }, respond: 200 }\n  - { name: s, match: { hosts: [B, a] }, respond: 200 }",
-            "4:23: error: route \"s\" can never match: route \"r\" above has the same conditions"
+            "4:23: error: route \"s\" can never match, because route \"r\" above has the same conditions"
         ),
         (
             Section.root.file(with: "").replacing("upstream: u", with: "upstream: v"),
@@ -33,11 +33,11 @@ import Testing
         ),
         (
             Section.root.file(with: "").replacing("upstream: u", with: "upstream: elsewhere"),
-            "2:31: error: unknown upstream \"elsewhere\""
+            "2:31: error: unknown upstream \"elsewhere\"; add it to upstreams, or correct the name"
         ),
         (
             "listeners: [{ name: l, address: \"a:1\" }]\nroutes: [{ name: r, respond: 200 }]\nupstreams:\n  - { name: u, servers: [{ address: \"a:1\" }] }\n  - { name: u, servers: [{ address: \"a:1\" }] }",
-            "5:13: error: two upstreams are named \"u\", the first on line 4"
+            "5:13: error: two upstreams are named \"u\", the first on line 4; rename one"
         ),
     ])
     func aConflictIsReportedWhereItArises(text: String, expected: String) {

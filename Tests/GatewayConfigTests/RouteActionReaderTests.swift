@@ -43,7 +43,10 @@ import Testing
         ),
         ("respond: 101", "4:14: error: expected a status from 200 to 599, found \"101\""),
         ("respond: { status: 600 }", "4:24: error: expected a status from 200 to 599, found \"600\""),
-        ("respond: { status: 204, body: x }", "4:29: error: a response of status 204 has no body (RFC 9110 §15)"),
+        (
+            "respond: { status: 204, body: x }",
+            "4:29: error: a response of status 204 can't have a body (RFC 9110 §15); remove body"
+        ),
         (
             "respond: { headers: { Content-Length: 5 } }",
             "4:27: error: the gateway writes \"Content-Length\" itself; it can't be changed here"

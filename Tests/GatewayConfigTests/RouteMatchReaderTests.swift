@@ -18,20 +18,20 @@ import Testing
     @Test(arguments: [
         ("path: a", "5:13: error: expected a path that starts with /, found \"a\""),
         ("path: /a?b", "5:13: error: expected a path that starts with /, found \"/a?b\""),
-        ("path: /a\npath_prefix: /b", "6:7: error: path_prefix can't be with path: expected one of them"),
-        ("path_regex: \"/a(\"", "5:19: error: \"/a(\" is no regular expression: expected ')'"),
+        ("path: /a\npath_prefix: /b", "6:7: error: path and path_prefix exclude each other; remove one of them"),
+        ("path_regex: \"/a(\"", "5:19: error: \"/a(\" is not a regular expression: expected ')'"),
         (
             "path_regex: \"*\"",
-            "5:19: error: \"*\" is no regular expression: quantifier '*' must appear after expression"
+            "5:19: error: \"*\" is not a regular expression: quantifier '*' must appear after expression"
         ),
         ("hosts: a", "5:14: error: expected a list of hosts such as [chat.example.com], found \"a\""),
         (
             "hosts: [\"a.*.com\"]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a.*.com\"; a wildcard is the whole leftmost label"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a.*.com\"; a wildcard must be the whole leftmost label"
         ),
         (
             "hosts: [\"*a.com\"]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"*a.com\"; a wildcard is the whole leftmost label"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"*a.com\"; a wildcard must be the whole leftmost label"
         ),
         (
             "hosts: [\"*\"]",
@@ -39,31 +39,31 @@ import Testing
         ),
         (
             "hosts: [\"a:80\"]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a:80\"; a host has no port here"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a:80\"; remove the port"
         ),
         (
             "hosts: [\"https://a\"]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"https://a\"; scheme and path do not belong here"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"https://a\"; remove scheme and path"
         ),
         ("hosts: [\"a..b\"]", "5:15: error: expected a host such as chat.example.com or *.example.com, found \"a..b\""),
-        ("hosts: []", "5:14: error: an empty list of hosts; leave hosts out to match any host"),
+        ("hosts: []", "5:14: error: the list of hosts is empty; leave hosts out to match any host"),
         (
             "subprotocols: []",
-            "5:21: error: an empty list of subprotocols; leave subprotocols out to match any offer"
+            "5:21: error: the list of subprotocols is empty; leave subprotocols out to match any offer"
         ),
-        ("listeners: []", "5:18: error: an empty list of listeners; leave listeners out to match any listener"),
+        ("listeners: []", "5:18: error: the list of listeners is empty; leave listeners out to match any listener"),
         ("listeners: l", "5:18: error: expected a list of names of listeners such as [public], found \"l\""),
         ("listeners: [l, ll]", "5:22: error: unknown listener \"ll\"; did you mean \"l\"?"),
         (
             "hosts: [\"*.10.0.0.1\"]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"*.10.0.0.1\"; an address has no names below it"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"*.10.0.0.1\"; an IP address can't have a wildcard"
         ),
         (
             "hosts: [10.0.0.256]",
-            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"10.0.0.256\"; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+            "5:15: error: expected a host such as chat.example.com or *.example.com, found \"10.0.0.256\"; a host that ends in a number must be an IPv4 address, four numbers from 0 to 255 without leading zeros"
         ),
         ("headers: { \"a b\": c }", "5:18: error: expected a field name such as X-Tenant, found \"a b\""),
-        ("headers: { a: \"x\\ny\" }", "5:21: error: a field value may not contain control characters"),
+        ("headers: { a: \"x\\ny\" }", "5:21: error: a field value can't contain control characters"),
         ("headers: { X-A: 1, x-a: 2 }", "5:26: error: the field \"x-a\" is given twice"),
         ("headers: [a]", "5:16: error: expected a mapping of names to values, found a list"),
         ("query: { a: [b] }", "5:19: error: expected text, found a list"),

@@ -94,22 +94,22 @@ import Testing
         ("legacy_versions: [6]", "4:23: error: expected 8, 7 or hixie-76, found \"6\""),
         (
             "legacy_versions: [13]",
-            "4:23: error: expected 8, 7 or hixie-76, found \"13\"; 13 is RFC 6455, which every route takes"
+            "4:23: error: expected 8, 7 or hixie-76, found \"13\"; 13 is RFC 6455, and every route accepts it"
         ),
         (
             "legacy_versions: [hixie76]",
             "4:23: error: expected 8, 7 or hixie-76, found \"hixie76\"; did you mean \"hixie-76\"?"
         ),
         ("legacy_versions: [8, 7, 8]", "4:29: error: version 8 is already in the list"),
-        ("command: [cat]", "4:5: error: command can't be with upstream: a route leads to one place"),
-        ("redirect: /x", "4:5: error: redirect can't be with upstream: a route leads to one place"),
+        ("command: [cat]", "4:5: error: upstream and command exclude each other; remove one of them"),
+        ("redirect: /x", "4:5: error: upstream and redirect exclude each other; remove one of them"),
         (
             "rewrite: {}",
             "4:14: error: expected a mapping with one of strip_prefix, replace_prefix and path, found none of them"
         ),
         (
             "rewrite: { path: /a, strip_prefix: /b }",
-            "4:26: error: strip_prefix can't be with path: expected one of them"
+            "4:26: error: path and strip_prefix exclude each other; remove one of them"
         ),
         ("rewrite: { path: a }", "4:22: error: expected a path that starts with /, found \"a\""),
         ("rewrite: { replace_prefix: { from: /a } }", "4:32: error: missing key \"to\""),
@@ -124,29 +124,29 @@ import Testing
         let listeners = "listeners: [{ name: l, address: \"a:1\" }]\n"
         #expect(
             problems(listeners + "routes: [{ name: r }]") == [
-                "2:10: error: missing key: one of upstream, redirect, respond and command"
+                "2:10: error: expected one of upstream, redirect, respond and command, found none of them"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, respond: 200, command: [/bin/cat] }]") == [
-                "2:35: error: command can't be with respond: a route leads to one place"
+                "2:35: error: respond and command exclude each other; remove one of them"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, command: [/bin/cat], rewrite: { path: /a } }]") == [
-                "2:42: error: rewrite has a meaning with upstream only"
+                "2:42: error: rewrite has an effect only with upstream; remove it"
             ])
         #expect(
             problems(listeners + "routes: [{ name: r, respond: 200, rewrite: { path: /a } }]") == [
-                "2:35: error: rewrite has a meaning with upstream only"
+                "2:35: error: rewrite has an effect only with upstream; remove it"
             ])
         #expect(
             problems(
                 listeners
                     + "routes: [{ name: r, redirect: /x, http: on, max_body_size: 1, max_requests: 1, queue: {} }]")
                 == [
-                    "2:35: error: http has a meaning with upstream only",
-                    "2:45: error: max_body_size has a meaning with upstream only",
-                    "2:63: error: max_requests has a meaning with upstream only",
-                    "2:80: error: queue has a meaning with upstream only",
+                    "2:35: error: http has an effect only with upstream; remove it",
+                    "2:45: error: max_body_size has an effect only with upstream; remove it",
+                    "2:63: error: max_requests has an effect only with upstream; remove it",
+                    "2:80: error: queue has an effect only with upstream; remove it",
                 ])
         #expect(
             problems(listeners + "routes: [{ name: a b, respond: 200 }]") == [

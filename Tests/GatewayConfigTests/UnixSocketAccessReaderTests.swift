@@ -24,10 +24,10 @@ struct UnixSocketAccessReaderTests {
         ("mode: \"1777\"", "octal permissions from \"0000\" to \"0777\" such as \"0660\", found \"1777\""),
         ("mode: 66", "octal permissions from \"0000\" to \"0777\" such as \"0660\", found \"66\""),
         ("mode: rw", "octal permissions from \"0000\" to \"0777\" such as \"0660\", found \"rw\""),
-        ("owner: no-such-one", "the name of a user this system has, or a user's number, found \"no-such-one\""),
-        ("owner: 4294967295", "the name of a user this system has, or a user's number, found \"4294967295\""),
-        ("group: no-such-one", "the name of a group this system has, or a group's number, found \"no-such-one\""),
-        ("group: -1", "the name of a group this system has, or a group's number, found \"-1\""),
+        ("owner: no-such-one", "the name of a user of this system, or the number of a user, found \"no-such-one\""),
+        ("owner: 4294967295", "the name of a user of this system, or the number of a user, found \"4294967295\""),
+        ("group: no-such-one", "the name of a group of this system, or the number of a group, found \"no-such-one\""),
+        ("group: -1", "the name of a group of this system, or the number of a group, found \"-1\""),
     ])
     func wrongValuesAreRefused(_ key: String, _ expected: String) {
         let found = problems(.root, "admin: { address: \"unix:/run/s\", \(key) }")
@@ -39,8 +39,8 @@ struct UnixSocketAccessReaderTests {
     func haveNoPlaceBesideTCP(_ key: String) {
         let name = key.prefix { $0 != ":" }
         let problem =
-            "\(name) is for the file of a unix socket; expected an address such as unix:/run/sluice.sock beside it, "
-            + "found one of TCP"
+            "\(name) applies only to a unix socket, and address is one of TCP; remove \(name), or use an address such as "
+            + "unix:/run/sluice.sock"
         #expect(problems(.root, "admin: { address: \"a:2\", \(key) }") == ["4:26: error: \(problem)"])
         #expect(problems(.listener, key) == ["4:5: error: \(problem)"])
     }

@@ -109,7 +109,7 @@ import Testing
         #expect(configuration.upstreams.map(\.host) == [.name("upstraem")])
         #expect(
             configuration.warnings.map(\.description) == [
-                "test.yaml:4:11: warning: the servers get the host \"upstraem\"; did you mean \"upstream\"?"
+                "test.yaml:4:11: warning: the gateway sends the servers the host \"upstraem\"; did you mean \"upstream\"?"
             ])
     }
 
@@ -162,7 +162,7 @@ import Testing
         ),
         (
             "balance: hash",
-            "4:14: error: hash needs to know what to go by: write balance: { hash: { on: ip } }, with ip, path, header:NAME, query:NAME or cookie:NAME"
+            "4:14: error: hash needs on; write balance: { hash: { on: ip } }, where on is ip, path, header:NAME, query:NAME or cookie:NAME"
         ),
         ("balance: {}", "4:14: error: missing key \"hash\""),
         ("balance: { hash: {} }", "4:22: error: missing key \"on\""),
@@ -200,12 +200,12 @@ import Testing
         ),
         (
             "sticky: { cookie: a, same_site: none, secure: false }",
-            "4:13: error: browsers drop a cookie of same_site: none without secure: true"
+            "4:13: error: browsers reject a cookie with same_site: none that is not secure; add secure: true"
         ),
         ("sticky: { cookie: a, max_age: 0s }", "4:35: error: expected a duration longer than 0s"),
         (
             "sticky: { cookie: a, secret: [hunter2] }",
-            "4:34: error: expected text; \"\" for no secret, found a list"
+            "4:34: error: expected text, or \"\" for no secret, found a list"
         ),
         ("http1: { max_idle: -1 }", "4:24: error: expected a number from 0 to 10000, found \"-1\""),
         ("http1: { max_idle: 10001 }", "4:24: error: expected a number from 0 to 10000, found \"10001\""),
@@ -267,8 +267,8 @@ import Testing
         let text = Section.upstream.file(with: "").replacing("[{ address: \"s:1\" }]", with: servers)
         #expect(
             try parse(text).warnings.map(\.description) == [
-                "test.yaml:2:5: warning: no server of this upstream takes new WebSockets: all are draining or down; "
-                    + "give one state: active"
+                "test.yaml:2:5: warning: no server of this upstream accepts new WebSockets, because all are draining or down; "
+                    + "set state: active for one"
             ])
     }
 }

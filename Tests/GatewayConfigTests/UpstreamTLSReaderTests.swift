@@ -33,10 +33,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("{ certificate: a.pem }", "4:12: error: certificate needs private_key beside it: the path of its key"),
+            ("{ certificate: a.pem }", "4:12: error: certificate needs private_key; add the path of its key"),
             (
                 "{ private_key: a.key }",
-                "4:12: error: private_key needs certificate beside it: the path of the key's certificate"
+                "4:12: error: private_key needs certificate; add the path of the key's certificate"
             ),
             ("{ verfy: true }", "4:12: error: unknown key \"verfy\"; did you mean \"verify\"?"),
             ("{ certificat: a }", "4:12: error: unknown key \"certificat\"; did you mean \"certificate\"?"),

@@ -5,22 +5,22 @@ import Testing
     @Test(arguments: [
         (
             "listeners: [",
-            "2:1: error: YAML syntax: did not find expected node content (while parsing a flow node, from line 2, column 1)"
+            "2:1: error: YAML syntax error: did not find expected node content (while parsing a flow node, from line 2, column 1)"
         ),
-        ("a: b: c", "1:5: error: YAML syntax: mapping values are not allowed in this context"),
+        ("a: b: c", "1:5: error: YAML syntax error: mapping values are not allowed in this context"),
         (
             "a:\n\t- b",
-            "2:1: error: YAML syntax: found character that cannot start any token (while scanning for the next token, from line 2, column 1)"
+            "2:1: error: YAML syntax error: found character that cannot start any token (while scanning for the next token, from line 2, column 1)"
         ),
         (
             "a: 1\n---\nb: 2",
-            "2:1: error: YAML syntax: but found another document (expected a single document in the stream, from line 1, column 1)"
+            "2:1: error: YAML syntax error: but found another document (expected a single document in the stream, from line 1, column 1)"
         ),
-        ("a: x\u{1}y", "1:5: error: YAML syntax: control characters are not allowed"),
-        ("a: *b", "1:4: error: YAML syntax: found undefined alias"),
+        ("a: x\u{1}y", "1:5: error: YAML syntax error: control characters are not allowed"),
+        ("a: *b", "1:4: error: YAML syntax error: found undefined alias"),
         (
             "hosts: [*.example.com]",
-            "1:10: error: YAML syntax: did not find expected alphabetic or numeric character (while scanning an alias, from line 1, column 9)"
+            "1:10: error: YAML syntax error: did not find expected alphabetic or numeric character (while scanning an alias, from line 1, column 9)"
         ),
     ])
     func aSyntaxErrorComesAloneWithItsPlace(text: String, expected: String) {
@@ -86,7 +86,7 @@ import Testing
         }
         #expect(
             problems(text).map { $0.split(separator: " ").dropFirst(2).joined(separator: " ") } == [
-                "more than 400000 values once aliases are expanded"
+                "the file has more than 400000 values after its aliases are expanded"
             ])
     }
 
@@ -113,6 +113,7 @@ import Testing
 
     @Test func aTagWithoutMeaningIsRefused() {
         #expect(
-            problems(.root, "log: !include log.yaml").first == "4:6: error: the tag \"!include\" has no meaning here")
+            problems(.root, "log: !include log.yaml").first
+                == "4:6: error: the tag \"!include\" is not supported; remove it")
     }
 }

@@ -75,7 +75,7 @@ import Testing
             _ = try await run(["/bin/sh"], directory: "/no/such/folder")
             Issue.record("expected a failure")
         } catch let failure as CommandStartFailure {
-            #expect(failure.reason.hasPrefix("its directory can't be entered"))
+            #expect(failure.reason.hasPrefix("the system can't enter its directory"))
             #expect(!failure.isLackOfResources)
         }
     }
@@ -90,6 +90,6 @@ import Testing
 
     @Test func closesWereSaid() {
         #expect("\(CommandExit.status(3))" == "the command ended with status 3")
-        #expect("\(CommandExit.signal(9))" == "the command was ended by signal 9")
+        #expect("\(CommandExit.signal(9))" == "signal 9 ended the command")
     }
 }

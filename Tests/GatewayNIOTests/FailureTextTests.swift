@@ -22,7 +22,7 @@ struct FailureTextTests {
         arguments: [
             (
                 EADDRINUSE, "0.0.0.0:8443",
-                "the address is in use; ss -ltnp 'sport = :8443' shows by whom: stop it, or choose another port"
+                "the address is in use; ss -ltnp 'sport = :8443' shows the process: stop it, or choose another port"
             ),
             (
                 EACCES, "0.0.0.0:8443",
@@ -31,12 +31,12 @@ struct FailureTextTests {
             (EAFNOSUPPORT, "[::]:80", "this machine has no IPv6; turn it on, or use an IPv4 address"),
             (
                 EADDRNOTAVAIL, "[fd00::1]:80",
-                "no interface of this machine has the address; ip address shows those it has (for one that comes later, run"
+                "no interface of this machine has the address; ip address shows its addresses (if the address comes later, run"
                     + " sysctl net.ipv6.ip_nonlocal_bind=1)"
             ),
             (
                 EINVAL, "[fe80::1]:80",
-                "a link-local address is one of an interface; use another address of this machine"
+                "a link-local address belongs to one interface; use another address of this machine"
             ),
             (
                 EMFILE, "0.0.0.0:80",
@@ -47,7 +47,10 @@ struct FailureTextTests {
                 "the file system of /usr is read-only; choose a path below /run (RuntimeDirectory= in a systemd unit makes"
                     + " one)"
             ),
-            (ENOTDIR, "unix:/etc/passwd/s", "/etc/passwd is no folder, or a part of it is none; correct the path"),
+            (
+                ENOTDIR, "unix:/etc/passwd/s",
+                "/etc/passwd is not a folder, or a part of its path is not; correct the path"
+            ),
             (ENOENT, "unix:/s", "the folder / does not exist; create it (RuntimeDirectory= in a systemd unit does so)"),
             // Without words of its own.
             (ELOOP, "unix:/a/s", "Too many levels of symbolic links"),
@@ -70,29 +73,32 @@ struct FailureTextTests {
         let error = #expect(throws: SocketAddressError.self) { try SocketAddress(unixDomainSocketPath: path) }
         #expect(
             ListenFailure.text(for: try #require(error), address: .unix(path: path))
-                == "the path has 120 bytes, and a unix socket's may have 107; choose a shorter one")
+                == "the path has 120 bytes, limit 107 for a unix socket; choose a shorter one")
     }
 
     @Test("what no words are known for says nothing of types and paths")
     func unknown() {
-        #expect(ListenFailure.text(for: Foreign(), address: .tcp(host: "a", port: 1)) == "the system refuses it")
+        #expect(ListenFailure.text(for: Foreign(), address: .tcp(host: "a", port: 1)) == "the system refused")
         #expect(ConnectFailure.text(for: Foreign()) == "the connection failed")
     }
 
     @Test(
         "why a server can't be connected to",
         arguments: [
-            (EHOSTUNREACH, "the host can't be reached; it is down, or a router or firewall on the way says so"),
-            (ENETUNREACH, "this machine has no route to the network of the server; ip route shows those it has"),
-            (ETIMEDOUT, "the host does not answer; it is down, or a firewall drops what is sent to it"),
+            (
+                EHOSTUNREACH,
+                "the host can't be reached; it is down, or a router or firewall on the way rejects the connection"
+            ),
+            (ENETUNREACH, "this machine has no route to the network of the server; ip route shows its routes"),
+            (ETIMEDOUT, "the host does not answer; it is down, or a firewall drops the packets"),
             (
                 EADDRNOTAVAIL,
-                "every local port is in use towards this server; widen net.ipv4.ip_local_port_range with sysctl, add a"
+                "connections to this server use every local port; widen net.ipv4.ip_local_port_range with sysctl, add a"
                     + " server or addresses to source, or use protocol: h2"
             ),
             (
                 ENFILE,
-                "the system has no file descriptor left; raise fs.file-max with sysctl, or end what has many open"
+                "the system has no file descriptor left; raise fs.file-max with sysctl, or stop a process that has many open"
             ),
             (EAGAIN, "the queue of the unix socket is full; the server does not accept connections fast enough"),
             (ENOTCONN, "Transport endpoint is not connected"),
@@ -107,6 +113,6 @@ struct FailureTextTests {
     func timeout(timeout: TimeAmount, shown: String) {
         #expect(
             ConnectFailure.text(for: ChannelError.connectTimeout(timeout)).hasPrefix(
-                "no connection within \(shown) (connect_timeout); "))
+                "the server did not accept the connection within \(shown) (connect_timeout); "))
     }
 }

@@ -57,9 +57,9 @@ struct HealthExchangeTests {
             ("HTTP/1.1 101 Switching Protocols\r\n\r\n", .failed("status is 101, expected 200-299, 401")),
             ("HTTP/1.1 500 No\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", .failed("status is 500, expected 200-299, 401")),
             ("HTTP/1.1 100 Continue\r\n\r\n", nil), ("HTTP/1.1 200 OK\r\nA: b\r\n", nil), ("HTTP/1", nil), ("", nil),
-            ("SSH-2.0-x\r\n", .failed("the answer is no HTTP/1.1")),
-            ("HTTP/2.0 200 OK\r\n", .failed("the answer is no HTTP/1.1")),
-            ("HTTP/1.1 xyz\r\n\r\n", .failed("the answer is no HTTP/1.1")),
+            ("SSH-2.0-x\r\n", .failed("the answer is not HTTP/1.1")),
+            ("HTTP/2.0 200 OK\r\n", .failed("the answer is not HTTP/1.1")),
+            ("HTTP/1.1 xyz\r\n\r\n", .failed("the answer is not HTTP/1.1")),
         ] as [(String, HealthVerdict?)], [1, 3, 1000])
     func statusIsJudged(answer: (text: String, verdict: HealthVerdict?), size: Int) throws {
         let exchange = try Self.exchange(Self.get)
@@ -140,11 +140,11 @@ struct HealthExchangeTests {
         ),
         (
             "\(upgraded)Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
-            "the server chose an extension that was not offered"
+            "the server chose an extension that the check did not offer"
         ),
         (
             "\(upgraded)Sec-WebSocket-Protocol: chat\r\n\r\n",
-            "the server chose a subprotocol that was not offered (none was)"
+            "the server chose a subprotocol that the gateway did not offer (it offered none)"
         ),
     ])
     func whatIsNoUpgrade(answer: String, reason: String) throws {

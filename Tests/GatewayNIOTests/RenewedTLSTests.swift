@@ -161,6 +161,7 @@ final class RenewedTLSTests {
         let tls = try RenewedTLS(
             ListenerTLS(certificates: [files], ticketKeys: ticketFile), protocols: [.http1])
         try writeTickets(2, permissions: 0o644)
-        #expect(text(tls.renewTicketKeys()).hasPrefix("renewed, every user of the system can read the ticket keys in"))
+        #expect(
+            text(tls.renewTicketKeys()).hasPrefix("renewed, every user of this machine can read the ticket keys in"))
     }
 }

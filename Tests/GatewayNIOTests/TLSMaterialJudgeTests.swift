@@ -165,7 +165,7 @@ final class TLSMaterialJudgeTests {
             ),
             (
                 .certificate, .between(negativeSerial, ""),
-                "the certificate of the private key in \"%site.key\" has to be the first in \"%site.pem\""
+                "the certificate of the private key in \"%site.key\" must be the first in \"%site.pem\""
             ),
             (.certificate, .expired, "the certificate in \"%site.pem\" expired on 20"),
             (.certificate, .ofTheFuture, "the certificate in \"%site.pem\" is not valid before 20"),
@@ -184,8 +184,8 @@ final class TLSMaterialJudgeTests {
             ),
             (
                 .key, .only("-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n-----END PRIVATE KEY-----"),
-                "the private key in \"%site.key\" is damaged, encrypted or of a kind that is not supported (RSA, P-256,"
-                    + " P-384, P-521 and Ed25519 are)"
+                "the private key in \"%site.key\" is damaged, encrypted or of an unsupported kind; expected RSA, P-256,"
+                    + " P-384, P-521 or Ed25519"
             ),
             (.key, .missing, "the file \"%site.key\" could not be opened: No such file or directory"),
             (.key, .folder, "the file \"%site.key\" could not be read: Is a directory"),
@@ -303,8 +303,8 @@ final class TLSMaterialJudgeTests {
             findings() == [
                 TLSFinding(
                     .warning, .ticketKeys,
-                    "every user of the system can read the ticket keys in t, and with them what clients and gateway"
-                        + " have said over TLS 1.2; chmod o-r takes that from them")
+                    "every user of this machine can read the ticket keys in t, and decrypt connections of TLS 1.2 with them;"
+                        + " run chmod o-r on the file")
             ])
     }
 
@@ -325,7 +325,7 @@ final class TLSMaterialJudgeTests {
             findings(isRSA) == [
                 TLSFinding(
                     .warning, .certificate,
-                    "no cipher suite of ciphers is for the ECDSA or Ed25519 key of the certificate in a: clients of"
+                    "ciphers has no cipher suite for the ECDSA or Ed25519 key of the certificate in a, so clients of"
                         + " TLS 1.2 do not get it; add one, or set minimum_version: \"1.3\"")
             ])
     }

@@ -79,7 +79,9 @@ struct CheckedRequestTests {
 
     @Test(arguments: ["[guard.test]", "a%zz", "u@h"])
     func authorities(authority: String) {
-        #expect(throws: Refusal.badRequest("Host or :authority is not an authority")) {
+        #expect(
+            throws: Refusal.badRequest("Host or :authority is not an authority, expected a host and an optional port")
+        ) {
             try Self.check(authority: authority)
         }
     }

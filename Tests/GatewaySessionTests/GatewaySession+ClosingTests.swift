@@ -185,6 +185,43 @@ import Testing
     }
 
     @Test(
+        "the frames before one that is never finished reach the other side, however slowly", arguments: Leg.allCases,
+        Break.allCases)
+    func deliversBeforeBreakingOff(leg: Leg, kind: Break) {
+        let pair = SimulatedPair()
+        pair[leg.other].isHeld = true
+        let message = SimulatedMessage(isText: false, payload: .some(10_000))
+        for _ in 0..<3 { pair.peer(leg).send(message) }
+        pair.peer(leg).send(SimulatedFrame(opcode: 2, payload: .some(50), claimedLength: 100))
+        breakOff(pair, leg, kind)
+        let other = pair.peer(leg.other)
+        #expect(other.messages.isEmpty && other.end == nil && !pair.isFinished)
+        // What it sends meanwhile goes nowhere, and holds up nothing.
+        other.send(text: "are you there?")
+        pair.run()
+        for _ in 0..<8 {
+            pair.release(leg.other, 4_000)
+            pair.run()
+        }
+        #expect(other.messages == [message, message, message])
+        #expect(other.isInsideFrame && other.close == nil && other.end == .drop)
+        expectVanished(pair, leg, kind)
+    }
+
+    @Test("nobody waits for ever until they are taken", arguments: Leg.allCases, Break.allCases)
+    func dropsWhenTimeIsOver(leg: Leg, kind: Break) {
+        let pair = SimulatedPair()
+        pair[leg.other].isHeld = true
+        pair.peer(leg).send(SimulatedMessage(isText: false, payload: .some(10_000)))
+        pair.peer(leg).send(SimulatedFrame(opcode: 2, payload: .some(50), claimedLength: 100))
+        breakOff(pair, leg, kind)
+        pair.advance(by: .milliseconds(4_999))
+        #expect(!pair.isFinished)
+        pair.advance(by: .milliseconds(1))
+        #expect(pair.isFinished && pair.peer(leg.other).end == .drop)
+    }
+
+    @Test(
         "TCP that breaks off where the other side stands between frames: 1011 to the client, 1001 to the server",
         arguments: Leg.allCases, Break.allCases)
     func saysGoodbye(leg: Leg, kind: Break) {

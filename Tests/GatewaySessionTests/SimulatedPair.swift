@@ -41,6 +41,7 @@ final class SimulatedPair {
         var pending: [UInt8] = []
         var isWritable = true
         var gatewayEnded = false
+        var gatewayBrokeOff = false
         var gatewayDropped = false
         var peerEndDelivered = false
         var isLost = false
@@ -259,6 +260,13 @@ final class SimulatedPair {
             self[leg].gatewayEnded = true
             tellEnd(leg)
             loseWhenBothEnded(leg)
+        case .breakOff(let leg):
+            if self[leg].gatewayEnded || self[leg].gatewayBrokeOff || self[leg].gatewayDropped {
+                ownProblems.append("\(leg) was broken off after its end")
+            }
+            self[leg].gatewayBrokeOff = true
+            tellEnd(leg)
+            loseWhenBothEnded(leg)
         case .drop(let leg):
             if self[leg].gatewayDropped { ownProblems.append("\(leg) was dropped twice") }
             self[leg].gatewayDropped = true
@@ -278,7 +286,7 @@ final class SimulatedPair {
 
     private func write(_ bytes: [UInt8], to leg: Leg) {
         if bytes.isEmpty { ownProblems.append("an empty write to the \(leg)") }
-        if self[leg].gatewayEnded || self[leg].gatewayDropped {
+        if self[leg].gatewayEnded || self[leg].gatewayBrokeOff || self[leg].gatewayDropped {
             ownProblems.append("a write to the \(leg) after its end")
         }
         // Only a Close may be written past the high watermark.
@@ -302,14 +310,19 @@ final class SimulatedPair {
         // To the peer a drop behind an end in order is no different from that end.
         if self[leg].gatewayEnded {
             peer(leg).receive(end: .end)
-        } else if self[leg].gatewayDropped {
+        } else if self[leg].gatewayBrokeOff || self[leg].gatewayDropped {
+            if self[leg].gatewayBrokeOff, !peer(leg).isInsideFrame {
+                ownProblems.append("\(leg) was broken off between two frames")
+            }
             peer(leg).receive(end: .drop)
         }
     }
 
     /// A transport that both sides have ended is gone.
     private func loseWhenBothEnded(_ leg: Leg) {
-        guard self[leg].gatewayEnded, self[leg].peerEndDelivered, !self[leg].isLost else { return }
+        guard self[leg].gatewayEnded || self[leg].gatewayBrokeOff, self[leg].peerEndDelivered, !self[leg].isLost else {
+            return
+        }
         self[leg].isLost = true
         session.lost(leg, inOrder: true)
     }

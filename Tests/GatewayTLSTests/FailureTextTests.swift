@@ -11,24 +11,24 @@ struct FailureTextTests {
             (
                 "SSLV3_ALERT_HANDSHAKE_FAILURE", .noCommonCipher,
                 "the server refused the TLS handshake (alert handshake failure); it has no cipher suite, group or"
-                    + " signature algorithm in common with the gateway, or wants a client certificate"
+                    + " signature algorithm in common with the gateway, or requires a client certificate"
             ),
             (
                 "TLSV1_ALERT_CERTIFICATE_REQUIRED", .refusedByPeer,
-                "the server wants a client certificate (alert certificate required)"
+                "the server requires a client certificate (alert certificate required)"
             ),
             (
                 "TLSV1_ALERT_UNKNOWN_CA", .refusedByPeer,
-                "the server refused the gateway's certificate, or that it has none (alert unknown ca)"
+                "the server refused the gateway's certificate, or requires one (alert unknown ca)"
             ),
             (
                 "TLSV1_ALERT_NO_APPLICATION_PROTOCOL", .noApplicationProtocol,
-                "the server speaks none of the protocols that were offered by ALPN (alert no application protocol);"
-                    + " protocol of the upstream says which those are"
+                "the server speaks none of the protocols that the gateway offered by ALPN (alert no application protocol);"
+                    + " protocol of the upstream sets them"
             ),
             (
                 "TLSV1_ALERT_UNRECOGNIZED_NAME", .refusedByPeer,
-                "the server does not know the name it was asked for (alert unrecognized name); server_name of the"
+                "the server does not know the name that the gateway asked for (alert unrecognized name); server_name of the"
                     + " upstream's tls sets it"
             ),
             ("TLSV1_ALERT_INTERNAL_ERROR", .refusedByPeer, "the server ended TLS with the alert internal error"),

@@ -79,7 +79,8 @@ struct OCSPAnswerTests {
     func other() throws {
         let expected = OCSPResponse.Judgement(
             isStapled: false,
-            warning: "the OCSP response in site.ocsp is not about the certificate in site.pem; it is not stapled")
+            warning:
+                "the OCSP response in site.ocsp is not for the certificate in site.pem; the gateway does not staple it")
         #expect(judge(try response(serial: [0x01])) == expected)
         #expect(judge(try response(name: .other)) == expected)
     }
@@ -92,13 +93,15 @@ struct OCSPAnswerTests {
             judge(response, now: Self.times.end + 1)
                 == .init(
                     isStapled: false,
-                    warning: "the OCSP response in site.ocsp was good until 2026-03-08; it is not stapled"))
+                    warning: "the OCSP response in site.ocsp was valid until 2026-03-08; the gateway does not staple it"
+                ))
         #expect(judge(response, now: Self.times.begin).warning == nil)
         #expect(
             judge(response, now: Self.times.begin - 1)
                 == .init(
                     isStapled: false,
-                    warning: "the OCSP response in site.ocsp is not good before 2026-03-01; it is not stapled",
+                    warning:
+                        "the OCSP response in site.ocsp is not valid before 2026-03-01; the gateway does not staple it",
                     changesAt: Self.times.begin))
     }
 

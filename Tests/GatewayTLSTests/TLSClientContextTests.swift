@@ -73,8 +73,8 @@ struct TLSClientContextTests {
     func commonName() throws {
         #expect(
             try failure(authority.identity("a.example"))?.description
-                == "the server's certificate is for no name, expected a.example; server_name of the upstream's tls says"
-                + " which name it has to have")
+                == "the server's certificate is for no name, expected a.example; server_name of the upstream's tls sets"
+                + " the expected name")
     }
 
     @Test("what is wrong with a certificate is told")
@@ -84,19 +84,19 @@ struct TLSClientContextTests {
         #expect(
             other?.description
                 == "the server's certificate is for b.example, 10.0.0.1, expected a.example; server_name of the"
-                + " upstream's tls says which name it has to have")
+                + " upstream's tls sets the expected name")
         let address = try failure(
             authority.identity("other", names: ["b.example"]), peer: .address(packed: [127, 0, 0, 1]))
         #expect(
             address?.description
                 == "the server's certificate is for b.example, expected the server's address; server_name of the"
-                + " upstream's tls says which name it has to have")
+                + " upstream's tls sets the expected name")
         let unknown = try failure(strangers.identity("site", names: ["a.example"]))
         #expect(unknown?.kind == .unknownAuthority)
         #expect(
             unknown?.description
-                == "the server's certificate is not trusted; it was signed by CN=Strangers: name the certificate of that"
-                + " authority in ca of the upstream's tls, or let the server send those in between")
+                == "the server's certificate is not trusted; CN=Strangers signed it: name the certificate of that"
+                + " authority in ca of the upstream's tls, or let the server send the intermediate certificates")
         let own = try failure(authority.identity("own", names: ["a.example"], isSelfSigned: true))
         #expect(own?.kind == .selfSigned)
         #expect(

@@ -182,7 +182,8 @@ struct TLSConnectionTests {
         pair.server.receive(pair.client.take().prefix(length))
         let failure = try #require(pair.server.connection.receivedEnd())
         #expect(failure.kind == .cutShort)
-        #expect(failure.description == "the client ended the connection inside a TLS record; what it said is cut short")
+        #expect(
+            failure.description == "the client ended the connection inside a TLS record, so what it sent is incomplete")
     }
 
     @Test("one that ends inside the handshake is cut short, from its first byte to its last")
@@ -197,7 +198,8 @@ struct TLSConnectionTests {
         pair.client.receive(pair.server.take().dropLast())
         #expect(
             pair.client.connection.receivedEnd()?.description
-                == "the server ended the connection inside the TLS handshake; it may speak no TLS on this port")
+                == "the server ended the connection inside the TLS handshake; perhaps it does not speak TLS on this port"
+        )
         #expect(
             pair.server.connection.receivedEnd()?.description
                 == "the client ended the connection inside the TLS handshake")
@@ -265,6 +267,45 @@ struct TLSConnectionTests {
         #expect(pair.server.failure?.description == "TLS with the client failed: too many key updates")
     }
 
+    @Test("an empty send that fails is a failure, as any other")
+    func emptySendFails() throws {
+        let pair = try pair().shakeHands()
+        try pair.server.send([])
+        #expect(throws: TLSFailure.self) {
+            try pair.server.connection.send(UnsafeRawBufferPointer(start: nil, count: 0)) { _, _ in -1 }
+        }
+        #expect(throws: TLSFailure.self) { try pair.server.send([1]) }
+    }
+
+    @Test(
+        "an alert in the clear, as OpenSSL's clients of TLS 1.3 send it, says why the handshake ends",
+        arguments: [
+            (42, "bad certificate"), (45, "certificate expired"), (46, "certificate unknown"), (48, "unknown ca"),
+        ] as [(UInt8, String)])
+    func alertInTheClear(code: UInt8, name: String) throws {
+        let pair = try pair()
+        try pair.client.connection.start()
+        pair.pass(pair.client.take(), to: pair.server)
+        #expect(!pair.server.take().isEmpty)
+        // What a middlebox is shown before (RFC 8446 §D.4) is no part of it.
+        pair.server.receive([20, 3, 3, 0, 1, 1] + [21, 3, 3, 0, 2, 2, code])
+        #expect(pair.server.failure?.kind == .refusedByPeer)
+        #expect(
+            pair.server.failure?.description == "the client refused the gateway's certificate (alert \(name))")
+    }
+
+    @Test(
+        "a record that does not decrypt is no alert",
+        arguments: [[23, 3, 3, 0, 2, 2, 48], [21, 3, 3, 0, 3, 2, 48, 0], [21, 3, 3, 0, 2, 2, 200]] as [[UInt8]])
+    func noAlertInTheClear(record: [UInt8]) throws {
+        let pair = try pair()
+        try pair.client.connection.start()
+        pair.pass(pair.client.take(), to: pair.server)
+        _ = pair.server.take()
+        pair.server.receive(record)
+        #expect(pair.server.failure?.kind == .protocolError)
+    }
+
     // MARK: What a peer can make it do
 
     @Test(
@@ -315,13 +356,13 @@ struct TLSConnectionTests {
         let pair = try pair()
         pair.server.receive(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8))
         #expect(pair.server.failure?.kind == .noTLS)
-        #expect(pair.server.failure?.description == "the client speaks no TLS")
+        #expect(pair.server.failure?.description == "the client does not speak TLS")
         try pair.client.connection.start()
         _ = pair.client.take()
         pair.client.receive(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
         #expect(
             pair.client.failure?.description
-                == "the server speaks no TLS on this port; correct its address, or remove tls from the upstream")
+                == "the server does not speak TLS on this port; correct its address, or remove tls from the upstream")
     }
 
     @Test("garbage ends a connection, and is told to the peer", arguments: 0..<8)

@@ -106,7 +106,7 @@ struct TLSMaterialTests {
         #expect(failure?.block == 2 && failure?.file == path)
         #expect(failure?.line == line)
         #expect(failure?.reason.hasPrefix("certificate 2 of 2 in \"x.pem\" is damaged: ") == true)
-        #expect(failure?.reason.hasSuffix(", in the block of line \(failure?.line ?? 0)") == true)
+        #expect(failure?.reason.hasSuffix(", in the block that begins on line \(failure?.line ?? 0)") == true)
         #expect(failure?.reason.contains("/") == false)
     }
 
@@ -117,7 +117,7 @@ struct TLSMaterialTests {
         #expect(read.certificates.count == 2)
         #expect(read.warnings.count == 1)
         #expect(read.warnings.first?.hasPrefix("certificate 2 of 3 in ") == true)
-        #expect(read.warnings.first?.hasSuffix("; it is left out") == true)
+        #expect(read.warnings.first?.hasSuffix("; the gateway leaves it out") == true)
         let path = try write(odd)
         #expect(refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.authorities(path) } != nil)
     }
@@ -144,7 +144,7 @@ struct TLSMaterialTests {
             ),
             (authority.directory.path, "the file \"\(authority.directory.path)\" could not be read: Is a directory"),
             (authority.path("long.pem"), "the file \"\(authority.path("long.pem"))\" is longer than 1MiB"),
-            ("a\0b", "the file \"a\0b\" could not be opened: its name holds a zero byte"),
+            ("a\0b", "the file \"a\0b\" could not be opened: its name contains a zero byte"),
         ] {
             #expect(
                 refusal { () throws(TLSMaterialFailure) in _ = try TLSMaterial.certificates(path) }?.reason == reason)
@@ -197,16 +197,16 @@ struct TLSMaterialTests {
             ),
             (
                 "-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n-----END PRIVATE KEY-----",
-                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+                "is damaged, encrypted or of an unsupported kind; expected RSA, P-256, P-384, P-521 or Ed25519"
             ),
             (
                 "-----BEGIN PRIVATE KEY-----\nMIIBAAA\n-----END PRIVATE KEY-----",
-                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+                "is damaged, encrypted or of an unsupported kind; expected RSA, P-256, P-384, P-521 or Ed25519"
             ),
             // X25519, which signs nothing.
             (
                 "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEINj6Ul7haCWUgtd3Nl1ugHcmGVM/NrPNRxAfZ4SkgVRC\n-----END PRIVATE KEY-----",
-                "is damaged, encrypted or of a kind that is not supported (RSA, P-256, P-384, P-521 and Ed25519 are)"
+                "is damaged, encrypted or of an unsupported kind; expected RSA, P-256, P-384, P-521 or Ed25519"
             ),
         ])
     func refusedKeys(text: String, expected: String) throws {
@@ -236,7 +236,7 @@ struct TLSMaterialTests {
             _ = try TLSMaterial.identity(
                 certificate: chain, key: identity.privateKey, certificateShownAs: "a.pem", keyShownAs: "b.key")
         }
-        #expect(behind?.reason == "the certificate of the private key in b.key has to be the first in a.pem")
+        #expect(behind?.reason == "the certificate of the private key in b.key must be the first in a.pem")
         #expect(behind?.block == 2)
         let good = try TLSMaterial.identity(certificate: identity.certificate, key: identity.privateKey)
         #expect(good.timeFailure(now: WallClock.seconds()) == nil)

@@ -151,7 +151,7 @@ struct TLSServerContextTests {
         #expect(
             pair.client.failure?.description
                 == "the server refused the TLS handshake (alert handshake failure); it has no cipher suite, group or"
-                + " signature algorithm in common with the gateway, or wants a client certificate")
+                + " signature algorithm in common with the gateway, or requires a client certificate")
     }
 
     @Test("the gateway's order of cipher suites counts")
@@ -171,9 +171,10 @@ struct TLSServerContextTests {
     @Test(
         "a cipher suite that can't be chosen is refused by name",
         arguments: [
-            ("NONSENSE", "NONSENSE is no cipher suite of TLS 1.2 that is known; expected a name such as"),
-            ("ALL", "ALL is no cipher suite of TLS 1.2"), ("", " is no cipher suite"), ("!RSA", "!RSA is no cipher"),
-            ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256 is a cipher suite of TLS 1.3, all of which"),
+            ("NONSENSE", "NONSENSE is not a known cipher suite of TLS 1.2; expected a name such as"),
+            ("ALL", "ALL is not a known cipher suite of TLS 1.2"), ("", " is not a known cipher suite"),
+            ("!RSA", "!RSA is not a known cipher"),
+            ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256 is a cipher suite of TLS 1.3, and the gateway"),
         ])
     func unknownCipher(name: String, expected: String) throws {
         let identity = try authority.identity("site")
@@ -242,13 +243,13 @@ struct TLSServerContextTests {
         #expect(pair.server.failure?.kind == .noCertificate)
         #expect(
             pair.server.failure?.description
-                == "the client showed no certificate, expected one; client_ca of the listener's tls asks for it")
+                == "the client sent no certificate, expected one; client_ca of the listener's tls requires it")
         #expect(
             pair.client.failure?.description
                 == (version == .v13
-                    ? "the server wants a client certificate (alert certificate required)"
+                    ? "the server requires a client certificate (alert certificate required)"
                     : "the server refused the TLS handshake (alert handshake failure); it has no cipher suite, group or"
-                        + " signature algorithm in common with the gateway, or wants a client certificate"))
+                        + " signature algorithm in common with the gateway, or requires a client certificate"))
     }
 
     @Test("a client whose certificate does not do is refused, and both sides say why")
@@ -258,11 +259,11 @@ struct TLSServerContextTests {
         #expect(pair.server.failure?.kind == .unknownAuthority)
         #expect(
             pair.server.failure?.description
-                == "the client's certificate is not trusted; it was signed by CN=Strangers: name the certificate of that"
-                + " authority in client_ca of the listener's tls, or let the client send those in between")
+                == "the client's certificate is not trusted; CN=Strangers signed it: name the certificate of that"
+                + " authority in client_ca of the listener's tls, or let the client send the intermediate certificates")
         #expect(
             pair.client.failure?.description
-                == "the server refused the gateway's certificate, or that it has none (alert unknown ca)")
+                == "the server refused the gateway's certificate, or requires one (alert unknown ca)")
         let expired = try clientPair(authority.identity("old", days: -3 ... -2), version: .v13)
         #expect(expired.server.failure?.kind == .certificateExpired)
         #expect(expired.server.failure?.description.hasPrefix("the client's certificate expired on 20") == true)

@@ -13,6 +13,29 @@ import Testing
         #expect(many == [false, false, true, false, false, true, true, false])
     }
 
+    @Test(
+        "fewer are given back once none follows",
+        arguments: [
+            ([100, 84, 84, 84], [false, false, true, false]),
+            ([100, 85, 85, 84, 84], [false, false, false, false, true]),
+            ([100, 90, 80, 70, 60, 60], [false, false, false, false, false, true]),
+            ([100, 84, 85, 84, 85], [false, false, false, false, false]),
+        ] as [([Int], [Bool])])
+    func followsTheLast(looks: [Int], expected: [Bool]) {
+        var memory = MemoryReturn()
+        let found = looks.map { memory.isDue(connections: $0, latestPeak: $0) }
+        #expect(found == expected)
+    }
+
+    @Test("but not while others come and go between the looks")
+    func coming() {
+        var memory = MemoryReturn()
+        let looks = (0..<100).map { _ in memory.isDue(connections: 100, latestPeak: 130) }
+        #expect(!looks.contains(true))
+        let isDueThen = memory.isDue(connections: 100, latestPeak: 100)
+        #expect(isDueThen)
+    }
+
     @Test("connections that came and went between two looks count as well")
     func countsWhatWasMissed() {
         var memory = MemoryReturn()

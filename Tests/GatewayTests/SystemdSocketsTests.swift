@@ -37,7 +37,10 @@ struct SystemdSocketsTests {
             (["LISTEN_PID": "me", "LISTEN_FDS": "1"], #"LISTEN_PID is "me", expected the number of a process"#),
             (["LISTEN_PID": "7", "LISTEN_FDS": "-1"], #"LISTEN_FDS is "-1", expected a number of sockets up to 4096"#),
             (["LISTEN_PID": "7", "LISTEN_FDS": "99999999"], #"LISTEN_FDS is "99999999", expected"#),
-            (["LISTEN_PID": "7", "LISTEN_FDS": "2"], "2 sockets were passed without names; set FileDescriptorName="),
+            (
+                ["LISTEN_PID": "7", "LISTEN_FDS": "2"],
+                "systemd passed 2 sockets without names; set FileDescriptorName="
+            ),
             (
                 ["LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "public"],
                 "LISTEN_FDNAMES has 1 names, expected 2 as LISTEN_FDS says"
@@ -91,7 +94,7 @@ struct SystemdSocketsTests {
     @Test("anything else is refused, with what it is")
     func refusesOthers() throws {
         let cases: [(Kind, String)] = [
-            (.silent, "not listening"), (.datagrams, "of another type"), (.file, "no socket"), (.closed, "not open"),
+            (.silent, "not listening"), (.datagrams, "of another type"), (.file, "not a socket"), (.closed, "not open"),
         ]
         for (kind, found) in cases {
             let descriptor = descriptor(kind)
@@ -102,7 +105,7 @@ struct SystemdSocketsTests {
             #expect(
                 error?.description
                     == #"systemd's socket "public" (descriptor \#(descriptor)) is \#(found), expected a listening stream "#
-                    + "socket: ListenStream= with Accept=no in its unit")
+                    + "socket: use ListenStream= and Accept=no in its unit")
         }
     }
 }

@@ -159,7 +159,7 @@ final class TakeoverTests {
         await server.stop()
         #expect(!isReady.isRaised)
         #expect(!FileManager.default.fileExists(atPath: path))
-        #expect(log.texts.withLock { $0.contains { $0.contains("goes on the successor ended") } })
+        #expect(log.texts.withLock { $0.contains { $0.contains("continues the successor ended") } })
         // It has kept none of the sockets.
         old.close()
         #expect(throws: IOError.self) { try self.connect(to: old.boundAddress) }
@@ -203,7 +203,7 @@ final class TakeoverTests {
     func oneAtATime() async throws {
         let server = try server([try listen()])
         let first = try await TakeoverClient.take(path: path, user: geteuid(), times: .patient())
-        await #expect(throws: TakeoverError(description: "another takeover is under way; try again later")) {
+        await #expect(throws: TakeoverError(description: "another takeover is in progress; try again later")) {
             try await TakeoverClient.take(path: self.path, user: geteuid(), times: .patient())
         }
         first.abandon()

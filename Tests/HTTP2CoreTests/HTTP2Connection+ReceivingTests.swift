@@ -147,7 +147,7 @@ struct HTTP2ConnectionReceivingTests {
             told: [.request(1, path: "/", ends: false), .ended(1)]),
         Exchange(
             "a malformed request, which its user answers", [.headers(1, .get.with(":path", nil), end: true)],
-            told: [.badRequest(1, .malformed(":path is missing, or no path and query"), ends: true)]),
+            told: [.badRequest(1, .malformed(":path is missing, or is not a path and query"), ends: true)]),
         Exchange(
             "a request that is too large, which its user answers",
             [.headers(1, .get + [("x", String(repeating: "y", count: 16_000))], end: true)],

@@ -302,6 +302,42 @@ struct HTTP2FrameReaderTests {
         #expect(reader.storageBytes <= 64 * 1024)
     }
 
+    @Test("nothing is kept of a read that ends with a frame, and of another no more than its rest", arguments: [0, 1, 8, 9])
+    func keepsRestAlone(rest: Int) throws {
+        var reader = Self.reader()
+        let frame = Frame(type: 99, payload: Self.fill(10_000)).bytes
+        // More memory than bytes, as the buffer of an event loop has.
+        var read = ByteBuffer()
+        read.reserveCapacity(1 << 20)
+        read.writeBytes(frame + Frame.ping(1).bytes.prefix(rest))
+        reader.append(read)
+        while try reader.next() != nil {}
+        #expect(reader.storageBytes <= (rest == 0 ? 0 : 64))
+        read.overwrite()
+        reader.append(ByteBuffer(bytes: Frame.ping(1).bytes.dropFirst(rest)))
+        guard case .ping(1) = try reader.next() else {
+            Issue.record("the frame that was cut is not found")
+            return
+        }
+    }
+
+    @Test("what is kept is not copied with each byte that comes")
+    func copiesSeldom() throws {
+        var reader = Self.reader()
+        let frame = Frame(type: 99, payload: Self.fill(16_384)).bytes
+        var place: UnsafeRawPointer?
+        var moves = 0
+        for byte in frame.dropLast() {
+            reader.append(ByteBuffer(bytes: [byte]))
+            #expect(try reader.next() == nil)
+            // Asking for its address copies nothing.
+            let now = reader.buffer.withVeryUnsafeBytes { $0.baseAddress }
+            if now != place { moves += 1 }
+            place = now
+        }
+        #expect(moves <= 24, "it grows by doubling; the header of the frame goes out of it once")
+    }
+
     // MARK: Reading
 
     private static func reader() -> HTTP2FrameReader {

@@ -193,7 +193,7 @@ def test_a_warning_is_told_and_refuses_nothing(tmp_path):
     file = written(tmp_path, GOOD + 'admin: { address: "0.0.0.0:9901" }\n')
     done = command("check", "--config", file)
     assert done.returncode == 0
-    assert re.search(r"^.+sluice\.yaml:8:19: warning: whoever reaches 0\.0\.0\.0:9901 may", done.stderr, re.MULTILINE)
+    assert re.search(r"^.+sluice\.yaml:8:19: warning: anyone who can reach 0\.0\.0\.0:9901 can", done.stderr, re.MULTILINE)
     assert "chat.example.com" in done.stdout
     assert not errors(done)
 
@@ -209,7 +209,7 @@ def test_states_of_servers_are_shown_and_an_upstream_without_an_active_one_is_wa
     done = command("check", "--config", written(tmp_path, GOOD.replace(server, none)))
     assert done.returncode == 0, done.stderr
     assert "127.0.0.1:9001 down" in done.stdout
-    assert re.search(r"sluice\.yaml:7:5: warning: no server of this upstream takes new WebSockets", done.stderr)
+    assert re.search(r"sluice\.yaml:7:5: warning: no server of this upstream accepts new WebSockets", done.stderr)
 
 
 def test_a_warning_is_logged_by_run(gateway):

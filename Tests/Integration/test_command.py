@@ -285,7 +285,7 @@ def test_a_command_that_has_closed_its_input_goes_on_writing(gateway, connect, t
 @pytest.mark.parametrize(("end", "close", "failed"), [
     ("exit 0", (1000, ""), 0),
     ("exit 3", (1011, "the command ended with status 3"), 1),
-    ("kill -9 $$", (1011, "the command was ended by signal 9"), 1),
+    ("kill -9 $$", (1011, "signal 9 ended the command"), 1),
 ])
 def test_the_end_of_a_command_is_a_close(gateway, connect, end, close, failed):
     running = gateway(commands(shell(f"echo here; {end}")))
@@ -419,14 +419,14 @@ def test_a_command_that_cannot_be_started_is_refused(gateway, wire, tmp_path):
         return [line for line in running.log() if line["message"] == "command could not be started"]
 
     for number, (break_it, reason) in enumerate((
-        (lambda: tool.write_text("#!/no/such/interpreter\n"), "the program can't be found, or not be executed"),
-        (lambda: tool.chmod(0o644), "the program can't be found, or not be executed"),
-        (tool.unlink, "the program can't be found, or not be executed"),
+        (lambda: tool.write_text("#!/no/such/interpreter\n"), "the system can't find or execute the program"),
+        (lambda: tool.chmod(0o644), "the system can't find or execute the program"),
+        (tool.unlink, "the system can't find or execute the program"),
     ), 1):
         break_it()
         response = wire.request(running)
         check_refusal(response, 502)
-        assert response.body == b"the program behind this address could not be started\n"
+        assert response.body == b"the gateway could not start the program of this address\n"
         # The log has a thread of its own.
         eventually(lambda: len(failures()) == number, "the failure in the log")
         assert failures()[-1]["reason"] == reason
@@ -565,7 +565,7 @@ sys.stderr.write('no end')
     assert 100 <= len(entries) < 200
     assert entries[0]["route"] == "all"
     assert entries[0]["request_id"] == closed_line(running)[0]["request_id"]
-    left = [line for line in running.log() if line["message"] == "lines of standard error left out"]
+    left = [line for line in running.log() if line["message"] == "lines of a command's standard error left out"]
     assert len(entries) + sum(int(line["lines"]) for line in left) == 1003
 
 
@@ -617,7 +617,7 @@ def test_check_looks_for_the_program(tmp_path):
     file.write_text(yaml.safe_dump(commands(["./missing"])))
     done = command("check", file)
     assert done.returncode == 1
-    assert 'error: "./missing" is no file that can be found' in done.stderr + done.stdout
+    assert 'error: "./missing" does not exist' in done.stderr + done.stdout
     file.write_text(yaml.safe_dump(commands(ECHO)))
     done = command("check", file)
     assert done.returncode == 0, done.stderr

@@ -58,8 +58,8 @@ USAGE = {
     "no file for --diff": (["check", "--diff", "--admin", "127.0.0.1:1"], "FILE or --config FILE"),
     "nothing to reload": (["reload"], "or --admin ADDRESS"),
     "nothing to drain": (["drain", "--wait"], "or --admin ADDRESS"),
-    "--admin without --diff": (["check", "a", "--admin", "127.0.0.1:1"], "go with --diff"),
-    "--token-file without --diff": (["check", "a", "--token-file", "b"], "go with --diff"),
+    "--admin without --diff": (["check", "a", "--admin", "127.0.0.1:1"], "need --diff"),
+    "--token-file without --diff": (["check", "a", "--token-file", "b"], "need --diff"),
     "an address without port": (["drain", "--admin", "127.0.0.1"], "an address such as 127.0.0.1:9901"),
     "port 0": (["drain", "--admin", "127.0.0.1:0"], "an address such as"),
     "a port too high": (["drain", "--admin", "127.0.0.1:65536"], "an address such as"),
@@ -67,8 +67,8 @@ USAGE = {
     "IPv6 without brackets": (["drain", "--admin", "::1:80"], "an address such as"),
     "a name in brackets": (["drain", "--admin", "[localhost]:80"], "an address such as"),
     "a URL": (["drain", "--admin", "http://127.0.0.1:80"], "an address such as"),
-    "a long path": (["drain", "--admin", f"unix:/{'x' * 107}"], "at most 107 bytes"),
-    "no path": (["drain", "--admin", "unix:"], "an address such as"),
+    "a long path": (["drain", "--admin", f"unix:/{'x' * 107}"], "1 to 107 bytes"),
+    "no path": (["drain", "--admin", "unix:"], "1 to 107 bytes"),
 }
 
 
@@ -185,7 +185,7 @@ def test_the_token(guarded, tmp_path, name):
     else:
         assert not is_draining(guarded)
     if code == 3:
-        words = "got none" if name.startswith("none") else "has another admin token"
+        words = "requires its admin token" if name.startswith("none") else "refused the admin token"
         assert words in done.stderr and "--token-file" in done.stderr, done.stderr
 
 
@@ -220,17 +220,17 @@ def http_answer(status, body=b"", fields=""):
 
 
 STRANGERS = {
-    "something else": (b"SSH-2.0-x\r\n", "speaks no HTTP/1.1"),
+    "something else": (b"SSH-2.0-x\r\n", "does not speak HTTP/1.1"),
     "nothing": (b"", "ended without an answer"),
     "half an answer": (http_answer(200, b"{}" * 100)[:-50], "ended without an answer"),
-    "a page": (http_answer(200, b"<html>"), "not in the form that this version knows: <html>"),
-    "no such path": (http_answer(404, b"x"), "knows no POST /reload"),
+    "a page": (http_answer(200, b"<html>"), "in a form that this version does not know: <html>"),
+    "no such path": (http_answer(404, b"x"), "does not know POST /reload"),
     "an error": (http_answer(502, b"bad \x1b[31mgateway\nmore"), "answered 502: bad \\u001b[31mgateway\n"),
     "a long answer": (http_answer(200, b" " * (1 << 20) + b"{}"), "longer than 1048576 bytes"),
     "an endless answer": (
         b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b" " * 65536 + b"\r\n" * 1
         + (b"10000\r\n" + b" " * 65536 + b"\r\n") * 40, "longer than 1048576 bytes"),
-    "deep JSON": (http_answer(200, b"[" * 100_000), "not in the form that this version knows"),
+    "deep JSON": (http_answer(200, b"[" * 100_000), "in a form that this version does not know"),
 }
 
 
@@ -388,7 +388,7 @@ def test_a_new_token_is_not_yet_the_running_gateways(gateway, tmp_path):
     config["admin"]["token"] = "another-token"
     running.file.write_text(yaml.safe_dump(config))
     done = command("reload", running.file)
-    assert done.returncode == 3 and "another admin token" in done.stderr, done.stderr
+    assert done.returncode == 3 and "refused the admin token" in done.stderr, done.stderr
     done = command("reload", running.file, "--token-file", written(tmp_path, TOKEN, "old"))
     assert done.returncode == 0 and "sections: 1 changed (admin)" in done.stdout, done.stderr
     assert command("reload", running.file).stdout == "nothing changes\n"

@@ -229,7 +229,7 @@ def test_a_server_is_drained_and_taken_back(busy, page, servers):
     page.click("#upstreams tbody button", address)
     page.fill("dialog input[type=number]", "5")
     page.click("dialog form button")
-    page.until("document.getElementById('operations').innerText.includes('told')", "the drain under way")
+    page.until("document.getElementById('operations').innerText.includes('Closes sent')", "the drain under way")
     page.until("document.querySelector('#upstreams').innerText.includes('draining')", "the server's badge")
     page.click("dialog button", "Undrain")
     eventually(
@@ -350,7 +350,7 @@ def test_firefox_shows_it_too(busy, tmp_path):
 def test_an_idle_gateway_says_so(gateway, servers, both_listeners, browser):
     running = gateway(config(servers, both_listeners))
     page = Page(browser, running).live()
-    assert "Nobody was refused." in page.text("#overview")
+    assert "The gateway has refused no client." in page.text("#overview")
     assert "No WebSocket has ended yet." in page.text("#overview")
     page.go("connections")
     page.until("document.querySelector('#connections .empty').innerText === 'No WebSocket is open.'", "the empty list")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from http2_client import HTTP2Client
 from raw import TEXT
 from sluice import proxied
 from test_refusals import check_refusal
@@ -80,7 +81,7 @@ def test_who_waited_gets_through_when_descriptors_are_free(exhausted, wire):
 
 
 def test_running_short_is_said_in_the_log(exhausted):
-    exhausted.running.wait_for_output(lambda line: "accepting pauses" in line, "a warning that accepting pauses")
+    exhausted.running.wait_for_output(lambda line: "listener pauses accepting" in line, "a warning that accepting pauses")
 
 
 def test_the_last_descriptor_leads_to_503_and_is_no_failure_of_the_server(gateway, wire):
@@ -92,3 +93,66 @@ def test_the_last_descriptor_leads_to_503_and_is_no_failure_of_the_server(gatewa
     resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, before)
     state = running.stats()["upstreams"]["backend"]["servers"][server.address]
     assert (state["healthy"], state["failures_total"]) == (True, 0), f"expected a server without failures, got {state}"
+
+
+LIMIT = 200
+KEPT = LIMIT // 16
+
+
+@pytest.fixture
+def full(gateway, backend, both_listeners):
+    """A gateway whose WebSockets have all descriptors but those that are kept for clients who are refused."""
+    server = backend()
+    running = gateway(
+        proxied(server.address, sections={"listeners": both_listeners}),
+        prefix=["prlimit", f"--nofile={LIMIT}:{LIMIT}"])
+    held = []
+    while True:
+        client = running.connect().send_upgrade()
+        response = client.read_response()
+        if response.status != 101:
+            break
+        held.append(client)
+        assert len(held) < LIMIT, f"expected a refusal before {LIMIT} WebSockets are open"
+    check_refusal(response, 503, retry_after=True)
+    client.close()
+    eventually(lambda: KEPT <= LIMIT - descriptors(running) <= KEPT + 1,
+               f"{KEPT} descriptors to be left, or one more")
+    yield running
+    for client in held:
+        client.close()
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_those_who_do_not_fit_are_refused_at_once_and_their_descriptors_serve_the_next(full, listener, trusting):
+    for _ in range(3):
+        clients = [full.connect(listener, trusting if listener == "tls" else None).send_upgrade()
+                   for _ in range(KEPT - 2)]
+        for client in clients:
+            check_refusal(client.read_response(), 503, retry_after=True)
+        for client in clients:
+            client.close()
+    assert full.admin("/healthz")[0] == 200
+
+
+def test_a_crowd_in_the_queue_is_refused_as_well(full):
+    clients = [full.connect().send_upgrade() for _ in range(KEPT * 5)]
+    for client in clients:
+        check_refusal(client.read_response(), 503, retry_after=True)
+        client.close()
+
+
+def test_a_plain_request_is_refused_and_its_connection_ends(full):
+    client = full.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    check_refusal(client.read_response(), 503, connection="close")
+    client.expect_end()
+    client.close()
+
+
+def test_a_stream_of_http2_is_refused_and_its_connection_ends(full, trusting):
+    client = HTTP2Client.connect(full, "tls", trusting)
+    check_refusal(client.refused(), 503, retry_after=True)
+    client.expect_end()
+    assert [code for code, _, _ in client.goaways] == [0], f"expected a GOAWAY without an error, got {client.goaways}"
+    client.close()

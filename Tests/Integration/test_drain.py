@@ -114,7 +114,7 @@ def test_a_second_signal_ends_at_once_when_half_a_second_has_passed(gateway, wir
 
     eventually(ended, "the end", timeout=5)
     assert running.wait() == 0
-    ending = next(entry for entry in running.log() if entry["message"] == "second signal: exiting at once")
+    ending = next(entry for entry in running.log() if entry["message"] == "second signal; the gateway exits at once")
     between = datetime.fromisoformat(ending["time"]) - datetime.fromisoformat(began["time"])
     assert between >= timedelta(seconds=0.49), f"expected half a second between the signals at least, got {between}"
 

@@ -334,7 +334,7 @@ def test_a_server_that_never_answers(gateway, silent):
     server = silent()
     running = gateway(checked(server.address, path="/", timeout="200ms"))
     check = becomes(running, server.address, "unhealthy")
-    assert check["reason"] == "no answer within the timeout of health_check"
+    assert check["reason"] == "the server did not answer within the timeout of health_check"
     # Connections are enough for a check without a path.
     running.reload(checked(server.address))
     becomes(running, server.address, "healthy")
@@ -359,9 +359,9 @@ def flood(sock):
 @pytest.mark.parametrize(
     ("speak", "reason"),
     [
-        (drip, "no answer within the timeout of health_check"),
+        (drip, "the server did not answer within the timeout of health_check"),
         (flood, "the server sent more than 64 KiB before the check was over"),
-        (lambda sock: sock.sendall(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is no HTTP/1.1"),
+        (lambda sock: sock.sendall(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is not HTTP/1.1"),
         (lambda sock: sock.shutdown(socket.SHUT_RDWR), "the server ended the connection before its answer"),
     ], ids=["drips", "floods", "ssh", "ends"])
 def test_what_is_no_answer(gateway, silent, speak, reason):

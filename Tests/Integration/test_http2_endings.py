@@ -7,6 +7,7 @@ import time
 import pytest
 
 from aftermath import read_until_close
+from delivery import wait_until_read
 from http2_client import CANCEL, NO_ERROR
 from http2_raw import CODES
 from raw import BINARY, CONTINUATION, PING, TEXT, encode_frame
@@ -253,6 +254,28 @@ def test_a_reset_of_the_server_inside_a_frame_resets_the_stream(relay):
     assert client.read_exactly(len(frame) - 1) == frame[:-1]
     peer.reset()
     assert wait_for_end(client) == "CANCEL"
+    relay.settled()
+
+
+def test_frames_before_one_that_is_never_finished_outlive_a_reset_of_the_server(gateway, wire):
+    server = wire.server()
+    relay = Relay(gateway, wire, proxied(server.address, compression="off"), server)
+    client, peer = relay.pair()
+    stream = stream_of(client)
+    stream.held = True
+    frames = b"".join(peer.frame(BINARY, bytes([number]) * 30_000) for number in range(3))
+    begun = peer.frame(BINARY, bytes(1000))[:500]
+    peer.send(frames + begun)
+    relay.client.wait(lambda: stream.received == 65_535, "the first window to be used up")
+    wait_until_read(peer)
+    peer.reset()
+    relay.running.eventually(
+        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
+                          for each in upstream["servers"].values()), "the server's connection to be gone")
+    relay.client.release(stream)
+    assert client.read_exactly(len(frames + begun)) == frames + begun
+    assert wait_for_end(client) == "END_STREAM"
+    client.finish_sending()
     relay.settled()
 
 

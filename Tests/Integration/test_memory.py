@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 import zlib
 
 import pytest
@@ -197,15 +198,38 @@ def test_memory_comes_back_when_handshakes_are_given_up(gateway, backend, wire):
 def test_memory_of_idle_compressors_comes_back(gateway, backend, connect):
     running = gateway(proxied(backend().address))
     clients = [connect(running.url("/")) for _ in range(150)]
-    words = ("alpha", "beta", "gamma", "delta")
     before = running.resident_bytes()
     for client in clients:
-        message = " ".join(random.choice(words) for _ in range(2500))
-        client.send(message)
-        assert client.recv() == message
+        echo_words(client)
     grown = running.resident_bytes() - before
     assert grown > 2 * MIB, "compressors take memory while they are used"
     # They are given up after five idle seconds; what inflates messages stays with its client.
     eventually(
         lambda: running.resident_bytes() - before < grown * 0.7,
         f"a good part of {grown / MIB:.1f} MiB back", timeout=15)
+
+
+def echo_words(client):
+    message = " ".join(random.choice(("alpha", "beta", "gamma", "delta")) for _ in range(2500))
+    client.send(message)
+    assert client.recv() == message
+
+
+def test_memory_of_a_few_idle_compressors_comes_back_soon(gateway, backend, connect):
+    running = gateway(proxied(backend().address))
+    clients = [connect(running.url("/")) for _ in range(50)]
+    # What the first messages load is no compressor's.
+    echo_words(clients.pop())
+    running.eventually(lambda stats: stats["routes"]["all"]["compression"]["memory_bytes"] < 64 * 1024, "one idle")
+    for client in clients:
+        echo_words(client)
+    last = time.monotonic()
+    used = running.resident_bytes()
+    compressors = running.route()["compression"]["memory_bytes"] - 11 * 1024 * len(clients)
+    assert compressors > 1.5 * MIB, "each has one while it is used"
+    # Some pages hold other things as well, and the pool keeps four.
+    eventually(
+        lambda: used - running.resident_bytes() > compressors / 2, f"half of {compressors / MIB:.1f} MiB back",
+        timeout=15)
+    # Five seconds until they are given up, and two until the system has the memory.
+    assert time.monotonic() - last < 8

@@ -298,7 +298,7 @@ def test_an_address_whose_ports_are_used_up_is_passed_by(gateway, wire, tmp_path
         eventually(lambda: status() == 101, "a port to be free")
     # Two ports each, and there is no fifth.
     assert status() == 503
-    entry = logged(running, "no resources for a connection to a server")
+    entry = logged(running, "no resources left for a connection to a server")
     assert "addresses to source" in entry["reason"]
     upstream = json.loads(unix_admin(tmp_path / "admin.sock", "/stats"))["upstreams"]["backend"]
     assert upstream["ports_exhausted_total"] >= 2

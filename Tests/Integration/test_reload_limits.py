@@ -254,7 +254,7 @@ def test_to_ask_what_a_broken_file_would_change_leaves_no_line(gateway, wire):
         answer = running.reload(status=400, method="GET")
         assert answer["applied"] is False and "nowhere" in answer["text"]
     assert running.reload(status=400)["errors"] == answer["errors"]
-    eventually(lambda: lines(running, "configuration refused; the one before stays in force"), "the line of the last")
-    assert len(lines(running, "configuration refused; the one before stays in force")) == 1
+    eventually(lambda: lines(running, "configuration refused; the gateway keeps the previous one"), "the line of the last")
+    assert len(lines(running, "configuration refused; the gateway keeps the previous one")) == 1
     assert len([entry for entry in running.log() if "nowhere" in str(entry)]) == 1
     check_kept(*pair)

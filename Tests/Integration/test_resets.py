@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import select
 import signal
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery import wait_until_read
 from raw import BINARY, TEXT
 from sluice import proxied
 from waiting import eventually
@@ -96,6 +98,35 @@ def test_what_a_slow_client_has_not_taken_outlives_a_reset_of_its_server(gateway
     for number in range(taken, count):
         assert_number(client.read_frame(), number)
     client.expect_close()
+
+
+def test_frames_that_wait_in_the_gateway_outlive_a_reset_inside_another(gateway, wire):
+    server = wire.server()
+    running = gateway(proxied(server.address))
+    client, peer = wire.pair(running, server)
+    count = 0
+    # Both kernels are full then, and the gateway still reads: less waits than stops it.
+    while connections(running)[0]["queue"]["to_client"] == 0:
+        peer.send(numbered(peer, count))
+        count += 1
+        wait_until_read(peer)
+    begun = numbered(peer, count)[:8000]
+    peer.send(begun)
+    wait_until_read(peer)
+    peer.reset()
+    running.eventually(
+        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
+                          for each in upstream["servers"].values()), "the server's connection to be gone")
+    for number in range(count):
+        assert_number(client.read_frame(), number)
+    # No Close has a place there.
+    assert client.read_to_end() == begun
+    client.close()
+    running.eventually(lambda stats: stats["connections"]["active"] == 0, "no WebSocket left")
+
+
+def connections(running):
+    return json.loads(running.admin("/connections")[2])
 
 
 def assert_number(frame, number):

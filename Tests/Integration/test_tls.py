@@ -170,7 +170,7 @@ def test_http_1_1_is_refused_where_only_http2_is_spoken(gateway, wire, authority
     context = ssl.create_default_context(cafile=str(authority.file)) if over_tls else None
     response = wire.request(running, "/", listener="tls", tls=context)
     assert response.status == 400
-    assert b"HTTP/2 only" in response.body
+    assert b"only HTTP/2" in response.body
 
 
 def test_the_files_of_an_upstream_are_followed(gateway, authority, wire, site, tmp_path):

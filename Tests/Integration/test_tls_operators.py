@@ -126,10 +126,10 @@ def test_what_is_odd_about_files_is_told_and_no_response_of_another_certificate_
     assert checked.returncode == 0
     said = checked.stdout + checked.stderr
     warnings = [
-        f"the OCSP response in \"{response}\" is not about the certificate in \"{site.certificate}\"; it is not"
-        " stapled",
-        "no cipher suite of ciphers is for the ECDSA or Ed25519 key",
-        f"every user of the system can read the ticket keys in \"{tickets}\""]
+        f"the OCSP response in \"{response}\" is not for the certificate in \"{site.certificate}\"; the gateway "
+        "does not staple it",
+        "ciphers has no cipher suite for the ECDSA or Ed25519 key",
+        f"every user of this machine can read the ticket keys in \"{tickets}\""]
     for warning in warnings:
         assert warning in said
         assert any(warning in str(entry.get("reason")) for entry in running.log()), f"not in the log: {warning}"
@@ -193,7 +193,7 @@ def test_ticket_keys_that_can_not_be_used_leave_those_before(gateway, site, tmp_
     session = tmp_path / "session"
     s_client(running, "-sess_out", session)
     replace(keys, b"short")
-    message = "ticket keys changed and can't be used; those before stay"
+    message = "new ticket keys can't be used; the gateway keeps the old ones"
     running.wait_for_output(lambda line: message in line and "found 5 bytes" in line, "an error about the ticket keys")
     check_served(s_client(running, "-sess_in", session), "Reused, TLS")
     assert running.reload(status=400)["errors"]

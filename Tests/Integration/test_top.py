@@ -119,7 +119,7 @@ def test_panes_filter_and_quit(screen, watched):
     screen.type("s")
     screen.shows("by CAP")
     screen.type("?")
-    screen.shows("Any key leads back")
+    screen.shows("Any key closes this help")
     screen.type("x")
     screen.shows("by CAP", "chat-room")
     screen.type("q")

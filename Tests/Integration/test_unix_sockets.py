@@ -122,8 +122,8 @@ def test_who_may_not_give_a_file_away_is_told_so(tmp_path, access):
         capture_output=True, text=True, timeout=30)
     assert done.returncode == 3, done
     said = done.stderr.splitlines()[-1]
-    assert said.startswith(f"error: listener plain can't listen on unix:{tmp_path}/s: its owner and group can't be set: ")
-    assert "only root may give a file away" in said, said
+    assert said.startswith(f"error: listener plain can't listen on unix:{tmp_path}/s: the gateway can't set its owner and group: ")
+    assert "only root can change the owner" in said, said
     assert not (tmp_path / "s").exists(), "expected nothing to be left behind"
 
 

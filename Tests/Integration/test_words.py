@@ -63,7 +63,7 @@ def open_to_all(directory):
 def test_an_address_in_use(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        words = f"the address is in use; ss -ltnp 'sport = :{port}' shows by whom: stop it, or choose another port"
+        words = f"the address is in use; ss -ltnp 'sport = :{port}' shows the process: stop it, or choose another port"
         check_words(
             refused_start(tmp_path / "a", listener(f"127.0.0.1:{port}")),
             f"error: listener plain can't listen on 127.0.0.1:{port}: {words}")
@@ -76,7 +76,7 @@ def test_an_address_of_no_interface(tmp_path):
     check_words(
         refused_start(tmp_path, listener("192.0.2.1:8080")),
         "error: listener plain can't listen on 192.0.2.1:8080: no interface of this machine has the address; ip "
-        "address shows those it has (for one that comes later, run sysctl net.ipv4.ip_nonlocal_bind=1)")
+        "address shows its addresses (if the address comes later, run sysctl net.ipv4.ip_nonlocal_bind=1)")
 
 
 def test_a_name_without_an_address(tmp_path):
@@ -93,7 +93,7 @@ def test_a_privileged_port(tmp_path):
             pytest.skip("this machine has no privileged ports")
     check_words(
         refused_start(open_to_all(tmp_path), listener("127.0.0.1:81"), prefix=NOBODY),
-        "error: listener plain can't listen on 127.0.0.1:81: permission denied, as ports below 1024 are privileged; "
+        "error: listener plain can't listen on 127.0.0.1:81: permission denied, because ports below 1024 are privileged; "
         "give the process CAP_NET_BIND_SERVICE (AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit), or run "
         "sysctl net.ipv4.ip_unprivileged_port_start=81")
 
@@ -116,7 +116,7 @@ def test_a_unix_socket_in_a_folder_of_somebody_else(tmp_path):
         check_words(
             refused_start(tmp_path / who, listener(address), prefix=NOBODY, **sections),
             f"error: {who} can't listen on unix:{folder}/s: permission denied; the process needs write permission for "
-            f"the folder {folder}, and search permission for those above it")
+            f"the folder {folder}, and search permission for the folders above it")
 
 
 # Connecting
@@ -156,7 +156,7 @@ def test_a_unix_socket_of_another_kind(gateway, wire, tmp_path):
         running = gateway(proxied(f"unix:{tmp_path}/datagrams"))
         check_refusal(wire.request(running), 502)
     check_words(
-        reason(running), "the unix socket is of another kind, expected a stream socket; correct the server's address")
+        reason(running), "the unix socket is not a stream socket; correct the server's address")
 
 
 @AS_NOBODY
@@ -168,8 +168,8 @@ def test_a_unix_socket_of_somebody_else(gateway, wire, tmp_path):
     check_refusal(wire.request(running), 502)
     check_words(
         reason(running),
-        "permission denied; a unix socket has to be writable for the process, and over TCP a firewall or route of this "
-        "machine forbids it")
+        "permission denied; a unix socket must be writable for the process; over TCP a firewall or a route of this "
+        "machine forbids the connection")
 
 
 def test_a_host_that_does_not_answer(gateway, wire):
@@ -186,16 +186,17 @@ def test_a_host_that_does_not_answer(gateway, wire):
         check_refusal(wire.request(running), 502)
     check_words(
         reason(running),
-        "no connection within 300ms (connect_timeout); the host is down, or a firewall drops what is sent to it")
+        "the server did not accept the connection within 300ms (connect_timeout); the host is down, or a firewall drops "
+        "the packets")
 
 
 def test_a_name_that_is_not_known(gateway, wire):
     running = gateway(proxied("nowhere.invalid:80"))
     check_refusal(wire.request(running), 502)
-    check_words(reason(running), "the server's name has no address; name lookup failed in the log says why")
+    check_words(reason(running), "the server's name has no address; the line \"name lookup failed\" of the log says why")
     assert reason(running, "name lookup failed") in {
-        "the name is not known to DNS or /etc/hosts; correct it, or add it there",
-        "no name server answered; it is asked again (/etc/resolv.conf says which there are)",
+        "DNS and /etc/hosts do not know the name; correct it, or add it there",
+        "no name server answered; the gateway asks again (/etc/resolv.conf names the servers)",
     }
 
 
@@ -289,7 +290,7 @@ def day(days):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%Y-%m-%d")
 
 
-WANTS_CERTIFICATE = "the server wants a client certificate (alert certificate required)"
+WANTS_CERTIFICATE = "the server requires a client certificate (alert certificate required)"
 # With TLS 1.3 the client is through with its handshake when the server looks at the certificate (RFC 8446 §4.4.2.4).
 BEHIND_THE_HANDSHAKE = {
     ("http/1.1", WANTS_CERTIFICATE): ("server failed", f"the connection broke ({WANTS_CERTIFICATE}) before its answer"),
@@ -308,8 +309,8 @@ FAILURES = {
         "upstream's tls"),
     "unknown issuer": (
         lambda authority, folder: serving(Authority(folder, "Strangers").issue("site", NAMES)),
-        lambda: "the server's certificate is not trusted; it was signed by CN=Strangers: name the certificate of that "
-        "authority in ca of the upstream's tls, or let the server send those in between"),
+        lambda: "the server's certificate is not trusted; CN=Strangers signed it: name the certificate of that "
+        "authority in ca of the upstream's tls, or let the server send the intermediate certificates"),
     "expired": (
         lambda authority, folder: serving(authority.issue("old", NAMES, days=-1)),
         lambda: f"the server's certificate expired on {day(-1)}; renew it"),
@@ -320,21 +321,21 @@ FAILURES = {
     "another name": (
         lambda authority, folder: serving(authority.issue("other", ["a.example", "10.0.0.1"])),
         lambda: "the server's certificate is for a.example, 10.0.0.1, expected localhost; server_name of the "
-        "upstream's tls says which name it has to have"),
+        "upstream's tls sets the expected name"),
     "no TLS": (
         lambda authority, folder: None,
-        lambda: "the server speaks no TLS on this port; correct its address, or remove tls from the upstream"),
+        lambda: "the server does not speak TLS on this port; correct its address, or remove tls from the upstream"),
     "it ends": (
         lambda authority, folder: "ends",
-        lambda: "the server ended the connection inside the TLS handshake; it may speak no TLS on this port"),
+        lambda: "the server ended the connection inside the TLS handshake; perhaps it does not speak TLS on this port"),
     "no common cipher": (
         lambda authority, folder: without_common_ciphers(authority.issue("ccm", NAMES)),
         lambda: "the server refused the TLS handshake (alert handshake failure); it has no cipher suite, group or "
-        "signature algorithm in common with the gateway, or wants a client certificate"),
+        "signature algorithm in common with the gateway, or requires a client certificate"),
     "client certificate, TLS 1.2": (
         lambda authority, folder: wanting_certificates(authority.issue("strict", NAMES), authority, V12),
         lambda: "the server refused the TLS handshake (alert handshake failure); it has no cipher suite, group or "
-        "signature algorithm in common with the gateway, or wants a client certificate"),
+        "signature algorithm in common with the gateway, or requires a client certificate"),
     "client certificate, TLS 1.3": (
         lambda authority, folder: wanting_certificates(authority.issue("strict", NAMES), authority, V13),
         lambda: WANTS_CERTIFICATE),
@@ -370,7 +371,7 @@ def test_files_that_were_replaced_and_do_not_do(gateway, authority, tmp_path):
         ROUTE, listeners=[{"name": "tls", "address": "127.0.0.1:0", "tls": {"certificates": [mine.setting]}}]))
 
     def refused(expected):
-        message = "certificates changed and can't be used; those before stay"
+        message = "new certificates can't be used; the gateway keeps the old ones"
         eventually(
             lambda: [entry["reason"] for entry in running.log() if entry["message"] == message][-1:] == [expected],
             f"{expected!r} as the last reason, got {[entry for entry in running.log()][-1]!r}")

@@ -221,9 +221,9 @@ struct DeflateVerifyTests {
     }
 
     static let refused: [(offers: String, answer: String, says: String)] = [
-        ("", "permessage-deflate", "not offered"),
-        (chromium, "x-webkit-deflate-frame", "\"x-webkit-deflate-frame\", which was not offered"),
-        (chromium, "permessage-deflate, other", "\"other\", which was not offered"),
+        ("", "permessage-deflate", "did not offer"),
+        (chromium, "x-webkit-deflate-frame", "\"x-webkit-deflate-frame\", which the gateway did not offer"),
+        (chromium, "permessage-deflate, other", "\"other\", which the gateway did not offer"),
         (chromium, "permessage-deflate, permessage-deflate", "2 times"),
         (chromium, "permessage-deflate, Permessage-Deflate", "2 times"),
         (chromium, "permessage-deflate; server_no_context_takeover; SERVER_no_context_takeover", "twice"),
@@ -231,12 +231,12 @@ struct DeflateVerifyTests {
         (chromium, "permessage-deflate; client_max_window_bits", "has no value"),
         (chromium, "permessage-deflate; client_max_window_bits=7", "expected 8 to 15"),
         (chromium, "permessage-deflate; client_max_window_bits=010", "expected 8 to 15"),
-        (chromium, "permessage-deflate; client_max_window_bits=8", "zlib cannot compress"),
+        (chromium, "permessage-deflate; client_max_window_bits=8", "zlib can't compress"),
         (chromium, "permessage-deflate; server_max_window_bits", "has no value"),
         (chromium, "permessage-deflate; server_max_window_bits=16", "expected 8 to 15"),
         (chromium, "permessage-deflate; server_no_context_takeover=1", "expected no value"),
         (chromium, "permessage-deflate; server_no_context_takeover; server_no_context_takeover", "twice"),
-        ("permessage-deflate", "permessage-deflate; client_max_window_bits=10", "was not offered"),
+        ("permessage-deflate", "permessage-deflate; client_max_window_bits=10", "did not offer it"),
         (
             "permessage-deflate; client_max_window_bits=10", "permessage-deflate; client_max_window_bits=11",
             "at most 10"

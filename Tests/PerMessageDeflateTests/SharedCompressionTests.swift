@@ -52,6 +52,20 @@ struct SharedCompressionTests {
         #expect(pool.shared.bytes == 0 && pool.shared.formCount == 0 && memory.used == 0)
     }
 
+    @Test("is nothing once its time is over, though nobody sends any more")
+    func forgets() {
+        let pool = ZlibPool(memory: memory)
+        let receivers = send(10, size: 1000, to: pool)
+        pool.forgetExpired(now: .uptimeNanoseconds(5_999_999_999))
+        #expect(pool.shared.formCount == 10 && memory.used > 10_000)
+        pool.forgetExpired(now: .uptimeNanoseconds(6_000_000_000))
+        #expect(pool.shared.formCount == 0 && pool.shared.bytes == 0 && memory.used == 0)
+        pool.forgetExpired(now: .uptimeNanoseconds(7_000_000_000))
+        // It goes on as before.
+        #expect(send(1, size: 10, to: pool).count == 2 && pool.shared.formCount == 1)
+        #expect(receivers.count == 2)
+    }
+
     @Test("compares messages whose hashes are the same")
     func comparesBytes() {
         let pool = ZlibPool(memory: memory)

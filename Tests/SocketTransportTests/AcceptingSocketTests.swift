@@ -43,7 +43,7 @@ struct AcceptingSocketTests {
         #expect(accepted.channels.isEmpty)
         _ = socket.begin()
         _ = loop.loop.turn(limit: 0)
-        #expect(accepted.channels.count == 32)
+        #expect(accepted.channels.count == 16)
         loop.turns { accepted.channels.count == 40 }
         #expect(accepted.channels.count(where: \.isActive) == 40)
         let descriptor = try #require(accepted.channels.first?.socket?.descriptor)

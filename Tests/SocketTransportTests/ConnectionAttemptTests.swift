@@ -111,6 +111,19 @@ struct ConnectionAttemptTests {
         for client in clients { SystemCall.close(client) }
     }
 
+    @Test("it fails where only descriptors of the reserve are free, and gives back the one that it had")
+    func reserve() throws {
+        let listener = try Listener(.init(ipAddress: "127.0.0.1", port: 0))
+        loop.loop.reserve = DescriptorReserve(first: 0)
+        let (_, outcome) = begin(to: listener.address)
+        #expect((outcome.error as? IOError)?.errnoCode == EMFILE)
+        loop.loop.reserve = DescriptorReserve(first: .max)
+        let (_, other) = begin(to: listener.address)
+        loop.turns { other.isDone }
+        #expect(other.socket != nil)
+        #expect(loop.loop.poller.count == 1)
+    }
+
     @Test("the end of the loop fails it")
     func loopEnds() throws {
         let (listener, clients) = try full()

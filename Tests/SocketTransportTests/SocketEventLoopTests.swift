@@ -216,6 +216,27 @@ struct SocketEventLoopTests {
         #expect(diary.all == [])
     }
 
+    @Test("whoever waits for what comes after the end is told that there is none")
+    func waitsForLate() async throws {
+        let loop = try started()
+        await end(loop)
+        // Many at once, as nobody's thread is the loop's then.
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<100 {
+                group.addTask {
+                    await #expect(throws: EventLoopError.self) { try await loop.submit { 1 }.get() }
+                    await #expect(throws: EventLoopError.self) {
+                        try await loop.flatSubmit { loop.makeSucceededFuture(1) }.map { $0 + 1 }.get()
+                    }
+                    let task = loop.scheduleTask(in: .zero) { 1 }
+                    task.cancel()
+                    await #expect(throws: EventLoopError.self) { try await task.futureResult.get() }
+                }
+            }
+        }
+        #expect(!loop.inEventLoop && !EndedLoop.shared.inEventLoop)
+    }
+
     @Test("two that end it at the same time are both told")
     func twoEnds() async throws {
         let loop = try started()

@@ -50,6 +50,22 @@ struct StreamSocketTLSTests: TLSSocketFixture {
         server.close()
     }
 
+    @Test("TLS that can't begin leaves nothing behind, neither on the socket nor for others")
+    func cannotBegin() throws {
+        var settings = TLSClientSettings()
+        settings.verifies = false
+        (settings.minimumVersion, settings.maximumVersion) = (.v13, .v12)
+        let (socket, peer) = try joined()
+        let context = try TLSClientContext(settings)
+        #expect(throws: TLSFailure.self) {
+            try socket.startTLS(client: context, peer: .name("site.example"), address: "")
+        }
+        #expect(loop.loop.buffers.tls.output.isEmpty && socket.negotiated == nil && !socket.isHandshaking)
+        socket.close()
+        loop.settle()
+        #expect(peer.read().isEmpty && peer.hasSeenEnd)
+    }
+
     @Test("a handshake asks nothing in its owner's name, and goes on though the owner stops reading")
     func unasked() throws {
         let (socket, peer) = try served()

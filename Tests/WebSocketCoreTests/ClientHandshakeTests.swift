@@ -89,17 +89,17 @@ struct ClientHandshakeTests {
             says: "Sec-WebSocket-Accept is"),
         Violation(
             testDescription: "subprotocol not offered", adding: [(.secWebSocketProtocol, "other")],
-            says: "the server chose a subprotocol that was not offered (2 were)"),
+            says: "the server chose a subprotocol that the gateway did not offer (it offered 2)"),
         Violation(
             testDescription: "subprotocol in another case", adding: [(.secWebSocketProtocol, "Chat")],
-            says: "the server chose a subprotocol that was not offered (2 were)"),
+            says: "the server chose a subprotocol that the gateway did not offer (it offered 2)"),
         Violation(
             testDescription: "several subprotocols", adding: [(.secWebSocketProtocol, "chat, superchat")],
-            says: "the server chose a subprotocol that was not offered (2 were)"),
+            says: "the server chose a subprotocol that the gateway did not offer (it offered 2)"),
         Violation(
             testDescription: "several subprotocol lines",
             adding: [(.secWebSocketProtocol, "chat"), (.secWebSocketProtocol, "chat")],
-            says: "Sec-WebSocket-Protocol is there 2 times, expected one of those that were offered"),
+            says: "Sec-WebSocket-Protocol is there 2 times, expected one of those that the gateway offered"),
         Violation(
             testDescription: "an Upgrade that may be a secret", without: .upgrade, adding: [(.upgrade, "s3cret")],
             says: "Upgrade is another value, of 6 bytes, expected websocket"),
@@ -129,7 +129,7 @@ struct ClientHandshakeTests {
                 status: 101, fields: Self.answer(adding: [(.secWebSocketProtocol, "chat")]), key: Self.key,
                 offeredSubprotocols: [])
         }
-        #expect(error.message.contains("not offered (none was)"))
+        #expect(error.message.contains("did not offer (it offered none)"))
     }
 
     @Test("over HTTP/2, wants a 2xx and no Accept (RFC 8441 §5)")

@@ -1,4 +1,4 @@
-"""A server with `framing: binary`: each message, in and out, is its length in four bytes and so many bytes."""
+"""A program with `framing: binary`: a message, in both directions, is its length in four bytes and then its bytes."""
 
 import hashlib
 import os

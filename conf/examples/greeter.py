@@ -1,4 +1,4 @@
-"""A server that is a program: a line in is a message of the client, a line out is one for it."""
+"""A program as a server: each line of input is a message of the client, each line of output becomes one to it."""
 
 import os
 import sys

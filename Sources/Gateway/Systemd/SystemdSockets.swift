@@ -48,21 +48,21 @@ public enum SystemdSockets {
         guard let process = Int32(process) else {
             throw StartError(
                 description:
-                    "LISTEN_PID is \(quoted(process)), expected the number of a process; systemd sets it, nobody"
-                    + " else needs to")
+                    "LISTEN_PID is \(quoted(process)), expected the number of a process; only systemd"
+                    + " should set it")
         }
         guard process == processID else { return [] }
         guard let count = Int32(countText), (0...4096).contains(count) else {
             throw StartError(
                 description:
-                    "LISTEN_FDS is \(quoted(countText)), expected a number of sockets up to 4096; systemd sets it,"
-                    + " nobody else needs to")
+                    "LISTEN_FDS is \(quoted(countText)), expected a number of sockets up to 4096; only"
+                    + " systemd should set it")
         }
         guard count > 0 else { return [] }
         guard let list = environment["LISTEN_FDNAMES"] else {
             throw StartError(
                 description:
-                    "\(count) sockets were passed without names; set FileDescriptorName= in each systemd socket"
+                    "systemd passed \(count) sockets without names; set FileDescriptorName= in each systemd socket"
                     + " unit to the name of a listener")
         }
         let names = list.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
@@ -82,10 +82,10 @@ public enum SystemdSockets {
             StartError(
                 description:
                     "systemd's socket \(quoted(socket.name)) (descriptor \(socket.descriptor)) is \(found), expected"
-                    + " a listening stream socket: ListenStream= with Accept=no in its unit")
+                    + " a listening stream socket: use ListenStream= and Accept=no in its unit")
         }
         guard let type = option(SO_TYPE, of: socket.descriptor) else {
-            throw refuse(errno == EBADF ? "not open" : "no socket")
+            throw refuse(errno == EBADF ? "not open" : "not a socket")
         }
         guard type == CInt(SOCK_STREAM.rawValue) else { throw refuse("of another type") }
         guard let family = option(SO_DOMAIN, of: socket.descriptor), [AF_INET, AF_INET6, AF_UNIX].contains(family)

@@ -80,7 +80,8 @@ enum DescriptorPassing {
             for descriptor in descriptors { close(descriptor) }
             throw IOError(
                 errnoCode: EMSGSIZE,
-                reason: "descriptors were lost on the way; raise the limit of open files, for instance with ulimit -n")
+                reason:
+                    "the system dropped some descriptors; raise the limit of open files, for instance with ulimit -n")
         }
         return (bytes, descriptors)
     }

@@ -58,11 +58,13 @@ public final class Takeover: Sendable {
             do {
                 line = try connection.ask(ready, by: deadline)
             } catch let error as IOError {
-                throw TakeoverError(description: "the gateway that was there can't be heard: \(error)")
+                throw TakeoverError(description: "the connection to the previous gateway failed: \(error)")
             }
             guard let line else { return }
             let message = try TakeoverMessage.read(TakeoverMessage.Ended.self, from: line)
-            guard message.ended else { throw TakeoverError(description: "the gateway that was there goes on") }
+            guard message.ended else {
+                throw TakeoverError(description: "the previous gateway did not stop, and still serves clients")
+            }
         }
     }
 

@@ -32,7 +32,7 @@ public enum TakeoverClient {
             } catch {
                 connection.close()
                 throw error as? TakeoverError
-                    ?? TakeoverError(description: "the gateway at \(path) can't be taken over from: \(error)")
+                    ?? TakeoverError(description: "the takeover from the gateway at \(path) failed: \(error)")
             }
         }
     }
@@ -42,12 +42,14 @@ public enum TakeoverClient {
         do {
             address = try SocketAddress(unixDomainSocketPath: path)
         } catch {
-            throw TakeoverError(description: "expected a path short enough for a unix socket, got \(path)")
+            throw TakeoverError(
+                description: "the path \(path) is too long for a unix socket, limit 107 bytes; choose a shorter one")
         }
         let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else {
-            throw TakeoverError(description: "no socket to take over with: \(String(cString: strerror(errno)))")
+            throw TakeoverError(
+                description: "the process can't open a socket for the takeover: \(String(cString: strerror(errno)))")
         }
         guard address.withSockAddr({ systemConnect(descriptor, $0, socklen_t($1)) }) == 0 else {
             let code = errno
@@ -60,7 +62,7 @@ public enum TakeoverClient {
             case EACCES:
                 throw TakeoverError(
                     description:
-                        "expected to be allowed to connect to \(path): take over as the user that runs the gateway")
+                        "permission denied for \(path); take over as the user that runs the gateway")
             default:
                 throw TakeoverError(description: "can't connect to \(path): \(String(cString: strerror(code)))")
             }
@@ -100,7 +102,8 @@ public enum TakeoverClient {
         guard shared.count == sockets.count, rest.isEmpty else {
             for descriptor in descriptors { close(descriptor) }
             throw TakeoverError(
-                description: "expected as many descriptors as the running gateway named, got \(descriptors.count)")
+                description:
+                    "the running gateway sent \(descriptors.count) descriptors, expected the number that it named")
         }
         return shared
     }

@@ -99,7 +99,9 @@ public final class TakeoverServer: Sendable {
                 if await handOver(to: connection) { return }
             } catch {
                 if isStopping { break }
-                if !isShort { logger.warning("takeover socket can't accept", metadata: ["reason": "\(error)"]) }
+                if !isShort {
+                    logger.warning("takeover socket can't accept connections", metadata: ["reason": "\(error)"])
+                }
                 isShort = true
                 try? await Task.sleep(for: .seconds(1))
             }
@@ -164,7 +166,7 @@ public final class TakeoverServer: Sendable {
         } catch {
             refuse(connection, error)
             logger.warning(
-                "takeover came to nothing; this process goes on",
+                "takeover failed; this process continues",
                 metadata: ["successor": "\(successor)", "reason": "\(error)"])
             return false
         }
@@ -180,7 +182,7 @@ public final class TakeoverServer: Sendable {
             logger.info("takeover done", metadata: ["successor": "\(successor)"])
         } catch {
             logger.warning(
-                "takeover done, but the successor can't be told",
+                "takeover done, but the gateway can't tell the successor",
                 metadata: ["successor": "\(successor)", "reason": "\(error)"])
         }
         return true
@@ -221,7 +223,7 @@ public final class TakeoverServer: Sendable {
         try await thread.run {
             let line = try connection.readLine(by: .now + time, visitors: self.socket) {
                 guard let visitor = try? self.accept() else { return }
-                self.refuse(visitor, TakeoverError(description: "another takeover is under way; try again later"))
+                self.refuse(visitor, TakeoverError(description: "another takeover is in progress; try again later"))
                 visitor.close()
             }
             if self.isStopping { throw Self.isEnding }

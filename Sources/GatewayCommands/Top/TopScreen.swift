@@ -80,13 +80,15 @@ public struct TopScreen: Sendable {
         var styled = [style.inverse(title)]
         styled += zip(shown, lines.dropFirst()).map { $0.isTrouble ? style.red($1) : $1 }
         if rows.isEmpty, state.latest != nil {
-            styled.append(state.filter.isEmpty ? "no \(state.pane.title)" : "nothing here has the filter's text")
+            styled.append(state.filter.isEmpty ? "no \(state.pane.title)" : "no line contains the filter's text")
         }
         return styled
     }
 
     private var lastLine: String {
-        if state.isTypingFilter { return cut("Type a part of what to show. Enter: keep it, Esc: show all") }
+        if state.isTypingFilter {
+            return cut("Type a text to show only lines that contain it. Enter keeps it, Esc shows all")
+        }
         if let failure = state.failure { return style.red(cut(failure)) }
         if state.latest == nil { return cut("asking …") }
         let keys = "q quit  1 2 3 panes  s sort  r reverse  / filter  p pause  ? help"
@@ -102,17 +104,17 @@ public struct TopScreen: Sendable {
     private func cut(_ text: String) -> String { TextTable.cut(VisibleText.escaped(text), to: width) }
 
     private static let help = [
-        "1, 2, 3, Tab    routes, servers, connections",
+        "1, 2, 3, Tab    show routes, servers, connections",
         "s, S            sort by the next column, by the one before",
         "r               reverse the order",
         "/               show only lines with a text; Esc shows all again",
         "arrows, j, k    scroll; Page Up, Page Down, Home, End, g, G",
         "p, space        pause",
-        "Ctrl-L          draw the screen anew",
-        "Ctrl-Z          suspend; fg comes back",
+        "Ctrl-L          draw the screen again",
+        "Ctrl-Z          suspend; fg resumes",
         "q, Ctrl-C       quit",
         "",
-        "Any key leads back.",
+        "Any key closes this help.",
     ]
 }
 

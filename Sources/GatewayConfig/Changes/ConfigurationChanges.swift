@@ -57,7 +57,7 @@ extension ConfigurationChanges {
             + servers.sorted { $0.key < $1.key }.map { ("servers of \($0.key)", $0.value) }
         var lines = kinds.filter { !$0.1.isEmpty }.map { "\($0.0): \(Self.text(of: $0.1))" }
         if !sections.isEmpty { lines.append("sections: \(Self.part("changed", sections))") }
-        if !restart.isEmpty { lines.append("with the next start: \(Self.part("changed", restart))") }
+        if !restart.isEmpty { lines.append("after a restart: \(Self.part("changed", restart))") }
         return VisibleText.escaped(lines.joined(separator: "\n"), keepsLines: true)
     }
 

@@ -43,7 +43,7 @@ struct References {
             let isMeant = used.contains { NearMiss.nearest(to: $0, among: [upstream.value]) != nil }
             guard !isMeant else { continue }
             context.warn(
-                "no route leads to upstream \(quoted(upstream.value)); name it in a route, or remove it",
+                "no route uses upstream \(quoted(upstream.value)); add a route to it, or remove it",
                 at: upstream.place)
         }
     }
@@ -65,7 +65,8 @@ struct References {
         let known = Set(names.map(\.value))
         for use in uses where !known.contains(use.value) {
             let hint = NearMiss.hint(for: use.value, among: known)
-            context.report("unknown \(kind) \(quoted(use.value))\(hint)", at: use.place)
+            let remedy = hint.isEmpty ? "; add it to \(kind)s, or correct the name" : hint
+            context.report("unknown \(kind) \(quoted(use.value))\(remedy)", at: use.place)
         }
     }
 
@@ -74,7 +75,8 @@ struct References {
         for name in names {
             if let line = seen[name.value] {
                 context.report(
-                    "two \(kind)s are named \(quoted(name.value)), the first on line \(line)", at: name.place)
+                    "two \(kind)s are named \(quoted(name.value)), the first on line \(line); rename one",
+                    at: name.place)
             } else {
                 seen[name.value] = name.place.line
             }
@@ -86,7 +88,8 @@ struct References {
         for address in addresses {
             if case .tcp(_, port: 0) = address.value { continue }
             if let line = seen[address.value] {
-                context.report("\(address.value) is listened on already, by line \(line)", at: address.place)
+                context.report(
+                    "line \(line) already listens on \(address.value); choose another address", at: address.place)
             } else {
                 seen[address.value] = address.place.line
             }
@@ -99,7 +102,7 @@ struct References {
             let conditions = Conditions(named.match)
             if let first = seen[conditions] {
                 context.report(
-                    "route \(quoted(named.route)) can never match: route \(quoted(first)) above has the same conditions",
+                    "route \(quoted(named.route)) can never match, because route \(quoted(first)) above has the same conditions",
                     at: named.place)
             } else {
                 seen[conditions] = named.route

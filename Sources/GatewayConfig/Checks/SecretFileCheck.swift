@@ -12,16 +12,22 @@ struct SecretFileCheck {
     func check(_ path: ScalarText, holding content: String) {
         guard context.checksFiles, Self.isReadableByAll(context.absolutePath(path.text)) else { return }
         context.warn(
-            "every user of this machine can read \(path.shown), which holds \(content); chmod 600 keeps it to its owner",
+            "every user of this machine can read \(path.shown), which contains \(content); chmod 600 restricts it to its owner",
             at: path.place)
     }
 
-    /// The configuration file itself, which holds `secret` unless that came from the environment.
+    /// The configuration file itself, which holds `secret` unless that came from the environment, or is a mask.
     func checkOwnFile(_ secret: ScalarText) {
+        if SecretMasks.isMask(secret.text) {
+            context.warn(
+                "\(secret.shown) is what sluice config print writes in the place of a secret; write the secret itself",
+                at: secret.place)
+            return
+        }
         guard context.checksFiles, secret.isLiteral, Self.isReadableByAll(context.file) else { return }
         context.warn(
-            "every user of this machine can read this file, which holds a secret here; put the secret into an "
-                + "environment variable, as in ${NAME}, or chmod 600 the file",
+            "every user of this machine can read this file, which contains a secret here; put the secret into an "
+                + "environment variable, as in ${NAME}, or restrict the file with chmod 600",
             at: secret.place)
     }
 

@@ -3,10 +3,7 @@ struct AdminReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode, _ references: inout References) -> AdminConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with address, token and hosts")
-        else {
-            return nil
-        }
+        guard let section = MappingReader(node, .admin, context: context) else { return nil }
         let address = section.required("address").flatMap { node in
             let address = AddressText.read(node, role: .listening, context: context)
             if let address { references.addresses.append(.init(value: address, place: node.place)) }
@@ -24,8 +21,8 @@ struct AdminReader {
         guard let address else { return nil }
         if token == nil, !Self.isLocal(address) {
             context.warn(
-                "whoever reaches \(address) may read the figures, close connections and drain: set admin.token, or "
-                    + "listen on 127.0.0.1, [::1] or a unix socket",
+                "anyone who can reach \(address) can read the statistics, close connections and drain the gateway; set "
+                    + "admin.token, or listen on 127.0.0.1, [::1] or a unix socket",
                 at: section.node("address")?.place ?? node.place)
         }
         return AdminConfiguration(
@@ -68,13 +65,14 @@ struct AdminReader {
     /// nil when empty. No message shows it.
     private func token(_ node: YAMLNode) -> String? {
         guard case .scalar = node.kind else {
-            context.report("expected text; \"\" for no token", at: node.place)
+            context.report("expected text as the token, found \(node.found); write \"\" for no token", at: node.place)
             return nil
         }
         guard let scalar = context.scalar(node, expecting: "text"), !scalar.text.isEmpty else { return nil }
         guard scalar.text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
             context.report(
-                "the token may hold visible ASCII characters only, no spaces (RFC 6750 §2.1)", at: node.place)
+                "expected a token of visible ASCII characters without spaces (RFC 6750 §2.1), found another character",
+                at: node.place)
             return nil
         }
         SecretFileCheck(context: context).checkOwnFile(scalar)

@@ -2,7 +2,7 @@
 struct BalanceReader {
     let context: ReadingContext
 
-    private static let words: [(word: String, balance: UpstreamConfiguration.Balance)] = [
+    static let words: [(word: String, balance: UpstreamConfiguration.Balance)] = [
         ("round_robin", .roundRobin), ("least_connections", .leastConnections), ("random_two", .randomTwo),
     ]
     private static let sources = "ip, path, header:NAME, query:NAME or cookie:NAME"
@@ -12,16 +12,16 @@ struct BalanceReader {
         guard let word = context.word(node, among: Self.words.map(\.word) + ["hash"]) else { return nil }
         if word == "hash" {
             context.report(
-                "hash needs to know what to go by: write balance: { hash: { on: ip } }, with \(Self.sources)",
+                "hash needs on; write balance: { hash: { on: ip } }, where on is \(Self.sources)",
                 at: node.place)
         }
         return Self.words.first { $0.word == word }?.balance
     }
 
     private func hash(_ node: YAMLNode) -> UpstreamConfiguration.Balance? {
-        guard let section = MappingReader(node, context: context) else { return nil }
+        guard let section = MappingReader(node, .balance, context: context) else { return nil }
         let hash = section.required("hash").flatMap {
-            MappingReader($0, context: context, expecting: "a mapping with on: \(Self.sources)")
+            MappingReader($0, .hash, context: context, expecting: "a mapping with on: \(Self.sources)")
         }
         section.finish()
         guard let hash else { return nil }
@@ -55,5 +55,22 @@ struct BalanceReader {
         let hint = scalar.isLiteral && !known.contains(kind) ? NearMiss.hint(for: kind, among: known) : ""
         context.report("expected \(Self.sources), found \(scalar.shown)\(hint)", at: scalar.place)
         return nil
+    }
+}
+
+extension UpstreamConfiguration.Balance {
+    /// As the file has it.
+    var value: ConfigurationValue {
+        let source: String
+        switch self {
+        case .roundRobin, .leastConnections, .randomTwo:
+            return .text(BalanceReader.words.first { $0.balance == self }?.word ?? "")
+        case .hash(.ip): source = "ip"
+        case .hash(.path): source = "path"
+        case .hash(.header(let name)): source = "header:\(name)"
+        case .hash(.query(let name)): source = "query:\(name)"
+        case .hash(.cookie(let name)): source = "cookie:\(name)"
+        }
+        return .mapping([.init("hash", .mapping([.init("on", .text(source))]))])
     }
 }

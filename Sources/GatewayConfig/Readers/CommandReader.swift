@@ -13,9 +13,8 @@ struct CommandReader {
     /// A list alone is the program and its arguments.
     func read(_ node: YAMLNode) -> CommandConfiguration? {
         if case .sequence = node.kind { return run(node).flatMap { self.command($0) } }
-        let expected =
-            "\(Self.runExpected), or a mapping with run, framing, directory, environment, user, group and kill_after"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "\(Self.runExpected), or \(KeySection.command.expectedInFull)"
+        guard let section = MappingReader(node, .command, context: context, expecting: expected) else { return nil }
         let words = section.required("run").flatMap(run)
         let framing = section.word("framing", CommandConfiguration.Framing.self)
         let directory = section.text("directory", expecting: "a folder such as /srv/app")
@@ -40,7 +39,7 @@ struct CommandReader {
         let words = nodes.compactMap { context.scalar($0, expecting: "text") }
         guard words.count == nodes.count else { return nil }
         for word in words where word.text.utf8.contains(0) {
-            context.report("an argument can't contain a byte of zero", at: word.place)
+            context.report("an argument can't contain a zero byte", at: word.place)
             return nil
         }
         guard words[0].text.isEmpty else { return words }
@@ -55,7 +54,7 @@ struct CommandReader {
         if let directory {
             folder = context.absolutePath(directory.text)
             if context.checksFiles, !Self.isFolder(folder) {
-                context.report("no folder is at \(directory.shown)", at: directory.place)
+                context.report("the folder \(directory.shown) does not exist", at: directory.place)
             }
         }
         guard let first = words.first else { return nil }
@@ -77,14 +76,14 @@ struct CommandReader {
         let candidates = search.split(separator: ":").filter { $0.hasPrefix("/") }.map { "\($0)/\(word.text)" }
         if let found = candidates.first(where: { Self.fault(ofProgram: $0) == nil }) { return found }
         if context.checksFiles {
-            let folders = candidates.isEmpty ? "" : ": \(search)"
-            context.report("no program \(word.shown) is in the folders of PATH\(folders)", at: word.place)
+            let folders = candidates.isEmpty ? "" : "; PATH is \(search)"
+            context.report("no folder of PATH has the program \(word.shown)\(folders)", at: word.place)
         }
         return word.text
     }
 
     private static func fault(ofProgram path: String) -> String? {
-        guard let kind = kind(of: path) else { return "is no file that can be found" }
+        guard let kind = kind(of: path) else { return "does not exist" }
         if kind == S_IFDIR { return "is a folder, expected a program" }
         return access(path, X_OK) == 0 ? nil : "can't be executed: \(String(cString: strerror(errno)))"
     }
@@ -113,7 +112,7 @@ struct CommandReader {
             }
             guard let value = context.scalar(entry.value, expecting: "text") else { continue }
             if value.text.utf8.contains(0) {
-                context.report("the value of a variable can't contain a byte of zero", at: value.place)
+                context.report("the value of a variable can't contain a zero byte", at: value.place)
             } else {
                 variables[entry.key] = value.text
             }
@@ -142,13 +141,13 @@ struct CommandReader {
         let groupNode = section.entry("group")
         if let node = groupNode?.value {
             account.group = context.value(
-                node, expecting: "the name of a group this system has, or a group's number"
+                node, expecting: "the name of a group of this system, or the number of a group"
             ) { SystemAccounts.number($0) ?? SystemAccounts.group(named: $0) }
             account.groups = account.group.map { [$0] }
         }
         if let entry = section.entry("user") {
             let user = context.value(
-                entry.value, expecting: "the name of a user this system has, or a user's number"
+                entry.value, expecting: "the name of a user of this system, or the number of a user"
             ) { text in
                 if let number = SystemAccounts.number(text) {
                     return SystemAccounts.user(number: number)
@@ -167,7 +166,7 @@ struct CommandReader {
         account.user = user.user
         guard let group = account.group ?? (user.group < UInt32.max ? user.group : nil) else {
             context.report(
-                "this system has no user \(user.user), so that its group has to be given as group", at: place)
+                "this system does not know the group of the user \(user.user); add group", at: place)
             return
         }
         account.group = group

@@ -12,14 +12,16 @@ struct CompressionReader {
             return settings
         }
         let expected = "terminate, passthrough, off or a mapping"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
+        guard let section = MappingReader(node, .compression, context: context, expecting: expected) else {
+            return settings
+        }
         if let value = section.word("mode", CompressionSettings.Mode.self) { settings.mode = value }
         if let value = windowBits(section) { settings.windowBits = value }
-        if let value = section.integer("memory_level", in: 1...9) { settings.memoryLevel = value }
-        if let value = section.integer("level", in: 1...9) { settings.level = value }
+        if let value = section.integer("memory_level") { settings.memoryLevel = value }
+        if let value = section.integer("level") { settings.level = value }
         if let value = section.flag("context_takeover") { settings.contextTakeover = value }
-        if let value = section.size("threshold", in: 0...(1 << 31)) { settings.threshold = value }
-        if let value = section.integer("max_ratio", in: 0...1_000_000) { settings.maxRatio = value }
+        if let value = section.size("threshold") { settings.threshold = value }
+        if let value = section.integer("max_ratio") { settings.maxRatio = value }
         if let value = section.onOff("upstream") { settings.upstream = value }
         section.finish()
         return settings
@@ -28,9 +30,10 @@ struct CompressionReader {
     private func windowBits(_ section: MappingReader) -> Int? {
         guard let node = section.node("window_bits") else { return nil }
         if case .scalar("8") = node.kind {
-            context.report("window_bits is 8, which zlib can't compress with; expected 9 to 15", at: node.place)
+            context.report(
+                "window_bits is 8, expected 9 to 15; zlib can't compress with a window of 8 bits", at: node.place)
             return nil
         }
-        return section.integer("window_bits", in: 9...15)
+        return section.integer("window_bits")
     }
 }

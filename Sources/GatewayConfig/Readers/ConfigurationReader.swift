@@ -5,7 +5,7 @@ struct ConfigurationReader {
     /// What could be read: good only if nothing was reported.
     func read(_ root: YAMLNode) -> GatewayConfiguration? {
         let expected = "a mapping with listeners and routes"
-        guard let section = MappingReader(root, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(root, .root, context: context, expecting: expected) else { return nil }
         var references = References()
 
         let listeners = items("listeners", in: section, expecting: "a list of at least one listener", required: true)

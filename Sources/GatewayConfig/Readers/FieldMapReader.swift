@@ -24,7 +24,7 @@ struct FieldMapReader {
                 let value = context.scalar(entry.value, expecting: "text")
             else { continue }
             if names != .parameters, !FieldSyntax.isValue(value.text) {
-                context.report("a field value may not contain control characters", at: value.place)
+                context.report("a field value can't contain control characters", at: value.place)
             } else if result.updateValue(value.text, forKey: name) != nil {
                 context.report("the field \(quoted(name)) is given twice", at: entry.place)
             }
@@ -61,9 +61,7 @@ enum HeaderEditsReader {
     /// A key that is given replaces that of `inherited`.
     static func read(_ node: YAMLNode, inherited: HeaderEdits, context: ReadingContext) -> HeaderEdits {
         var edits = inherited
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with set and remove") else {
-            return edits
-        }
+        guard let section = MappingReader(node, .headerEdits, context: context) else { return edits }
         let fields = FieldMapReader(context: context, names: .editable)
         if let set = section.node("set").flatMap(fields.read) { edits.set = set }
         if let names = section.list("remove", expecting: "a list of field names such as [Cookie]") {

@@ -2,27 +2,23 @@
 struct HealthCheckReader {
     let context: ReadingContext
 
-    private static let expected =
-        "a mapping with path, status, host, websocket, tcp, interval, timeout, unhealthy_after and healthy_after; {} for"
-        + " a connection alone"
-    private static let leastInterval: Duration = .milliseconds(100)
+    private static let expected = "\(KeySection.healthCheck.expected); {} for a connection alone"
 
     func read(_ node: YAMLNode) -> HealthCheck? {
-        guard let section = MappingReader(node, context: context, expecting: Self.expected) else { return nil }
+        guard let section = MappingReader(node, .healthCheck, context: context, expecting: Self.expected) else {
+            return nil
+        }
         var check = HealthCheck(kind: kind(of: section))
         if let host = section.node("host") {
             check.host = self.host(host)
-            if case .tcp = check.kind { report("host", in: section, "nothing is asked that would name it") }
-        }
-        if let value = section.duration("interval", positive: true) {
-            if value < Self.leastInterval, let node = section.node("interval") {
-                context.report("expected a duration of 100ms or longer, found \(node.found)", at: node.place)
+            if case .tcp = check.kind {
+                report("host", in: section, "remove it, or add path, because a connection alone has no Host")
             }
-            check.interval = value
         }
-        if let value = section.duration("timeout", positive: true) { check.timeout = value }
-        if let value = section.integer("unhealthy_after", in: 1...100) { check.unhealthyAfter = value }
-        if let value = section.integer("healthy_after", in: 1...100) { check.healthyAfter = value }
+        if let value = section.duration("interval") { check.interval = value }
+        if let value = section.duration("timeout") { check.timeout = value }
+        if let value = section.integer("unhealthy_after") { check.unhealthyAfter = value }
+        if let value = section.integer("healthy_after") { check.healthyAfter = value }
         section.finish()
         return check
     }
@@ -34,17 +30,21 @@ struct HealthCheckReader {
         let isWebSocket = section.flag("websocket") ?? false
         let isTCP = section.flag("tcp")
         if isTCP == true, hasPath || isWebSocket {
-            report("tcp", in: section, "leave it out, or leave out \(isWebSocket ? "websocket" : "path")")
+            report("tcp", in: section, "remove it, or remove \(isWebSocket ? "websocket" : "path")")
         }
         if isTCP == false, !hasPath, !isWebSocket {
-            report("tcp", in: section, "without it, path or websocket: true has to say what a server is asked")
+            report("tcp", in: section, "remove it, or add path or websocket: true")
         }
         if isWebSocket {
-            if section.entry("status") != nil { report("status", in: section, "a WebSocket is agreed to with 101") }
+            if section.entry("status") != nil {
+                report("status", in: section, "remove it, because a server accepts a WebSocket with 101")
+            }
             return .webSocket(path: path ?? "/")
         }
         guard hasPath else {
-            if section.entry("status") != nil { report("status", in: section, "add path: a connection has no status") }
+            if section.entry("status") != nil {
+                report("status", in: section, "remove it, or add path, because a connection alone has no status")
+            }
             return .tcp
         }
         return .http(path: path ?? "/", statuses: statuses ?? HealthCheck.defaultStatuses)
@@ -52,7 +52,7 @@ struct HealthCheckReader {
 
     private func report(_ key: String, in section: MappingReader, _ remedy: String) {
         guard let entry = section.entry(key) else { return }
-        context.report("\(key) does not go with the rest of this health_check; \(remedy)", at: entry.place)
+        context.report("\(key) does not fit the rest of this health_check; \(remedy)", at: entry.place)
     }
 
     /// Path and query as they are sent.
@@ -93,7 +93,7 @@ struct HealthCheckReader {
                 end.utf8.count == 3 ? Int(decimalDigits: end) : nil
             }
             guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
-                first <= last, 200...599 ~= first, 200...599 ~= last
+                first <= last, FixedResponse.statuses ~= first, FixedResponse.statuses ~= last
             else { return nil }
             return first...last
         }

@@ -3,9 +3,7 @@ struct ListenerReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode, _ references: inout References) -> ListenerConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with name and address") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .listener, context: context) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.listeners.append(.init(value: name.text, place: name.place)) }
         let addressNode = section.required("address")
@@ -25,7 +23,7 @@ struct ListenerReader {
             let entry = section.entry("proxy_protocol")
         {
             context.report(
-                "proxy_protocol needs trusted_proxies: list whose headers are believed, such as [10.0.0.0/8]",
+                "proxy_protocol needs trusted_proxies; list the proxies that send the header, such as [10.0.0.0/8]",
                 at: entry.place)
         }
         let via = section.onOff("via")
@@ -63,10 +61,8 @@ struct ListenerReader {
     }
 
     private func maxStreams(_ node: YAMLNode) -> Int? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with max_streams") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .listenerHTTP2, context: context) else { return nil }
         defer { section.finish() }
-        return section.integer("max_streams", in: 1...100_000)
+        return section.integer("max_streams")
     }
 }

@@ -3,9 +3,7 @@ struct ListenerTLSReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> ListenerTLS? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with certificates") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .listenerTLS, context: context) else { return nil }
         let expected = "a list of at least one { certificate: FILE, private_key: FILE }"
         let list = section.required("certificates")
         let elements = list.flatMap { context.list($0, expecting: expected) }
@@ -30,14 +28,14 @@ struct ListenerTLSReader {
         section.finish()
         if tls.minimumVersion == .v13, !tls.ciphers.isEmpty, let entry = section.entry("ciphers") {
             context.warn(
-                "ciphers chooses among those of TLS 1.2, which minimum_version leaves out: remove it", at: entry.place)
+                "ciphers applies only to TLS 1.2, and minimum_version excludes TLS 1.2; remove ciphers", at: entry.place
+            )
         }
         return tls
     }
 
     private func certificate(_ node: YAMLNode, for ciphers: [CipherSuite]) -> CertificateFiles? {
-        let expected = "a mapping with certificate and private_key"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .listenerCertificate, context: context) else { return nil }
         let path = "the path of a PEM file"
         let certificate = section.required("certificate").flatMap { context.text($0, expecting: path) }
         let key = section.required("private_key").flatMap { context.text($0, expecting: path) }
@@ -63,7 +61,7 @@ struct ListenerTLSReader {
         if let suite = CipherSuite(name: scalar.text) { return suite }
         if CipherSuite.alwaysOffered.contains(scalar.text) {
             context.report(
-                "\(scalar.shown) is a cipher suite of TLS 1.3, all of which are always offered: remove it",
+                "\(scalar.shown) is a cipher suite of TLS 1.3, and the gateway always offers those; remove it",
                 at: scalar.place)
             return nil
         }

@@ -1,27 +1,30 @@
-/// Takes the keys of one mapping and reports those that nobody asked for.
+/// Takes the keys of one mapping, as their descriptions say, and reports those that its section does not have.
 ///
 /// A getter returns nil when the key is not given, and also, having reported it, when its value is wrong.
 final class MappingReader {
     let context: ReadingContext
     let place: Place
+    /// The keys that it may have.
+    let keys: KeySection
     private let entries: [String: YAMLNode.Entry]
     private let order: [String]
-    private var known: [String] = []
 
-    /// Reports and fails unless `node` is a mapping; `expecting` reads like "a mapping with address and tls".
-    init?(_ node: YAMLNode, context: ReadingContext, expecting: String = "a mapping") {
+    /// Reports and fails unless `node` is a mapping; `expecting` reads like "a mapping with address and tls", and is by
+    /// default what the section says.
+    init?(_ node: YAMLNode, _ keys: KeySection, context: ReadingContext, expecting: String? = nil) {
         guard case .mapping(let entries) = node.kind else {
-            context.report("expected \(expecting), found \(node.found)", at: node.place)
+            context.report("expected \(expecting ?? keys.expected), found \(node.found)", at: node.place)
             return nil
         }
         self.context = context
+        self.keys = keys
         place = node.place
         self.entries = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         order = entries.map(\.key)
     }
 
     func entry(_ key: String) -> YAMLNode.Entry? {
-        known.append(key)
+        context.note(key, of: keys)
         return entries[key]
     }
 
@@ -40,26 +43,29 @@ final class MappingReader {
 
     /// Those of `keys` that are given, in the order of the file.
     func given(_ keys: [String]) -> [YAMLNode.Entry] {
-        known += keys
+        for key in keys { context.note(key, of: self.keys) }
         return order.filter(keys.contains).compactMap { entries[$0] }
     }
 
-    /// Keys of the format that this version does not implement.
-    func refuse(_ keys: String...) {
-        for entry in given(keys) { context.report("\(entry.key) is not supported yet", at: entry.place) }
-    }
+    /// Those of the section's choice that are given, in the order of the file.
+    func givenOfChoice() -> [YAMLNode.Entry] { given(keys.choice?.names ?? []) }
 
     /// Keys that begin with `x-` are a place for anchors, as in other tools; their values are not looked at.
     private static func isForAnchors(_ key: String) -> Bool { key.hasPrefix("x-") }
 
-    /// To be called when every known key has been taken.
+    /// Reports the keys that the section does not have, and those that this version does not implement.
     func finish() {
-        let known = Set(known)
-        for key in order where !known.contains(key) && !Self.isForAnchors(key) {
-            guard let entry = entries[key] else { continue }
-            var remedy = NearMiss.hint(for: key, among: known)
-            if remedy.isEmpty, known.count <= 12 {
-                remedy = "; expected \(known.sorted().joined(separator: ", "))"
+        for key in order where !Self.isForAnchors(key) {
+            let description = keys[key]
+            guard description?.isSupported != true, let entry = entries[key] else { continue }
+            guard description == nil else {
+                context.report("\(key) is not supported yet", at: entry.place)
+                continue
+            }
+            let names = keys.supportedNames
+            var remedy = NearMiss.hint(for: key, among: names)
+            if remedy.isEmpty, names.count <= 12 {
+                remedy = "; expected \(names.sorted().joined(separator: ", "))"
             }
             context.report("unknown key \(quoted(key))\(remedy)", at: entry.place)
         }
@@ -67,10 +73,6 @@ final class MappingReader {
 }
 
 extension MappingReader {
-    func mapping(_ key: String, expecting: String = "a mapping") -> MappingReader? {
-        node(key).flatMap { MappingReader($0, context: context, expecting: expecting) }
-    }
-
     func list(_ key: String, expecting: String) -> [YAMLNode]? {
         node(key).flatMap { context.list($0, expecting: expecting) }
     }
@@ -79,12 +81,20 @@ extension MappingReader {
         node(key).flatMap { context.text($0, expecting: expecting) }
     }
 
-    func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+    /// Within the range of its description.
+    func integer(_ key: String) -> Int? {
+        guard let node = node(key), case .number(let range)? = keys[key]?.kind else { return nil }
         let expected = "a number from \(range.lowerBound) to \(range.upperBound)"
-        return node(key).flatMap { node in
-            context.value(node, expecting: expected) { text in
-                Int(decimalDigits: text).flatMap { range.contains($0) ? $0 : nil }
-            }
+        return context.value(node, expecting: expected) { text in
+            Int(decimalDigits: text).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// One of the numbers of its description; `expecting` names them.
+    func oneNumber(_ key: String, expecting: String) -> Int? {
+        guard let node = node(key), case .oneNumber(let numbers)? = keys[key]?.kind else { return nil }
+        return context.value(node, expecting: expecting) { text in
+            numbers.first { String($0) == text }
         }
     }
 
@@ -116,9 +126,9 @@ extension MappingReader {
         context.word(node, among: type.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
     }
 
-    /// At most 365 days.
-    func duration(_ key: String, positive: Bool = false) -> Duration? {
-        guard let node = node(key) else { return nil }
+    /// As long as its description says, and at most 365 days.
+    func duration(_ key: String) -> Duration? {
+        guard let node = node(key), case .duration(let least)? = keys[key]?.kind else { return nil }
         let value = context.value(
             node, expecting: "a duration such as 10s", parse: DurationText.parse, nearest: DurationText.nearest)
         guard let value else { return nil }
@@ -126,15 +136,21 @@ extension MappingReader {
             context.report("expected at most 365 days, found \(node.found)", at: node.place)
             return nil
         }
-        if positive, value == .zero {
+        if value == .zero, least > .zero {
             context.report("expected a duration longer than 0s", at: node.place)
+            return nil
+        }
+        if value < least {
+            context.report(
+                "expected a duration of \(DurationText.format(least)) or longer, found \(node.found)", at: node.place)
             return nil
         }
         return value
     }
 
-    func size(_ key: String, in range: ClosedRange<Int>) -> Int? {
-        guard let node = node(key) else { return nil }
+    /// Within the range of its description.
+    func size(_ key: String) -> Int? {
+        guard let node = node(key), case .size(let range)? = keys[key]?.kind else { return nil }
         let size = context.value(
             node, expecting: "a size such as 64KiB", parse: ByteSizeText.parse, nearest: ByteSizeText.nearest)
         guard let size else { return nil }

@@ -2,19 +2,13 @@
 struct RouteActionReader {
     let context: ReadingContext
 
-    private static let redirectStatuses = ["301", "302", "303", "307", "308"]
-
     /// A location alone is answered with 302.
     func redirect(_ node: YAMLNode) -> RouteAction? {
         if case .scalar = node.kind { return location(node).map { .redirect(status: 302, location: $0) } }
-        let expected = "a location or a mapping with to and status"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "a location or \(KeySection.redirect.expectedInFull)"
+        guard let section = MappingReader(node, .redirect, context: context, expecting: expected) else { return nil }
         let location = section.required("to").flatMap(self.location)
-        let status = section.node("status").flatMap { node in
-            context.value(node, expecting: "the status 301, 302, 303, 307 or 308") { text in
-                Self.redirectStatuses.contains(text) ? Int(decimalDigits: text) : nil
-            }
-        }
+        let status = section.oneNumber("status", expecting: "the status 301, 302, 303, 307 or 308")
         section.finish()
         return location.map { .redirect(status: status ?? 302, location: $0) }
     }
@@ -22,8 +16,8 @@ struct RouteActionReader {
     /// A status alone has no body.
     func respond(_ node: YAMLNode) -> RouteAction? {
         if case .scalar = node.kind { return status(node).map { .respond(FixedResponse(status: $0)) } }
-        let expected = "a status or a mapping with status, body, content_type and headers"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "a status or \(KeySection.respond.expected)"
+        guard let section = MappingReader(node, .respond, context: context, expecting: expected) else { return nil }
         var response = FixedResponse()
         if let status = section.node("status").flatMap(self.status) { response.status = status }
         if let node = section.node("headers") {
@@ -32,14 +26,16 @@ struct RouteActionReader {
         if let entry = section.entry("body"), let body = context.scalar(entry.value, expecting: "text") {
             response.body = body.text
             if !body.text.isEmpty, [204, 205, 304].contains(response.status) {
-                context.report("a response of status \(response.status) has no body (RFC 9110 §15)", at: entry.place)
+                context.report(
+                    "a response of status \(response.status) can't have a body (RFC 9110 §15); remove body",
+                    at: entry.place)
             }
         }
         let type = section.text("content_type", expecting: "a media type such as text/plain")
         if let type {
             response.headers["content-type"] = type.text
         } else if !response.body.isEmpty, response.headers["content-type"] == nil {
-            response.headers["content-type"] = "text/plain; charset=utf-8"
+            response.headers["content-type"] = FixedResponse.usualContentType
         }
         section.finish()
         return .respond(response)
@@ -47,7 +43,8 @@ struct RouteActionReader {
 
     private func status(_ node: YAMLNode) -> Int? {
         context.value(node, expecting: "a status from 200 to 599") { text in
-            guard text.utf8.count == 3, let status = Int(decimalDigits: text), (200...599).contains(status) else {
+            guard text.utf8.count == 3, let status = Int(decimalDigits: text), FixedResponse.statuses.contains(status)
+            else {
                 return nil
             }
             return status

@@ -6,7 +6,7 @@ struct RouteMatchReader {
 
     /// nil when a condition could not be read: without it the route would match too much.
     func read(_ node: YAMLNode, _ references: inout References) -> RouteMatchConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping of conditions") else {
+        guard let section = MappingReader(node, .match, context: context, expecting: "a mapping of conditions") else {
             return nil
         }
         let before = context.issues.count
@@ -43,14 +43,14 @@ struct RouteMatchReader {
     /// To some an empty list means all, to others none.
     private func refuseEmpty(_ list: [YAMLNode], _ key: String, of what: String, in section: MappingReader) {
         guard list.isEmpty, let place = section.node(key)?.place else { return }
-        context.report("an empty list of \(key); leave \(key) out to match any \(what)", at: place)
+        context.report("the list of \(key) is empty; leave \(key) out to match any \(what)", at: place)
     }
 
     private func path(_ section: MappingReader) -> RouteMatchConfiguration.Path? {
-        let given = section.given(["path", "path_prefix", "path_regex"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else { return nil }
         for other in given.dropFirst() {
-            context.report("\(other.key) can't be with \(entry.key): expected one of them", at: other.place)
+            context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)
         }
         switch entry.key {
         case "path": return context.path(entry.value).map { .exact($0) }
@@ -74,7 +74,7 @@ struct RouteMatchReader {
             return scalar.text
         } catch {
             let reason = scalar.isLiteral ? ": \(error)" : ""
-            context.report("\(scalar.shown) is no regular expression\(reason)", at: scalar.place)
+            context.report("\(scalar.shown) is not a regular expression\(reason)", at: scalar.place)
             return nil
         }
     }

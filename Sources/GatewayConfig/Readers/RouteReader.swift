@@ -4,11 +4,11 @@ struct RouteReader {
     let defaults: RouteSettings
 
     /// Keys that say nothing of a route which answers by itself. Those of `defaults` are for the other routes.
-    private static let upstreamKeys = ["rewrite", "http", "max_body_size", "max_requests", "queue"]
+    private static let upstreamKeys = KeySection.route.companions.filter { $0.value == "upstream" }.map(\.key)
 
     func read(_ node: YAMLNode, _ references: inout References) -> RouteConfiguration? {
         let expected = "a mapping with name, match and upstream, redirect, respond or command"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .route, context: context, expecting: expected) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.routes.append(.init(value: name.text, place: name.place)) }
         let matchNode = section.node("match")
@@ -22,7 +22,7 @@ struct RouteReader {
         switch action {
         case .redirect, .respond, .command:
             for entry in section.given(Self.upstreamKeys) {
-                context.report("\(entry.key) has a meaning with upstream only", at: entry.place)
+                context.report("\(entry.key) has an effect only with upstream; remove it", at: entry.place)
             }
         case .upstream, nil: break
         }
@@ -44,13 +44,14 @@ struct RouteReader {
     }
 
     private func action(_ section: MappingReader, _ references: inout References) -> RouteAction? {
-        let given = section.given(["upstream", "redirect", "respond", "command"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else {
-            context.report("missing key: one of upstream, redirect, respond and command", at: section.place)
+            context.report(
+                "expected one of upstream, redirect, respond and command, found none of them", at: section.place)
             return nil
         }
         for other in given.dropFirst() {
-            context.report("\(other.key) can't be with \(entry.key): a route leads to one place", at: other.place)
+            context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)
         }
         let reader = RouteActionReader(context: context)
         switch entry.key {
@@ -69,15 +70,15 @@ struct RouteReader {
 
     private func rewrite(_ node: YAMLNode) -> PathRewrite? {
         let expected = "a mapping with one of strip_prefix, replace_prefix and path"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        guard let section = MappingReader(node, .rewrite, context: context, expecting: expected) else { return nil }
         defer { section.finish() }
-        let given = section.given(["strip_prefix", "replace_prefix", "path"])
+        let given = section.givenOfChoice()
         guard let entry = given.first else {
             context.report("expected \(expected), found none of them", at: node.place)
             return nil
         }
         for other in given.dropFirst() {
-            context.report("\(other.key) can't be with \(entry.key): expected one of them", at: other.place)
+            context.report("\(entry.key) and \(other.key) exclude each other; remove one of them", at: other.place)
         }
         switch entry.key {
         case "strip_prefix":
@@ -85,8 +86,7 @@ struct RouteReader {
         case "path":
             return context.serverPath(entry.value).map(PathRewrite.path)
         default:
-            let expected = "a mapping with from and to"
-            guard let parts = MappingReader(entry.value, context: context, expecting: expected) else { return nil }
+            guard let parts = MappingReader(entry.value, .replacePrefix, context: context) else { return nil }
             let from = parts.required("from").flatMap(context.path)
             let to = parts.required("to").flatMap(context.serverPath)
             parts.finish()

@@ -14,6 +14,10 @@ struct RouteSettings {
     var onChange = OnChange()
     var legacyVersions: [LegacyVersion] = []
 
+    enum MissingOrigin: String, CaseIterable { case allow, deny }
+
+    var missingOrigin: MissingOrigin { allowMissingOrigin ? .allow : .deny }
+
     /// `missing_origin: deny` alone asks for some `Origin`.
     var originPolicy: OriginPolicy? {
         if let origins { return OriginPolicy(allowed: origins, allowMissing: allowMissingOrigin) }
@@ -25,10 +29,9 @@ struct RouteSettings {
 struct RouteSettingsReader {
     let context: ReadingContext
 
-    private enum MissingOrigin: String, CaseIterable { case allow, deny }
-
     func read(defaults node: YAMLNode) -> RouteSettings {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping of route settings") else {
+        guard let section = MappingReader(node, .defaults, context: context, expecting: "a mapping of route settings")
+        else {
             return RouteSettings()
         }
         let settings = read(section, over: RouteSettings())
@@ -43,27 +46,28 @@ struct RouteSettingsReader {
             settings.origins = list.compactMap { OriginText.read($0, context: context) }
             if list.isEmpty, let place = section.node("origins")?.place {
                 context.report(
-                    "an empty list of origins; name the origins that may connect, or write [\"*\"] for any", at: place)
+                    "the list of origins is empty; name the origins that may connect, or write [\"*\"] for any",
+                    at: place)
             }
         }
-        if let word = section.word("missing_origin", MissingOrigin.self) {
+        if let word = section.word("missing_origin", RouteSettings.MissingOrigin.self) {
             settings.allowMissingOrigin = word == .allow
             if word == .allow, let origins = settings.origins, origins != ["*"],
                 let entry = section.entry("missing_origin")
             {
                 context.warn(
-                    "a client that is no browser can leave Origin out and connect in spite of the list of origins; write "
+                    "a client that is not a browser can omit Origin and connect despite the list of origins; write "
                         + "deny if only these pages may connect",
                     at: entry.value.place)
             }
         }
-        if let value = section.integer("max_connections", in: 0...10_000_000) { settings.maxConnections = value }
-        if let value = section.integer("max_connections_per_ip", in: 0...10_000_000) {
+        if let value = section.integer("max_connections") { settings.maxConnections = value }
+        if let value = section.integer("max_connections_per_ip") {
             settings.maxConnectionsPerIP = value
         }
         if let value = section.onOff("http") { settings.http = value }
-        if let value = section.size("max_body_size", in: 0...(1 << 40)) { settings.maxBodySize = value }
-        if let value = section.integer("max_requests", in: 0...10_000_000) { settings.maxRequests = value }
+        if let value = section.size("max_body_size") { settings.maxBodySize = value }
+        if let value = section.integer("max_requests") { settings.maxRequests = value }
         if let node = section.node("queue") {
             settings.queue = QueueReader(context: context).read(node, over: inherited.queue)
         }
@@ -79,7 +83,6 @@ struct RouteSettingsReader {
         if let node = section.node("on_change") {
             settings.onChange = onChange(node, over: inherited.onChange)
         }
-        section.refuse("rate", "slow_consumer")
         if let list = section.list("legacy_versions", expecting: "a list of drafts such as [8, 7, hixie-76]") {
             settings.legacyVersions = legacyVersions(list)
         }
@@ -95,7 +98,7 @@ struct RouteSettingsReader {
                 // Other numbers are no slips of the pen.
                 let hint =
                     word.text == "13"
-                    ? "; 13 is RFC 6455, which every route takes"
+                    ? "; 13 is RFC 6455, and every route accepts it"
                     : NearMiss.hint(for: word.text, among: [LegacyVersion.hixie76.rawValue])
                 context.report("expected \(expected), found \(word.shown)\(hint)", at: word.place)
                 continue
@@ -111,8 +114,10 @@ struct RouteSettingsReader {
 
     private func onChange(_ node: YAMLNode, over inherited: OnChange) -> OnChange {
         var onChange = inherited
-        let expected = "a mapping with changed and removed, each keep, drain or close"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return onChange }
+        let expected = "\(KeySection.onChange.expected), each keep, drain or close"
+        guard let section = MappingReader(node, .onChange, context: context, expecting: expected) else {
+            return onChange
+        }
         if let action = section.word("changed", ChangeAction.self) { onChange.changed = action }
         if let action = section.word("removed", ChangeAction.self) { onChange.removed = action }
         section.finish()
@@ -121,12 +126,12 @@ struct RouteSettingsReader {
 
     private func session(_ section: MappingReader, over inherited: SessionSettings) -> SessionSettings {
         var session = inherited
-        if let value = section.size("max_message_size", in: 1...(1 << 31)) { session.maxMessageSize = value }
+        if let value = section.size("max_message_size") { session.maxMessageSize = value }
         if let value = section.duration("idle_timeout") { session.idleTimeout = value }
         if let value = section.duration("max_lifetime") { session.maxLifetime = value }
         if let value = section.duration("ping_interval") { session.pingInterval = value }
-        if let value = section.duration("pong_timeout", positive: true) { session.pongTimeout = value }
-        if let value = section.duration("close_timeout", positive: true) { session.closeTimeout = value }
+        if let value = section.duration("pong_timeout") { session.pongTimeout = value }
+        if let value = section.duration("close_timeout") { session.closeTimeout = value }
         if let value = section.flag("validate_utf8") { session.validateUTF8 = value }
         if let node = section.node("compression") {
             session.compression = CompressionReader(context: context).read(node, over: inherited.compression)

@@ -3,9 +3,7 @@ struct StickyReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> StickyConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with cookie") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .sticky, context: context) else { return nil }
         let name = section.required("cookie").flatMap { node in
             context.value(node, expecting: "the name of a cookie such as sluice_server") {
                 FieldSyntax.isToken($0) ? $0 : nil
@@ -13,7 +11,7 @@ struct StickyReader {
         }
         var sticky = StickyConfiguration(cookie: name ?? "")
         if let node = section.node("secret") {
-            let secret = context.scalar(node, expecting: "text; \"\" for no secret")
+            let secret = context.scalar(node, expecting: "text, or \"\" for no secret")
             if let secret, !secret.text.isEmpty {
                 sticky.secret = secret.text
                 SecretFileCheck(context: context).checkOwnFile(secret)
@@ -35,10 +33,11 @@ struct StickyReader {
         sticky.secure = section.flag("secure")
         if let value = section.flag("http_only") { sticky.httpOnly = value }
         sticky.sameSite = section.word("same_site", StickyConfiguration.SameSite.self)
-        sticky.maxAge = section.duration("max_age", positive: true)
+        sticky.maxAge = section.duration("max_age")
         section.finish()
         if sticky.sameSite == .anySite, sticky.secure == false {
-            context.report("browsers drop a cookie of same_site: none without secure: true", at: section.place)
+            context.report(
+                "browsers reject a cookie with same_site: none that is not secure; add secure: true", at: section.place)
         }
         return name == nil ? nil : sticky
     }

@@ -8,8 +8,8 @@ struct UnixSocketAccessReader {
         if case .tcp? = address {
             for entry in given {
                 context.report(
-                    "\(entry.key) is for the file of a unix socket; expected an address such as "
-                        + "unix:/run/sluice.sock beside it, found one of TCP", at: entry.place)
+                    "\(entry.key) applies only to a unix socket, and address is one of TCP; remove \(entry.key), or use "
+                        + "an address such as unix:/run/sluice.sock", at: entry.place)
             }
         }
         return UnixSocketAccess(
@@ -18,12 +18,12 @@ struct UnixSocketAccessReader {
                     $0, expecting: "octal permissions from \"0000\" to \"0777\" such as \"0660\"", parse: mode)
             },
             owner: section.node("owner").flatMap {
-                context.value($0, expecting: "the name of a user this system has, or a user's number") { text in
+                context.value($0, expecting: "the name of a user of this system, or the number of a user") { text in
                     SystemAccounts.number(text) ?? SystemAccounts.user(named: text)?.user
                 }
             },
             group: section.node("group").flatMap {
-                context.value($0, expecting: "the name of a group this system has, or a group's number") { text in
+                context.value($0, expecting: "the name of a group of this system, or the number of a group") { text in
                     SystemAccounts.number(text) ?? SystemAccounts.group(named: text)
                 }
             })

@@ -3,9 +3,7 @@ struct UpstreamReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode, _ references: inout References) -> UpstreamConfiguration? {
-        guard let section = MappingReader(node, context: context, expecting: "a mapping with name and servers") else {
-            return nil
-        }
+        guard let section = MappingReader(node, .upstream, context: context) else { return nil }
         let name = section.required("name").flatMap(context.name)
         if let name { references.upstreams.append(.init(value: name.text, place: name.place)) }
         let serverProtocol = section.word("protocol", UpstreamConfiguration.ServerProtocol.self)
@@ -18,13 +16,13 @@ struct UpstreamReader {
         upstream.sticky = section.node("sticky").flatMap(StickyReader(context: context).read)
         if upstream.sticky != nil, let name { references.stickyUpstreams.insert(name.text) }
         upstream.tls = section.node("tls").flatMap(UpstreamTLSReader(context: context).read)
-        if let value = section.duration("connect_timeout", positive: true) { upstream.connectTimeout = value }
-        if let value = section.duration("response_timeout", positive: true) {
+        if let value = section.duration("connect_timeout") { upstream.connectTimeout = value }
+        if let value = section.duration("response_timeout") {
             upstream.responseTimeout = value
             upstream.plainResponseTimeout = value
         }
-        if let value = section.integer("retries", in: 0...10) { upstream.retries = value }
-        if let value = section.duration("dns_refresh", positive: true) { upstream.dnsRefresh = value }
+        if let value = section.integer("retries") { upstream.retries = value }
+        if let value = section.duration("dns_refresh") { upstream.dnsRefresh = value }
         if let node = section.node("http1") { upstream.http1 = http1(node) }
         if let node = section.node("h2") { upstream.http2 = http2(node) }
         if let value = section.node("host").flatMap(self.host) { upstream.host = value }
@@ -34,7 +32,7 @@ struct UpstreamReader {
         section.finish()
         if let servers, !servers.isEmpty, servers.allSatisfy({ $0.state != .active }) {
             context.warn(
-                "no server of this upstream takes new WebSockets: all are draining or down; give one state: active",
+                "no server of this upstream accepts new WebSockets, because all are draining or down; set state: active for one",
                 at: section.place)
         }
         return name != nil && servers != nil ? upstream : nil
@@ -55,7 +53,8 @@ struct UpstreamReader {
         }
         if let word = NearMiss.nearest(to: scalar.text, among: ["client", "upstream"]) {
             context.warn(
-                "the servers get the host \(scalar.shown); did you mean \(quoted(word))?", at: scalar.place)
+                "the gateway sends the servers the host \(scalar.shown); did you mean \(quoted(word))?",
+                at: scalar.place)
         }
         return .name(authority)
     }
@@ -77,23 +76,21 @@ struct UpstreamReader {
 
     private func http1(_ node: YAMLNode) -> UpstreamHTTP1 {
         var settings = UpstreamHTTP1()
-        let expected = "a mapping with max_idle and idle_timeout"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
-        if let value = section.integer("max_idle", in: 0...10_000) { settings.maxIdle = value }
-        if let value = section.duration("idle_timeout", positive: true) { settings.idleTimeout = value }
+        guard let section = MappingReader(node, .upstreamHTTP1, context: context) else { return settings }
+        if let value = section.integer("max_idle") { settings.maxIdle = value }
+        if let value = section.duration("idle_timeout") { settings.idleTimeout = value }
         section.finish()
         return settings
     }
 
     private func http2(_ node: YAMLNode) -> UpstreamHTTP2 {
         var settings = UpstreamHTTP2()
-        let expected = "a mapping with max_connections, max_streams, ping_interval, ping_timeout and idle_timeout"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return settings }
-        if let value = section.integer("max_connections", in: 1...100) { settings.maxConnections = value }
-        if let value = section.integer("max_streams", in: 1...100_000) { settings.maxStreams = value }
+        guard let section = MappingReader(node, .upstreamHTTP2, context: context) else { return settings }
+        if let value = section.integer("max_connections") { settings.maxConnections = value }
+        if let value = section.integer("max_streams") { settings.maxStreams = value }
         if let value = section.duration("ping_interval") { settings.pingInterval = value }
-        if let value = section.duration("ping_timeout", positive: true) { settings.pingTimeout = value }
-        if let value = section.duration("idle_timeout", positive: true) { settings.idleTimeout = value }
+        if let value = section.duration("ping_timeout") { settings.pingTimeout = value }
+        if let value = section.duration("idle_timeout") { settings.idleTimeout = value }
         section.finish()
         return settings
     }
@@ -104,14 +101,12 @@ struct UpstreamReader {
         if elements.isEmpty { context.report("expected \(expected), found an empty list", at: node.place) }
         var seen: Set<Address> = []
         return elements.compactMap { element in
-            guard let section = MappingReader(element, context: context, expecting: "a mapping with address") else {
-                return nil
-            }
+            guard let section = MappingReader(element, .server, context: context) else { return nil }
             let addressNode = section.required("address")
             let address = addressNode.flatMap { AddressText.read($0, role: .server, context: context) }
-            let weight = section.integer("weight", in: 1...1000)
-            let cap = section.integer("max_connections", in: 0...10_000_000)
-            let priority = section.integer("priority", in: 0...100)
+            let weight = section.integer("weight")
+            let cap = section.integer("max_connections")
+            let priority = section.integer("priority")
             let state = section.word("state", ServerConfiguration.State.self)
             section.finish()
             guard let address, let addressNode else { return nil }

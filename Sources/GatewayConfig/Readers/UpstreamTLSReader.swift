@@ -3,8 +3,8 @@ struct UpstreamTLSReader {
     let context: ReadingContext
 
     func read(_ node: YAMLNode) -> UpstreamTLS? {
-        let expected = "a mapping with server_name, ca, verify, certificate and private_key; {} for the defaults"
-        guard let section = MappingReader(node, context: context, expecting: expected) else { return nil }
+        let expected = "\(KeySection.upstreamTLS.expected); {} for the defaults"
+        guard let section = MappingReader(node, .upstreamTLS, context: context, expecting: expected) else { return nil }
         var tls = UpstreamTLS()
         tls.serverName = section.text("server_name", expecting: Self.expectedName).flatMap(self.serverName)
         if let ca = section.text("ca", expecting: "the path of a PEM file") {
@@ -42,10 +42,10 @@ struct UpstreamTLSReader {
         let key = section.text("private_key", expecting: path)
         switch (section.entry("certificate"), section.entry("private_key")) {
         case (let entry?, nil):
-            context.report("certificate needs private_key beside it: the path of its key", at: entry.place)
+            context.report("certificate needs private_key; add the path of its key", at: entry.place)
         case (nil, let entry?):
             context.report(
-                "private_key needs certificate beside it: the path of the key's certificate", at: entry.place)
+                "private_key needs certificate; add the path of the key's certificate", at: entry.place)
         default: break
         }
         guard let certificate, let key else { return nil }

@@ -1,17 +1,18 @@
 /// `512`, `64KiB`, `16MiB`, `1GiB`.
-enum ByteSizeText {
-    private static let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)]
+public enum ByteSizeText {
+    static let units: [(name: String, length: Int)] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)]
 
     static func parse(_ text: String) -> Int? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty, let count = Int(decimalDigits: digits),
-            let unit = units.first(where: { $0.0 == text[digits.endIndex...] })
+            let unit = units.first(where: { $0.name == text[digits.endIndex...] })
         else { return nil }
-        let (product, overflow) = count.multipliedReportingOverflow(by: unit.1)
+        let (product, overflow) = count.multipliedReportingOverflow(by: unit.length)
         return overflow ? nil : product
     }
 
-    static func format(_ size: Int) -> String {
+    /// In the largest unit that needs no fraction.
+    public static func format(_ size: Int) -> String {
         for (name, length) in units where size >= length && size % length == 0 { return "\(size / length)\(name)" }
         return "\(size)"
     }

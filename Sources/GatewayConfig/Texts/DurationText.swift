@@ -6,18 +6,22 @@ public enum DurationText {
     public static func parse(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         // Twelve digits of milliseconds are 31 years: past every limit, within every type.
-        guard !digits.isEmpty, digits.count <= 12, let count = Int64(decimalDigits: digits) else { return nil }
-        let milliseconds: Int64
-        switch text[digits.endIndex...] {
-        case "ms": milliseconds = 1
-        case "s": milliseconds = 1_000
-        case "m": milliseconds = 60_000
-        case "h": milliseconds = 3_600_000
-        case "d": milliseconds = 86_400_000
-        default: return nil
-        }
-        let (product, overflow) = count.multipliedReportingOverflow(by: milliseconds)
+        guard !digits.isEmpty, digits.count <= 12, let count = Int64(decimalDigits: digits),
+            let unit = units.first(where: { $0.name == text[digits.endIndex...] })
+        else { return nil }
+        let (product, overflow) = count.multipliedReportingOverflow(by: Int64(unit.length))
         return overflow ? nil : .milliseconds(product)
+    }
+
+    /// Each with its length in milliseconds.
+    static let units: [(name: String, length: Int)] = [
+        ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
+
+    /// Rounded down. Of nothing longer than the limit.
+    static func milliseconds(of duration: Duration) -> Int {
+        let (seconds, attoseconds) = min(duration, limit).components
+        return Int(seconds) &* 1_000 &+ Int(attoseconds / 1_000_000_000_000_000)
     }
 
     /// `90s` for `90`, `10s` for `10 sec`, `1500ms` for `1.5s` and the like; nil: nothing is near.
@@ -39,7 +43,7 @@ public enum DurationText {
     }
 
     /// In the largest unit that needs no fraction.
-    static func format(_ duration: Duration) -> String {
+    public static func format(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         if attoseconds != 0 { return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms" }
         for (unit, length) in [("h", Int64(3600)), ("m", 60)] where seconds >= length && seconds % length == 0 {

@@ -18,7 +18,7 @@ enum EnvironmentReference {
                 rest = rest.dropFirst(3)
             } else if rest.hasPrefix("${") {
                 guard let end = rest.firstIndex(of: "}") else {
-                    throw Failure(message: "expected } after ${; write $${ for the two characters themselves")
+                    throw Failure(message: "expected } after ${; write $${ for the characters ${ themselves")
                 }
                 result += try value(of: rest[rest.index(dollar, offsetBy: 2)..<end], environment: environment)
                 rest = rest[rest.index(after: end)...]

@@ -28,7 +28,8 @@ enum HostName {
     /// For a name that is not valid: what to write instead, as the end of a message; empty where that is not known.
     static func remedy(for name: some StringProtocol) -> String {
         guard endsInNumber(name), !isIPv4(name) else { return "" }
-        return "; a host that ends in a number is an IPv4 address: four numbers from 0 to 255 without leading zeros"
+        return
+            "; a host that ends in a number must be an IPv4 address, four numbers from 0 to 255 without leading zeros"
     }
 
     /// An IPv6 address in brackets.
@@ -46,15 +47,15 @@ enum HostName {
         if text.hasPrefix("*.") ? isBelowWildcard(name) : isValid(name) || isBracketedV6(text) { return text }
         let remedy: String
         if text.hasPrefix("*."), isIPv4(name) {
-            remedy = "; an address has no names below it"
+            remedy = "; an IP address can't have a wildcard"
         } else if text == "*" {
             remedy = "; leave hosts out to match any host"
         } else if name.contains("*") {
-            remedy = "; a wildcard is the whole leftmost label"
+            remedy = "; a wildcard must be the whole leftmost label"
         } else if text.contains("://") || text.contains("/") {
-            remedy = "; scheme and path do not belong here"
+            remedy = "; remove scheme and path"
         } else if text.contains(":") {
-            remedy = "; a host has no port here"
+            remedy = "; remove the port"
         } else {
             remedy = Self.remedy(for: name)
         }

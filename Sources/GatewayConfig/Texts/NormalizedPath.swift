@@ -67,10 +67,10 @@ public enum PathFault: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .notAbsolute: "path does not begin with /"
         case .character: "path has a character that no path may have"
-        case .escape: "path has a % without two hexadecimal digits behind it"
+        case .escape: "path has a % without two hexadecimal digits after it"
         case .nul: "path has %00"
         case .aboveRoot: "path has more .. than segments before them"
-        case .ambiguous: "path has .. behind //, which servers read in two ways"
+        case .ambiguous: "path has .. after //, and servers read that in two ways"
         }
     }
 }

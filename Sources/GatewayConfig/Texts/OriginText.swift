@@ -19,13 +19,13 @@ enum OriginText {
         var remedy = ""
         if scalar.text.contains("*") {
             remedy =
-                "; a wildcard is the whole leftmost label of a name, as in https://*.example.com, or \"*\" alone for any"
+                "; a wildcard must be the whole leftmost label of a name, as in https://*.example.com, or \"*\" alone"
         } else if let host = scalar.text.split(separator: "/").last, !HostName.remedy(for: host).isEmpty {
             remedy = HostName.remedy(for: host)
         } else if !scalar.text.contains("://") {
             remedy = "; the scheme is missing"
         } else if withoutPath(scalar.text).flatMap(normalize) != nil {
-            remedy = "; an origin has no path"
+            remedy = "; remove the path"
         }
         context.report("expected \(expected), found \(scalar.shown)\(remedy)", at: scalar.place)
         return nil

@@ -14,7 +14,7 @@ extension ReadingContext {
             let path = try NormalizedPath(scalar.text)
             guard path.isShortened else { return path }
             let remedy = scalar.isLiteral ? "; write \(quoted(path.text))" : ""
-            report("no path is compared with dot segments or //, found \(scalar.shown)\(remedy)", at: scalar.place)
+            report("expected a path without dot segments and //, found \(scalar.shown)\(remedy)", at: scalar.place)
         } catch {
             let reason = error == .notAbsolute || error == .character ? "" : ": \(error)"
             report("expected \(expected), found \(scalar.shown)\(reason)", at: scalar.place)

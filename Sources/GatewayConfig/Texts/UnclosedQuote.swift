@@ -22,14 +22,15 @@ enum UnclosedQuote {
             guard let closing = quoted.closing else {
                 return isAtEnd
                     ? Finding(
-                        place: quoted.opening, message: "YAML syntax: the quote that opens here is never closed") : nil
+                        place: quoted.opening,
+                        message: "YAML syntax error: no closing quote follows the quote that opens here") : nil
             }
             // Text that goes over lines is rare; a syntax error right behind it is what a missing quote looks like.
             guard closing.line > quoted.opening.line, mistake.line == closing.line, mistake > closing else { continue }
             return Finding(
                 place: quoted.opening,
-                message: "YAML syntax: the quote that opens here is closed on line \(closing.line), column "
-                    + "\(closing.column), and what comes behind is no YAML; is the closing quote missing on line "
+                message: "YAML syntax error: the quote that opens here ends on line \(closing.line), column "
+                    + "\(closing.column), and the text after it is not YAML; is the closing quote missing on line "
                     + "\(quoted.opening.line)?")
         }
         return nil

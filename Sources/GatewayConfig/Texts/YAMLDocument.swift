@@ -1,6 +1,6 @@
 import Yams
 
-/// YAML text to a tree, within bounds of size, depth and expanded aliases. The only file that knows Yams.
+/// YAML text to a tree, within bounds of size, depth and expanded aliases.
 enum YAMLDocument {
     static let depthLimit = 32
     /// Values once every alias is replaced by what it stands for. A file without aliases can't come near.
@@ -57,7 +57,7 @@ enum YAMLDocument {
         } catch let error as LimitReached {
             context.report(error.message, at: error.place)
         } catch {
-            context.report("not readable as YAML: \(error)", at: .start)
+            context.report("the file is not YAML: \(error)", at: .start)
         }
         return nil
     }
@@ -94,16 +94,16 @@ enum YAMLDocument {
         case .scanner(let context, let problem, let mark, _),
             .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
-            guard let context else { return ("YAML syntax: \(problem)", Place(mark)) }
+            guard let context else { return ("YAML syntax error: \(problem)", Place(mark)) }
             let start = "line \(context.mark.line), column \(context.mark.column)"
-            return ("YAML syntax: \(problem) (\(context.text), from \(start))", Place(mark))
+            return ("YAML syntax error: \(problem) (\(context.text), from \(start))", Place(mark))
         case .reader(let problem, let offset, _, let text):
             let before = text.prefix(offset ?? 0)
             let line = before.count(where: \.isNewline) + 1
             let column = before.suffix(while: { !$0.isNewline }).unicodeScalars.count + 1
-            return ("YAML syntax: \(problem)", Place(line: line, column: column))
+            return ("YAML syntax error: \(problem)", Place(line: line, column: column))
         default:
-            return ("YAML syntax: \(error)", .start)
+            return ("YAML syntax error: \(error)", .start)
         }
     }
 
@@ -122,14 +122,15 @@ enum YAMLDocument {
             let place = Place(node.mark)
             values += 1
             guard values <= valueLimit else {
-                throw LimitReached(message: "more than \(valueLimit) values once aliases are expanded", place: place)
+                throw LimitReached(
+                    message: "the file has more than \(valueLimit) values after its aliases are expanded", place: place)
             }
             guard depth <= depthLimit else {
-                throw LimitReached(message: "nested deeper than \(depthLimit) levels", place: place)
+                throw LimitReached(message: "the file is nested deeper than \(depthLimit) levels", place: place)
             }
             let tag = node.tag.description
             if !tag.hasPrefix("tag:yaml.org,2002:") {
-                context.report("the tag \(quoted(tag)) has no meaning here", at: place)
+                context.report("the tag \(quoted(tag)) is not supported; remove it", at: place)
             }
             switch node {
             case .scalar(let scalar):

@@ -38,9 +38,12 @@ public struct CommandConfiguration: Equatable, Sendable {
     /// How long it has between SIGTERM and SIGKILL; zero: no time.
     public var killAfter: Duration
 
+    public static let usualKillAfter: Duration = .seconds(5)
+
     public init(
         run: [String], program: String, framing: Framing = .line, directory: String,
-        environment: [String: String] = [:], account: Account = .init(), killAfter: Duration = .seconds(5)
+        environment: [String: String] = [:], account: Account = .init(),
+        killAfter: Duration = CommandConfiguration.usualKillAfter
     ) {
         self.run = run
         self.program = program

@@ -108,6 +108,11 @@ public enum RouteAction: Equatable, Sendable {
 }
 
 public struct FixedResponse: Equatable, Sendable {
+    /// Those that a final response can have and an answer of a server's own should.
+    public static let statuses = 200...599
+    /// The `Content-Type` of a body for which none is given.
+    static let usualContentType = "text/plain; charset=utf-8"
+
     public var status: Int
     public var headers: [String: String]
     public var body: String

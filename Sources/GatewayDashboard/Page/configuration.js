@@ -35,8 +35,8 @@ function buildConfiguration(section) {
     const configuration = store.configuration;
     if (!configuration || shown === configuration || !configuration.sections) return;
     shown = configuration;
-    setText(file, configuration.file ? `In force from ${configuration.file}. Secrets are left out.`
-      : 'In force from no file. Secrets are left out.');
+    setText(file, configuration.file ? `The gateway read this from ${configuration.file}. This page hides secrets.`
+      : 'The gateway started without a file. This page hides secrets.');
     content.replaceChildren(...[
       configuration.certificates.length ? certificates(configuration.certificates) : null,
       configuration.warnings.length ? make('article', { class: 'card' }, make('h2', {}, 'Warnings'),

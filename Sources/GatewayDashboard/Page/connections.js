@@ -186,7 +186,7 @@ function openConnection(id) {
         event.preventDefault();
         const done = await attempt(button, async () => {
           await ask(`/connections/${id}${query(fields.parameters)}`, 'DELETE');
-          return `WebSocket ${id} was told to close.`;
+          return `The gateway closes WebSocket ${id}.`;
         });
         if (done) {
           dialog.close();
@@ -230,14 +230,15 @@ function openCloseMany() {
     const ip = field('Client address', '');
     const rate = rateField('all at once');
     const button = make('button', { type: 'submit', class: 'danger' }, 'Close them');
-    body.append(make('p', {}, 'Those that match all that is given. At least one of route, server and address is needed.'),
+    body.append(make('p', {}, 'The gateway closes the WebSockets that match every field. ',
+      'Fill in at least one of route, server and address.'),
       make('form', { onsubmit: async event => {
         event.preventDefault();
         if (!rate.isValid) return;
         const done = await attempt(button, async () => {
           const answer = await ask(`/connections${query({ route: route.input.value, server: server.input.value,
             ip: ip.input.value, rate: rate.parameter, ...fields.parameters })}`, 'DELETE');
-          return `${format.plural((await answer.json()).closing, 'WebSocket')} will be told to close.`;
+          return `The gateway closes ${format.plural((await answer.json()).closing, 'WebSocket')}.`;
         });
         if (done) dialog.close();
       } }, route.element, server.element, ip.element, rate.element, fields.elements, button));

@@ -63,8 +63,8 @@ function showStanding() {
   setAttribute(banner, 'class', kind === 'gone' ? 'banner bad' : 'banner');
   banner.replaceChildren(...{
     gone: () => [`The gateway has not answered since ${format.clock(store.goneSince)}. The page tries again by itself.`],
-    unauthorised: () => ['The session is over.', make('a', { href: '/' }, 'Log in again')],
-    refused: () => ['The configuration file has changed and was refused: an older one is in force.',
+    unauthorised: () => ['Your session has ended.', make('a', { href: '/' }, 'Log in again')],
+    refused: () => ['The gateway refused the changed configuration file and keeps the previous configuration.',
       make('a', { href: '#/log' }, 'See the log')],
     '': () => [],
   }[kind]());

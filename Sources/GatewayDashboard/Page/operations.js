@@ -3,7 +3,7 @@ const operationWords = {
   close: operation => `Closing WebSockets of ${operation.subject}`,
   'drain server': operation => `Draining ${operation.subject}`,
   rebalance: operation => `Rebalancing ${operation.subject}`,
-  reload: () => 'Closing WebSockets of what the reload changed',
+  reload: () => 'Closing the WebSockets that the reload affects',
 };
 
 let drainPeak = 0;
@@ -15,7 +15,7 @@ function showOperations() {
   const rows = state.operations.map(operation => ({
     key: operation.id, text: operationWords[operation.kind]?.(operation) ?? operation.kind,
     done: operation.told, total: operation.total, note: `${format.count(operation.told)} of ${
-      format.count(operation.total)} told${operation.per_second ? `, ${format.rate(operation.per_second)}/s` : ''}` }));
+      format.count(operation.total)} Closes sent${operation.per_second ? `, ${format.rate(operation.per_second)}/s` : ''}` }));
   if (state.reloading) rows.unshift({ key: 'reload', text: 'Reloading the configuration', note: '' });
   const { active } = state.stats.connections;
   drainPeak = state.stats.draining ? Math.max(drainPeak, active) : active;
@@ -51,7 +51,7 @@ function reloadLines(answer) {
   note('Upstreams', answer.upstreams);
   for (const [name, change] of Object.entries(answer.servers ?? {})) note(`Servers of ${name}`, change);
   if (answer.sections?.length) lines.push(['Sections', answer.sections.join(', ')]);
-  if (answer.restart?.length) lines.push(['Waits for a restart', answer.restart.join(', ')]);
+  if (answer.restart?.length) lines.push(['Needs a restart', answer.restart.join(', ')]);
   return lines;
 }
 
@@ -75,7 +75,7 @@ function openReload() {
       const answer = await askForReload('POST');
       if (!answer.applied) {
         show(answer);
-        throw new Refusal(400, 'The configuration was refused; the one before stays in force.');
+        throw new Refusal(400, 'The gateway refused the configuration and keeps the previous one.');
       }
       dialog.close();
       return `Reloaded: WebSockets ${socketWords(answer.sockets)}.`;
@@ -83,7 +83,7 @@ function openReload() {
     const show = answer => {
       if (answer.errors) {
         place.replaceChildren(
-          make('p', { class: 'problem' }, 'The file can’t be used. What is in force stays.'), make('pre', {}, answer.text));
+          make('p', { class: 'problem' }, 'The gateway can’t use the file and keeps its configuration.'), make('pre', {}, answer.text));
         apply.disabled = true;
         return;
       }
@@ -108,9 +108,10 @@ function openDrain() {
     const button = make('button', { type: 'submit', class: 'danger' }, 'Drain and stop');
     const lines = configured('Drain', '');
     body.append(
-      make('p', {}, 'Every WebSocket gets a Close between two messages, new ones are refused, and the process ends. '
-        + 'Whatever started it has to start it again.'),
-      make('p', {}, count, ` now; spread over ${lines.spread ?? 'drain.spread'}, cut after ${lines.timeout ?? 'drain.timeout'}.`),
+      make('p', {}, 'The gateway closes every WebSocket between two messages, refuses new ones and stops. '
+        + 'You or your service manager must start it again.'),
+      make('p', {}, count, ` to close. The gateway spreads the Closes over ${lines.spread ?? 'drain.spread'}, `,
+        `and cuts the rest after ${lines.timeout ?? 'drain.timeout'}.`),
       make('form', { onsubmit: async event => {
         event.preventDefault();
         if (await attempt(button, async () => {

@@ -60,7 +60,7 @@ function buildOverview(section) {
       title: `By the ${side}`, number: true, text: row => format.count(row[side] ?? 0) })),
   ], row => row.code);
   const facts = pairs();
-  const noRefusals = make('p', { class: 'empty' }, 'Nobody was refused.');
+  const noRefusals = make('p', { class: 'empty' }, 'The gateway has refused no client.');
   const noCloses = make('p', { class: 'empty' }, 'No WebSocket has ended yet.');
   section.append(
     make('div', { class: 'cards' }, Object.values(tiles).map(({ element }) => element)),
@@ -81,8 +81,8 @@ function buildOverview(section) {
     const handshakes = Object.values(stats.routes).map(route => route.handshake_seconds).filter(({ count }) => count);
     const slowest = Math.max(0, ...handshakes.map(({ p99 }) => p99));
     tiles.handshakes.show([[format.rate(rateOf(s => s.connections.accepted_total)), '/s']],
-      handshakes.length ? `99 % within ${format.seconds(slowest)}, ${format.count(stats.transports.handshaking)} under way`
-        : `${format.count(stats.transports.handshaking)} under way`);
+      handshakes.length ? `99 % within ${format.seconds(slowest)}, ${format.count(stats.transports.handshaking)} in progress`
+        : `${format.count(stats.transports.handshaking)} in progress`);
     const messages = way => format.rate(rateOf(s => totalOf(s, route => messagesOf(route.messages[way]))));
     tiles.messages.show([[messages('from_client'), '/s in'], [messages('to_client'), '/s out']],
       `${format.count(totalOf(stats, r => messagesOf(r.messages.from_client) + messagesOf(r.messages.to_client)))} in all`);
@@ -94,7 +94,7 @@ function buildOverview(section) {
     const after = totalOf(stats, r => r.compression.bytes_after);
     tiles.compression.show(
       before ? [[format.percent((1 - after / before) * 100), format.bytes(Math.max(0, before - after))]] : ['–'],
-      before ? `${format.bytes(before)} became ${format.bytes(after)}` : 'Nothing was compressed yet');
+      before ? `${format.bytes(before)} became ${format.bytes(after)}` : 'The gateway has compressed nothing yet');
     const zlib = totalOf(stats, r => r.compression.memory_bytes);
     tiles.memory.show([stats.resident_memory_bytes ? format.bytes(stats.resident_memory_bytes) : '–'],
       `${format.bytes(zlib)} of it for compression`);
@@ -131,7 +131,7 @@ function buildOverview(section) {
       ['HTTP/2 with clients', http2Words(stats.http2.client)],
       ['HTTP/2 with servers', http2Words(stats.http2.server)],
       ['Plain requests', `${format.count(totalOf(stats, r => r.requests.total))} in all, ${
-        format.count(totalOf(stats, r => r.requests.active))} under way`],
+        format.count(totalOf(stats, r => r.requests.active))} in progress`],
     ]);
   };
 }

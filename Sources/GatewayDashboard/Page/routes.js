@@ -74,8 +74,8 @@ function tally(caption, empty) {
 function openRoute(name) {
   openDialog(`Route ${name}`, (body, dialog) => {
     const facts = pairs();
-    const refusals = tally('Refusals', 'Nobody was refused on this route.');
-    const subprotocols = tally('Subprotocols', 'No subprotocol was agreed on.');
+    const refusals = tally('Refusals', 'The gateway has refused no client on this route.');
+    const subprotocols = tally('Subprotocols', 'No WebSocket has a subprotocol.');
     const closes = table('Close codes', [
       { title: 'Close code', text: row => `${row.code} ${closeMeanings[row.code] ?? ''}`.trim() },
       { title: 'Client', number: true, text: row => format.count(row.client ?? 0) },
@@ -119,7 +119,7 @@ function openRoute(name) {
         ['Handshakes', route.handshake_seconds.count
           ? `half within ${format.seconds(route.handshake_seconds.p50)}, 99 % within ${
             format.seconds(route.handshake_seconds.p99)}` : 'none yet'],
-        ['Plain requests', `${format.count(route.requests.total)} in all, ${format.count(route.requests.active)} under way`],
+        ['Plain requests', `${format.count(route.requests.total)} in all, ${format.count(route.requests.active)} in progress`],
         ['Extensions refused', Object.keys(route.extensions_refused).join(', ')],
       ]);
       refusals.show(route.rejected_total);

@@ -78,25 +78,25 @@ function openServer(upstream, address) {
     const drain = make('button', { type: 'submit', class: 'danger' }, 'Drain');
     const undrain = make('button', { type: 'button', onclick: () => attempt(undrain, async () => {
       await ask(`${serverPath(upstream, address)}/undrain`, 'POST');
-      return `${address} gets WebSockets again.`;
+      return `The gateway sends ${address} WebSockets again.`;
     }) }, 'Undrain');
     const draining = make('form', { onsubmit: event => {
       event.preventDefault();
       if (!rate.isValid) return;
       attempt(drain, async () => {
         const answer = await ask(`${serverPath(upstream, address)}/drain${query({ rate: rate.parameter })}`, 'POST');
-        return `${format.plural((await answer.json()).sockets, 'WebSocket')} of ${address} will be told to go.`;
+        return `The gateway closes ${format.plural((await answer.json()).sockets, 'WebSocket')} of ${address}.`;
       });
     } }, rate.element, drain, undrain);
     body.append(facts.element,
-      make('div', {}, make('h3', {}, 'No new WebSockets, and an end for those it has'), draining),
+      make('div', {}, make('h3', {}, 'Send no new WebSockets, and close those it has'), draining),
       make('p', {}, make('button', { type: 'button', onclick: () => {
         dialog.close();
         showConnections({ server: address, route: '', search: '' });
       } }, 'Show its WebSockets')));
     return () => {
       const server = latest()?.stats.upstreams[upstream]?.servers[address];
-      if (!server) return facts.show([['State', 'gone: no configuration names it, and nothing uses it']]);
+      if (!server) return facts.show([['State', 'gone; the configuration does not name it, and nothing uses it']]);
       facts.show([
         ['Upstream', upstream], ['Named in the file', server.name], ['Health', serverStanding(server)[1]],
         ['WebSockets', `${format.count(server.active)}${
@@ -104,7 +104,7 @@ function openServer(upstream, address) {
         ['Weight', server.weight],
         ['Connections', format.count(server.connections)],
         ['HTTP/2 streams', format.count(server.streams)],
-        ['Places given since the start', format.count(server.taken_total)],
+        ['WebSockets and requests since the start', format.count(server.taken_total)],
         ['Failures', format.count(server.failures_total)],
         ['Last failure', server.last_failure
           ? `${server.last_failure.reason}, ${format.age(server.last_failure.age_seconds)} ago` : 'none'],
@@ -121,8 +121,8 @@ function openRebalance(upstream) {
     const rate = rateField('spread over drain.spread');
     const button = make('button', { type: 'submit', class: 'primary' }, 'Rebalance');
     body.append(
-      make('p', {}, 'Closes what the fuller servers have above their share by weight, the oldest first. Their clients '
-        + 'come back, and the balance puts them where there is room.'),
+      make('p', {}, 'The gateway closes the oldest WebSockets that a fuller server has above its share by weight. Their clients '
+        + 'reconnect, and the gateway sends them to emptier servers.'),
       make('form', { onsubmit: async event => {
         event.preventDefault();
         if (!rate.isValid) return;
@@ -130,7 +130,7 @@ function openRebalance(upstream) {
           const answer = await ask(
             `/upstreams/${encodeURIComponent(upstream)}/rebalance${query({ rate: rate.parameter })}`, 'POST');
           const { sockets } = await answer.json();
-          return sockets ? `${format.plural(sockets, 'WebSocket')} will be told to go.` : 'The servers are in balance.';
+          return sockets ? `The gateway closes ${format.plural(sockets, 'WebSocket')}.` : 'The servers are in balance.';
         });
         if (done) dialog.close();
       } }, rate.element, button));

@@ -46,13 +46,13 @@ final class HTTP1HealthExchange: HealthExchange {
 
     private func readHead(_ bytes: inout ByteBuffer) {
         let end = scan.end(in: bytes.readableBytesView)
-        guard zip(scan.beginning, "HTTP/1.".utf8).allSatisfy(==) else { return fail("the answer is no HTTP/1.1") }
+        guard zip(scan.beginning, "HTTP/1.".utf8).allSatisfy(==) else { return fail("the answer is not HTTP/1.1") }
         guard let end, var part = bytes.readSlice(length: end) else {
             head.writeBuffer(&bytes)
             return
         }
         head.writeBuffer(&part)
-        guard let status = scan.status else { return fail("the answer is no HTTP/1.1") }
+        guard let status = scan.status else { return fail("the answer is not HTTP/1.1") }
         if (100..<200).contains(status), status != 101 {
             // Another head follows an interim response (RFC 9110 §15.2).
             scan = HTTP1HeadScan()

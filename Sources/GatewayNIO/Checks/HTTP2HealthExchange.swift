@@ -47,7 +47,7 @@ final class HTTP2HealthExchange: HealthExchange {
         case .closed:
             end(.failed("the server ended the connection, or refused the stream, before its answer"))
         case .failed(let failure):
-            end(.failed("the answer is no HTTP/2: \(failure)"))
+            end(.failed("the answer is not HTTP/2: \(failure)"))
         case .request, .informed, .writable, .pong, .goAway:
             break
         }

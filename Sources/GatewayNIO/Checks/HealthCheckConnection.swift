@@ -118,9 +118,12 @@ final class HealthCheckConnection: ChannelInboundHandler {
         let limit = "within the timeout of health_check"
         switch phase {
         case .connection:
-            conclude(.failed("no connection \(limit); the host is down, or a firewall drops what is sent to it"))
-        case .handshake: conclude(.failed("no end of the TLS handshake \(limit)"))
-        case .answer: conclude(.failed("no answer \(limit)"))
+            conclude(
+                .failed(
+                    "the server did not accept the connection \(limit); the host is down, or a firewall drops the packets"
+                ))
+        case .handshake: conclude(.failed("the TLS handshake did not end \(limit)"))
+        case .answer: conclude(.failed("the server did not answer \(limit)"))
         }
         connector?.cancel()
         close()

@@ -67,6 +67,6 @@ struct HealthQuestion {
 
     /// Judges what a server made of an offer without extensions.
     static func refusal(of extensions: [ExtensionOffer]) -> HealthVerdict? {
-        extensions.isEmpty ? nil : .failed("the server chose an extension that was not offered")
+        extensions.isEmpty ? nil : .failed("the server chose an extension that the check did not offer")
     }
 }

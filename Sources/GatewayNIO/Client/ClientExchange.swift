@@ -8,9 +8,9 @@ import NIOCore
 import WebSocketCore
 
 /// One request of a client, over either HTTP version, until it is answered or a session has taken over: has it decided,
-/// finds a server, answers.
+/// and finds a server. `ClientExchange+Answers` answers it, `ClientExchange+Server` takes what the server says.
 final class ClientExchange {
-    private enum State {
+    enum State {
         case reading
         /// A WebSocket waits for its place under the route's cap.
         case queued(OutgoingRequest, UpgradeRequest, WaitingTicket)
@@ -25,22 +25,22 @@ final class ClientExchange {
         case relaying
     }
 
-    private let listener: CompiledListener
+    let listener: CompiledListener
     let version: LegVersion
-    private let loop: LoopContext
+    let loop: LoopContext
     private let isFirst: Bool
     /// When the connection was accepted that this is the first request of; of others, when the head came.
-    private var startedAt = NIODeadline.now()
+    var startedAt = NIODeadline.now()
     /// The gateway's own, until a trusted proxy turns out to have sent one.
-    private var requestID: String
-    private let peer: () -> ClientAddress
-    private weak var responder: (any ClientResponder)?
-    private var state = State.reading
+    var requestID: String
+    let peer: () -> ClientAddress
+    weak var responder: (any ClientResponder)?
+    var state = State.reading
     /// The one that the request is decided on by, and stays with.
-    private var generation: Generation
-    private var isHead = false
+    var generation: Generation
+    var isHead = false
     /// nil: no head that can be read has come.
-    private var logged: LoggedRequest?
+    var logged: LoggedRequest?
     /// The request has come to its end.
     private var hasEnded = false
     /// Until when a WebSocket may wait for its place, and for one on a server.
@@ -105,17 +105,23 @@ final class ClientExchange {
         case .respond(let response, let body, let route):
             serve(
                 GatewayAnswer(response, body: body, edits: route.responseHeaders, requestID: requestID), of: route)
+        case .proxy(let outgoing, _) where lacksDescriptors:
+            refuse(.outOfResources, route: outgoing.route)
+        case .forward(let decision) where lacksDescriptors:
+            refuse(.outOfResources, route: decision.route)
         case .proxy(let outgoing, let upgrade):
             admit(outgoing, upgrade)
         case .forward(let decision):
             guard let responder else { return }
             let forwarding = Forwarding(
-                decision, version: version, listener: listener, loop: loop, log: log, requestID: requestID,
-                logged: logged, owner: self, responder: responder)
+                decision, listener: listener, loop: loop, log: log, lines: lines, owner: self, responder: responder)
             state = .forwarding(forwarding)
             forwarding.start()
         }
     }
+
+    /// There is no file descriptor for a connection to a server, and this client has one only to learn of that.
+    private var lacksDescriptors: Bool { responder?.usesReserve ?? false }
 
     // MARK: Admission
 
@@ -230,68 +236,6 @@ final class ClientExchange {
         }
     }
 
-    func refuse(_ refusal: Refusal, route: RouteConfiguration? = nil) {
-        note(refusal, route: route)
-        answer(GatewayAnswer(refusal, requestID: requestID))
-    }
-
-    /// For a client that speaks HTTP where TLS is expected. Whoever asks sends the answer, since nothing that is written
-    /// the usual way goes out without TLS.
-    func refusePlainHTTP() -> GatewayAnswer {
-        note(.plainHTTP, route: nil)
-        state = .answered
-        var answer = GatewayAnswer(.plainHTTP, requestID: requestID)
-        answer.fields[.date] = loop.date
-        return answer
-    }
-
-    /// Counts and logs a refusal.
-    private func note(_ refusal: Refusal, route: RouteConfiguration?) {
-        loop.process.telemetry.rejected(refusal.key, listener: listener.configuration.name)
-        if let route { loop.counters(of: loop.process.route(route.name)).rejected(refusal.key) }
-        if var line = line("request refused", hasFields: false) {
-            line.add("status", refusal.status)
-            line.add("refusal", refusal.key)
-            if let route { line.add("route", route.name) }
-            switch refusal {
-            case .badAnswer(let reason), .badRequest(let reason): line.add("reason", reason)
-            default: break
-            }
-            loop.process.lineLog.write(line)
-        }
-    }
-
-    /// Begins a line about the request; nil: nobody wants it.
-    private func line(_ message: String, client: ClientAddress? = nil, hasFields: Bool = true) -> LogLine? {
-        guard var line = loop.process.lineLog.begin(message) else { return nil }
-        line.add("request_id", requestID)
-        line.add("listener", listener.configuration.name)
-        line.add("client_protocol", version.rawValue)
-        if let logged {
-            logged.write(
-                to: &line, client: client, protection: responder?.protection, hasFields: hasFields,
-                query: generation.configuration.log.query && hasFields)
-        } else {
-            line.add("client", peer().description)
-        }
-        return line
-    }
-
-    /// Answers what the route itself has an answer for.
-    private func serve(_ answer: GatewayAnswer, of route: RouteConfiguration) {
-        let log = generation.configuration.log
-        if log.access, answer.status >= 500 || loop.isSampled(log), var line = line("request served") {
-            line.add("route", route.name)
-            line.add("status", answer.status)
-            line.add("duration_seconds", (NIODeadline.now() - startedAt).seconds)
-            line.add("bytes_from_client", 0)
-            line.add("bytes_to_client", isHead ? 0 : answer.body.readableBytes)
-            line.add("outcome", "complete")
-            loop.process.lineLog.write(line)
-        }
-        self.answer(answer)
-    }
-
     /// `limits.handshake_timeout` is over; false: nothing can be said to the client any more.
     func timedOut() -> Bool {
         switch state {
@@ -324,16 +268,8 @@ final class ClientExchange {
 
     private var log: RequestLog { RequestLog(loop.process.logger, requestID: requestID) }
 
-    private func answer(_ answer: GatewayAnswer) {
-        giveUpDecision()
-        state = .answered
-        var answer = answer
-        answer.isForHead = isHead
-        if answer.fields[.date] == nil { answer.fields[.date] = loop.date }
-        responder?.answer(answer)
-    }
-
-    private func giveUpDecision() {
+    /// Returns what was taken for the request, and ends what was begun.
+    func giveUpDecision() {
         queueTimer?.cancel()
         switch state {
         case .queued(_, _, let ticket):
@@ -348,158 +284,5 @@ final class ClientExchange {
         case .reading, .answered, .relaying:
             break
         }
-    }
-}
-
-extension ClientExchange: UpstreamAttemptDelegate {
-    func failed(_ refusal: Refusal) {
-        guard case .connecting(let decision, _) = state else { return }
-        refuse(refusal, route: decision.route)
-    }
-
-    func answered(_ response: HTTPResponse, by leg: any UpstreamLeg, server: LiveServer) {
-        guard case .connecting(let decision, let attempt) = state, let responder else { return leg.giveUp() }
-        if version == .http2, response.status.kind == .successful {
-            // Success is what tells this client that its WebSocket is open (RFC 8441 §5).
-            return refuse(
-                .badAnswer("status is \(response.status.code), expected 101 or a refusal"), route: decision.route)
-        }
-        state = .relayingRefusal(decision, attempt, leg)
-        loop.process.telemetry.rejected("upstream_refused", listener: listener.configuration.name)
-        loop.counters(of: decision.outgoing.liveRoute).rejected("upstream_refused")
-        if var line = line(
-            "server refused", client: decision.outgoing.forwarded.clientAddress, hasFields: false)
-        {
-            line.add("status", response.status.code)
-            line.add("route", decision.route.name)
-            line.add("server", server.address.description)
-            loop.process.lineLog.write(line)
-        }
-        responder.beginAnswer(decision.outgoing.response(response, date: loop.date))
-    }
-
-    func responseContent(_ bytes: ByteBuffer) {
-        guard case .relayingRefusal(_, _, let leg) = state, let responder else { return }
-        responder.continueAnswer(bytes)
-        leg.setMayRead(responder.isWritable)
-    }
-
-    func responseReadComplete() { responder?.flushAnswer() }
-
-    func responseEnded(isWhole: Bool, trailers: HTTPFields?) {
-        guard case .relayingRefusal = state else { return }
-        giveUpDecision()
-        state = .answered
-        if isWhole { responder?.endAnswer(trailers: nil) } else { responder?.abortAnswer() }
-    }
-
-    /// Those are a plain request's.
-    func informed(_ response: HTTPResponse) {}
-    func mayGiveContent(to leg: any RequestLeg) {}
-
-    func upgraded(_ server: UpgradedServer) {
-        guard case .connecting(let decision, _) = state, let responder else {
-            server.server.giveUp()
-            return server.leg.giveUp()
-        }
-        do {
-            let extensions = try decision.negotiation.conclude(serverAnswer: server.extensions)
-            relay(responder, decision, server, extensions)
-        } catch {
-            server.server.giveUp()
-            server.leg.giveUp()
-            refuse(.badAnswer("\(error)"), route: decision.route)
-        }
-    }
-
-    private static func responseFields(
-        _ decision: ProxyDecision, _ server: UpgradedServer, _ extensions: SessionExtensions
-    ) -> HTTPFields {
-        if decision.upgrade.draft == .hixie76 {
-            return LegacyHandshake.hixieResponseFields(
-                to: decision.upgrade, subprotocol: server.subprotocol, isSecure: decision.outgoing.forwarded.isSecure
-            )
-        }
-        return ServerHandshake.responseFields(
-            key: decision.upgrade.key, accept: server.accept, subprotocol: server.subprotocol,
-            extensions: extensions.clientAnswer)
-    }
-
-    /// Tells the client that it has its WebSocket, and gives both legs to a session.
-    private func relay(
-        _ responder: any ClientResponder, _ decision: ProxyDecision, _ server: UpgradedServer,
-        _ extensions: SessionExtensions
-    ) {
-        // Before the answer: whoever has read that finds this session's share of zlib's memory taken.
-        let log = generation.configuration.log
-        let isSampled = loop.isSampled(log)
-        let info = SessionInfo(
-            decision, server, extensions, listener: listener.configuration.name, clientVersion: version,
-            startedAt: startedAt,
-            isSampled: isSampled, loop: loop)
-        if log.access, isSampled { logOpening(decision, server, extensions) }
-        let driver = loop.add(from: generation) { id in
-            SessionDriver(
-                id: id, info: info,
-                session: GatewaySession(
-                    rules: decision.outgoing.rules, extensions: extensions, zlib: loop.zlib,
-                    maskKeys: loop.maskKeys, route: decision.route.name, now: .now()))
-        }
-        var fields = Self.responseFields(decision, server, extensions)
-        var serverFields = server.fields
-        serverFields[.xRequestID] = requestID
-        serverFields = HeaderFilter.response(
-            serverFields, edits: decision.route.responseHeaders, isHandshake: true)
-        ResponseRestoration.apply(
-            to: &serverFields, by: decision.route.rewrite, host: decision.outgoing.request.authority ?? "")
-        fields.append(contentsOf: serverFields)
-        if let live = server.server.live,
-            let cookie = decision.outgoing.stickyCookie(
-                for: live, isTLS: listener.configuration.tls != nil)
-        {
-            fields.append(cookie)
-        }
-        state = .relaying
-        do {
-            try responder.relay(with: driver, response: fields)
-            try server.leg.relay(with: driver)
-            driver.start()
-        } catch {
-            // One of the connections closed this very moment.
-            server.leg.giveUp()
-            driver.abandon()
-        }
-    }
-}
-
-extension ClientExchange {
-    private func logOpening(_ decision: ProxyDecision, _ server: UpgradedServer, _ extensions: SessionExtensions) {
-        guard var line = line("connection opened", client: decision.outgoing.forwarded.clientAddress) else { return }
-        line.add("trace_id", decision.outgoing.trace.traceID)
-        line.add("route", decision.route.name)
-        line.add("server", server.server.name)
-        line.add("server_protocol", server.server.isCommand ? "command" : server.leg.version.rawValue)
-        if let subprotocol = server.subprotocol { line.add("subprotocol", subprotocol) }
-        if let answer = extensions.clientAnswer { line.add("extensions", answer) }
-        if let draft = decision.upgrade.draft { line.add("legacy_version", draft.rawValue) }
-        line.add("handshake_seconds", (NIODeadline.now() - startedAt).seconds)
-        loop.process.lineLog.write(line)
-    }
-}
-
-extension TimeAmount {
-    /// To the microsecond.
-    var seconds: Double { Double(nanoseconds / 1000) / 1_000_000 }
-}
-
-extension ClientExchange: ForwardingOwner {
-    func forwardingFailed(_ refusal: Refusal, route: RouteConfiguration) {
-        guard isForwarding else { return }
-        state = .reading
-        refuse(refusal, route: route)
-    }
-
-    func forwardingEnded() {
-        if isForwarding { state = .answered }
     }
 }

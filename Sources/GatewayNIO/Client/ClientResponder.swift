@@ -27,6 +27,8 @@ protocol ClientResponder: AnyObject {
     var endpoints: ConnectionEndpoints { get }
     /// How the connection is protected; nil: it is in the clear.
     var protection: TLSProtection? { get }
+    /// Whether the connection has one of the process's last file descriptors: there is none for a connection to a server.
+    var usesReserve: Bool { get }
     /// Tells the client that its WebSocket is open, and makes the session's leg of what carried the request.
     ///
     /// - Throws: when the connection closed this very moment.

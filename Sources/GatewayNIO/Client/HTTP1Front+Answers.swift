@@ -15,6 +15,8 @@ extension HTTP1Front: ClientResponder {
 
     var protection: TLSProtection? { listener.tls == nil ? nil : (context?.channel as? SocketChannel)?.protection }
 
+    var usesReserve: Bool { (context?.channel as? SocketChannel)?.usesReserve ?? false }
+
     func answer(_ answer: GatewayAnswer) {
         guard let context else { return }
         // A client that has sent too little to be known is spoken to in HTTP/1.1.

@@ -109,7 +109,8 @@ extension HTTP1Front: HTTP1PlainReader {
     /// The listener speaks HTTP/2 only.
     func refuseVersion() {
         exchange.refuse(
-            .badRequest("this address speaks HTTP/2 only, and neither ALPN nor the preface asked for it"))
+            .badRequest(
+                "this listener speaks only HTTP/2, and the client asked for it neither by ALPN nor by the preface"))
     }
 
     // MARK: When to read

@@ -154,7 +154,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
     func isLast(closing: Bool) -> Bool {
         let isLast =
             closing || !message.keepsAlive || message.isOpen && !exchange.isForwarding || isLeaving
-            || limits.keepAliveTimeout == .zero || !loop.keep(self)
+            || limits.keepAliveTimeout == .zero || usesReserve || !loop.keep(self)
         if isLast { message.keepsAlive = false }
         return isLast
     }
@@ -271,7 +271,7 @@ final class HTTP1Front: ChannelDuplexHandler, RemovableChannelHandler {
                 loop.process.tlsFailures.note(failure, listener: listener.configuration.name, client: peer)
             }
             if !(error is TLSFailure), !(error is UncleanTLSEnd), !(error is IOError) {
-                loop.process.logger.debug("connection failed in its handshake", metadata: ["reason": "\(error)"])
+                loop.process.logger.debug("connection failed during its handshake", metadata: ["reason": "\(error)"])
             }
             context?.close(promise: nil)
         }

@@ -49,6 +49,9 @@ final class HTTP2Front: HTTP2HandlerOwner {
     /// How the connection is protected; nil: it is in the clear.
     var protection: TLSProtection? { handler.protection }
 
+    /// Whether it has one of the process's last file descriptors.
+    var usesReserve: Bool { handler.usesReserve }
+
     var endpoints: ConnectionEndpoints {
         named ?? ConnectionEndpoints(local: handler.localAddress, remote: handler.remoteAddress)
     }
@@ -68,7 +71,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
             if !front.connection.isAcknowledged {
                 front.handler.fail(
                     HTTP2Failure(
-                        .settingsTimeout, "the preface or the acknowledgement of SETTINGS has not come in time"))
+                        .settingsTimeout,
+                        "the client did not send its preface, or its acknowledgement of SETTINGS, in time"))
             }
         }
         watchIdleness()
@@ -178,7 +182,8 @@ final class HTTP2Front: HTTP2HandlerOwner {
         frameTimer = after(handshakeTimeout) { front in
             front.frameTimer = nil
             if front.handler.progress == progress {
-                front.handler.fail(HTTP2Failure(.enhanceYourCalm, "a frame was begun and not completed in time"))
+                front.handler.fail(
+                    HTTP2Failure(.enhanceYourCalm, "the client began a frame and did not complete it in time"))
             } else {
                 front.watchFrame()
             }

@@ -69,7 +69,9 @@ final class HTTP2RequestStream: HTTP2StreamDelegate, HTTP2StreamReader {
         case .failure(.headerListTooLarge): throw .headerTooLarge
         case .failure(.malformed(let reason)): throw .badRequest(reason)
         }
-        guard AuthorityText.isValid(request.authority ?? "") else { throw .badRequest(":authority is no authority") }
+        guard AuthorityText.isValid(request.authority ?? "") else {
+            throw .badRequest(":authority is not an authority, expected a host and an optional port")
+        }
         guard !endsStream || request.method != .connect else {
             throw .badRequest("the stream ended with CONNECT, expected it to stay open")
         }
@@ -198,6 +200,8 @@ extension HTTP2RequestStream: ClientResponder {
         head = HTTPResponse(status: .init(code: answer.status), headerFields: answer.fields)
         if !answer.isForHead, answer.body.readableBytes > 0 { continueAnswer(answer.body) }
         endAnswer(trailers: nil)
+        // The descriptor is needed for others, who are to be answered as well.
+        if usesReserve { front.drain() }
     }
 
     func inform(_ response: HTTPResponse) {
@@ -275,6 +279,8 @@ extension HTTP2RequestStream: ClientResponder {
     var endpoints: ConnectionEndpoints { front.endpoints }
 
     var protection: TLSProtection? { front.protection }
+
+    var usesReserve: Bool { front.usesReserve }
 
     func relay(with driver: SessionDriver, response: HTTPFields) throws {
         guard !stream.isClosed else { throw ChannelError.ioOnClosedChannel }

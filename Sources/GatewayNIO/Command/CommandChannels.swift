@@ -61,6 +61,6 @@ final class CommandErrorHandler: ChannelInboundHandler {
     private func tellLeftOut() {
         let count = output.takeLeftOut()
         guard count > 0 else { return }
-        logger.warning("lines of standard error left out", metadata: ["lines": .stringConvertible(count)])
+        logger.warning("lines of a command's standard error left out", metadata: ["lines": .stringConvertible(count)])
     }
 }

@@ -20,8 +20,8 @@ enum CommandExit: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .status(let status): "the command ended with status \(status)"
-        case .signal(let signal): "the command was ended by signal \(signal)"
-        case .unknown: "the command was lost sight of"
+        case .signal(let signal): "signal \(signal) ended the command"
+        case .unknown: "the gateway lost track of the command"
         }
     }
 }
@@ -120,9 +120,9 @@ struct CommandLaunch: Sendable {
         let reason =
             switch error.code {
             case .executableNotFound where changesAccount:
-                "user and group need \(Self.setpriv) of util-linux, which can't be found, or not be executed"
-            case .executableNotFound: "the program can't be found, or not be executed"
-            case .failedToChangeWorkingDirectory: "its directory can't be entered: \(words ?? "")"
+                "user and group need \(Self.setpriv) of util-linux, and the system can't find or execute it"
+            case .executableNotFound: "the system can't find or execute the program"
+            case .failedToChangeWorkingDirectory: "the system can't enter its directory: \(words ?? "")"
             default: words.map { "the system refused to start it: \($0)" } ?? "\(error)"
             }
         let shortages = [EMFILE, ENFILE, ENOMEM, EAGAIN]

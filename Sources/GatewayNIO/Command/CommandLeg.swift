@@ -64,7 +64,9 @@ final class CommandLeg: WebSocketLeg, LegTransport {
         defer { SocketCall.close(left) }
         func channel(_ handler: some ChannelHandler, reads: Bool) throws -> SocketChannel {
             guard let eventLoop = loop.eventLoop as? SocketEventLoop else { throw ChannelError.operationUnsupported }
-            let channel = SocketChannel(try StreamSocket(pipe: left.removeFirst(), on: eventLoop))
+            let socket = try StreamSocket(pipe: left.removeFirst(), on: eventLoop)
+            socket.hasPrecedence = true
+            let channel = SocketChannel(socket)
             try channel.syncOptions?.setOption(.autoRead, value: reads)
             try channel.pipeline.syncOperations.addHandler(handler)
             try channel.activate()

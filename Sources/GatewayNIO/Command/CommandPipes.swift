@@ -1,4 +1,5 @@
 import NIOCore
+import SocketTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -33,11 +34,18 @@ struct CommandPipes: Sendable {
     var output: Pipe
     var errors: Pipe
 
+    /// - Parameter reserve: descriptors that pipes may not take.
     /// - Throws: `IOError`; nothing stays open.
-    static func open() throws -> CommandPipes {
+    static func open(reserve: DescriptorReserve = .ofProcess()) throws -> CommandPipes {
         var opened: [Pipe] = []
         do {
-            for _ in 0..<3 { opened.append(try Pipe.open()) }
+            for _ in 0..<3 {
+                let pipe = try Pipe.open()
+                opened.append(pipe)
+                guard !reserve.contains(max(pipe.read, pipe.write)) else {
+                    throw IOError(errnoCode: EMFILE, reason: "pipe")
+                }
+            }
             return CommandPipes(input: opened[0], output: opened[1], errors: opened[2])
         } catch {
             for pipe in opened { pipe.closeBoth() }

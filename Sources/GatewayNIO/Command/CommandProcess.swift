@@ -105,7 +105,9 @@ final class CommandProcess {
 
     private func failed(_ failure: CommandStartFailure, _ started: (Result<Void, CommandStartFailure>) -> Void) {
         if case .running(let pid) = state {
-            logger.error("command lost", metadata: ["process": .stringConvertible(pid), "reason": "\(failure.reason)"])
+            logger.error(
+                "gateway lost track of a command",
+                metadata: ["process": .stringConvertible(pid), "reason": "\(failure.reason)"])
             return ended(.unknown)
         }
         counters.commandsFailed.add()

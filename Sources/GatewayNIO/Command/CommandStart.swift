@@ -75,7 +75,7 @@ final class CommandStart: ServerAttempt {
         guard !isOver else { return }
         isOver = true
         logger.warning(
-            "no resources for a command",
+            "no resources left for a command",
             metadata: ["reason": "\((error as? IOError).map { ConnectFailure.text(for: $0) } ?? "\(error)")"])
         delegate?.failed(.outOfResources)
     }

@@ -29,12 +29,10 @@ final class Forwarding {
 
     let id: UInt64
     private let decision: ForwardDecision
-    private let version: LegVersion
     private let listener: CompiledListener
     private let loop: LoopContext
     private let log: RequestLog
-    private let requestID: String
-    private let logged: LoggedRequest?
+    private let lines: RequestLines
     private let counters: RouteCounters
     private weak var owner: (any ForwardingOwner)?
     private weak var responder: (any ClientResponder)?
@@ -69,18 +67,15 @@ final class Forwarding {
     private var responseDeadline: NIODeadline?
 
     init(
-        _ decision: ForwardDecision, version: LegVersion, listener: CompiledListener, loop: LoopContext,
-        log: RequestLog, requestID: String, logged: LoggedRequest?, owner: any ForwardingOwner,
-        responder: any ClientResponder
+        _ decision: ForwardDecision, listener: CompiledListener, loop: LoopContext, log: RequestLog,
+        lines: RequestLines, owner: any ForwardingOwner, responder: any ClientResponder
     ) {
         id = loop.makeID()
         self.decision = decision
-        self.version = version
         self.listener = listener
         self.loop = loop
         self.log = log
-        self.requestID = requestID
-        self.logged = logged
+        self.lines = lines
         self.owner = owner
         self.responder = responder
         counters = loop.counters(of: decision.outgoing.liveRoute)
@@ -244,7 +239,7 @@ final class Forwarding {
         let duration = NIODeadline.now() - startedAt
         let microseconds = UInt64(clamping: duration.nanoseconds / 1000)
         counters.requestEnded(status: status, microseconds: microseconds)
-        counters.served(requestID, microseconds: microseconds, at: loop.secondsSince1970)
+        counters.served(lines.requestID, microseconds: microseconds, at: loop.secondsSince1970)
         logEnd(outcome, duration)
         return attempt
     }
@@ -253,24 +248,21 @@ final class Forwarding {
         let log = loop.generation.configuration.log
         guard log.access, outcome != .refused else { return }
         let isFault = outcome != .complete || (status ?? 0) >= 500
-        guard isFault || loop.isSampled(log), var line = loop.process.lineLog.begin("request served") else {
-            return
-        }
-        line.add("request_id", requestID)
+        guard isFault || loop.isSampled(log),
+            var line = lines.begin(
+                "request served", client: outgoing.forwarded.clientAddress, protection: responder?.protection,
+                query: log.query)
+        else { return }
         line.add("trace_id", outgoing.trace.traceID)
-        line.add("listener", listener.configuration.name)
         line.add("route", route.name)
         if let server { line.add("server", server.address.description) }
-        logged?.write(
-            to: &line, client: outgoing.forwarded.clientAddress, protection: responder?.protection, query: log.query)
-        line.add("client_protocol", version.rawValue)
         if let serverVersion { line.add("server_protocol", serverVersion.rawValue) }
         if let status { line.add("status", status) }
         line.add("duration_seconds", duration.seconds)
         line.add("bytes_from_client", bytes.fromClient)
         line.add("bytes_to_client", bytes.toClient)
         line.add("outcome", outcome.rawValue)
-        loop.process.lineLog.write(line)
+        lines.write(line)
     }
 
     private var serverVersion: LegVersion?

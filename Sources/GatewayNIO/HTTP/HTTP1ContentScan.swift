@@ -127,7 +127,7 @@ struct HTTP1ContentScan {
         switch byte {
         case UInt8(ascii: "\r"): state = .chunkLineFeed(size: value)
         case UInt8(ascii: ";"): state = .chunkExtension(size: value)
-        default: throw Violation(text: "a chunk's size has a character that is no hexadecimal digit")
+        default: throw Violation(text: "a chunk's size has a character that is not a hexadecimal digit")
         }
     }
 

@@ -29,7 +29,7 @@ extension HTTP1Head {
         guard method != .head, head.status != .noContent, head.status != .notModified else { return .none }
         if !codings.isEmpty {
             guard codings.count == 1, codings[0].utf8.count == 7, codings[0].lowercased() == "chunked" else {
-                throw BadFraming(text: "Transfer-Encoding is not chunked alone")
+                throw BadFraming(text: "Transfer-Encoding is not only chunked")
             }
             guard head.version == .http1_1 else {
                 throw BadFraming(text: "Transfer-Encoding came with HTTP/1.0")

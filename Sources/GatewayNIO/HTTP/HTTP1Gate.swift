@@ -227,7 +227,7 @@ final class HTTP1Gate: ChannelInboundHandler, RemovableChannelHandler {
         }
         guard hasEnded, case .content = state else {
             state = .discarding
-            return fail(BadContent(description: "where the content ends can be read in two ways"))
+            return fail(BadContent(description: "the end of the content is ambiguous"))
         }
         state = .between
     }
@@ -246,7 +246,7 @@ final class HTTP1Gate: ChannelInboundHandler, RemovableChannelHandler {
         guard case .content(let scan) = state, !scan.isDone else { return }
         if scan.endsWithConnection { return }
         state = .discarding
-        fail(BadContent(description: "where the content ends can be read in two ways"))
+        fail(BadContent(description: "the end of the content is ambiguous"))
     }
 
     /// The message is answered: the next one may come through.

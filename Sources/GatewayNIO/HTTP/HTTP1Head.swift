@@ -16,7 +16,9 @@ enum HTTP1Head {
             throw .badRequest("method is not a token")
         }
         let host = hosts.first ?? ""
-        guard AuthorityText.isValid(host) else { throw .badRequest("Host is not an authority") }
+        guard AuthorityText.isValid(host) else {
+            throw .badRequest("Host is not an authority, expected a host and an optional port")
+        }
         try checkBodyLength(head)
 
         let (authority, path) = try target(head.uri, host: host)
@@ -46,7 +48,7 @@ enum HTTP1Head {
         }
         // With seven bytes it is ASCII: other letters that become these in lower case are longer.
         guard codings.count == 1, codings[0].utf8.count == 7, codings[0].lowercased() == "chunked" else {
-            throw .badRequest("Transfer-Encoding is not chunked alone, expected no other coding")
+            throw .badRequest("Transfer-Encoding is not only chunked, expected no other coding")
         }
     }
 

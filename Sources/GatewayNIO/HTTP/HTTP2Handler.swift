@@ -73,6 +73,8 @@ final class HTTP2Handler {
             flush()
         }
         socket.delegate = self
+        // It carries the messages of many WebSockets.
+        socket.hasPrecedence = true
         socket.read()
         scheduleFlush()
     }
@@ -81,6 +83,8 @@ final class HTTP2Handler {
     var isOpen: Bool { socket != nil }
     var localAddress: SocketAddress? { socket?.localAddress }
     var remoteAddress: SocketAddress? { socket?.remoteAddress }
+    /// Whether it has one of the process's last file descriptors.
+    var usesReserve: Bool { socket?.usesReserve ?? false }
     /// How the connection is protected; nil: it is in the clear.
     var protection: TLSProtection? { socket?.protection }
 

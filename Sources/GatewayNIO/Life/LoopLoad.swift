@@ -1,5 +1,6 @@
 import GatewayTelemetry
 import NIOCore
+import PerMessageDeflate
 import SocketTransport
 
 #if canImport(Glibc)
@@ -32,8 +33,15 @@ final class LoopLoad {
 }
 
 extension GatewayServer {
-    /// Has every loop measure its load. Does not wait for them: one that is busy counts when it has come to it.
-    public func measureLoads() {
-        for loop in loops { loop.eventLoop.execute { loop.context.value.load.measure() } }
+    /// Has every loop measure its load, and forget messages that were compressed for many a while ago. Does not wait for
+    /// them: one that is busy does so when it has come to it.
+    public func tendLoops() {
+        for loop in loops {
+            loop.eventLoop.execute {
+                let context = loop.context.value
+                context.load.measure()
+                context.zlib.forgetExpired(now: .now())
+            }
+        }
     }
 }

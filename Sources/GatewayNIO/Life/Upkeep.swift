@@ -153,10 +153,10 @@ struct Upkeep: Sendable {
         let place: Logger.Metadata = ["listener": "\(listener.configuration.name)"]
         note(
             look.0, of: place, renewed: "certificates renewed",
-            refused: "certificates changed and can't be used; those before stay")
+            refused: "new certificates can't be used; the gateway keeps the old ones")
         note(
             look.1, of: place, renewed: "ticket keys renewed",
-            refused: "ticket keys changed and can't be used; those before stay")
+            refused: "new ticket keys can't be used; the gateway keeps the old ones")
     }
 
     private func renew(_ upstream: Upstream) async {
@@ -165,7 +165,7 @@ struct Upkeep: Sendable {
         else { return }
         note(
             look, of: ["upstream": "\(upstream.configuration.name)"], renewed: "certificates renewed",
-            refused: "certificates changed and can't be used; those before stay")
+            refused: "new certificates can't be used; the gateway keeps the old ones")
     }
 
     private func note(_ renewal: TLSRenewal, of place: Logger.Metadata, renewed: String, refused: String) {
@@ -176,7 +176,7 @@ struct Upkeep: Sendable {
             logger.info("\(renewed)", metadata: metadata)
             for warning in warnings {
                 metadata["reason"] = "\(warning)"
-                logger.warning("a file of TLS needs attention", metadata: metadata)
+                logger.warning("TLS file needs attention", metadata: metadata)
             }
         case .refused(let failure, isNews: true):
             metadata["reason"] = "\(failure)"

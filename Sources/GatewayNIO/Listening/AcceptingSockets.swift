@@ -60,7 +60,7 @@ public final class AcceptingSockets: Sendable {
     /// Logs that a listener is short of what a connection takes.
     public static func tellShortage(of listener: String, because error: any Error, to logger: Logger) {
         logger.warning(
-            "accepting pauses",
+            "listener pauses accepting",
             metadata: ["listener": "\(listener)", "reason": "\(ListenFailure.text(forAccept: error))"])
     }
 

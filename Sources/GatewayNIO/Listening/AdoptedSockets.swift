@@ -57,16 +57,16 @@ struct AdoptedSockets {
 
     private static func listeningAddress(of descriptor: CInt) throws -> SocketAddress {
         guard let type = SocketCall.option(SO_TYPE, of: descriptor) else {
-            throw AdoptionError.notListening(descriptor, "is no socket")
+            throw AdoptionError.notListening(descriptor, "is not a socket")
         }
         guard type == CInt(SOCK_STREAM.rawValue) else {
-            throw AdoptionError.notListening(descriptor, "is a socket, but not a stream's")
+            throw AdoptionError.notListening(descriptor, "is not a stream socket")
         }
         guard SocketCall.option(SO_ACCEPTCONN, of: descriptor) == 1 else {
             throw AdoptionError.notListening(descriptor, "is a socket that does not listen")
         }
         guard let address = try SocketCall.address(of: descriptor) else {
-            throw AdoptionError.notListening(descriptor, "listens on something else")
+            throw AdoptionError.notListening(descriptor, "listens on neither TCP nor a unix path")
         }
         return address
     }
@@ -114,7 +114,7 @@ public enum AdoptionError: Error, Equatable, CustomStringConvertible {
         case .notListening(let descriptor, let what):
             "expected a listening stream socket, got descriptor \(descriptor), which \(what)"
         case .other(let expected, let found): "expected a listening socket of \(expected), got one of \(found)"
-        case .fileIsGone(let path): "expected the file of the socket at \(path), found none: nobody could connect to it"
+        case .fileIsGone(let path): "expected the file of the socket at \(path), found none, so no client could connect"
         }
     }
 }

@@ -43,14 +43,14 @@ struct UnixSocketFile: Sendable {
             if !replacesLive { try checkUnused(address) }
             // Another process may have found it unused as well.
             guard unlink(path) == 0 || errno == ENOENT else {
-                throw IOError(errnoCode: errno, reason: "the socket that is there can't be removed")
+                throw IOError(errnoCode: errno, reason: "the gateway can't remove the old socket")
             }
         }
         let descriptor = try SocketCall.make(family: AF_UNIX)
         do {
             try SocketCall.bind(descriptor, to: address)
             guard let file = UnixSocketFile(at: path) else {
-                throw UnixSocketError(description: "the socket was removed while it was made")
+                throw UnixSocketError(description: "another process removed the socket while the gateway made it")
             }
             do {
                 try file.apply(access)
@@ -85,19 +85,19 @@ struct UnixSocketFile: Sendable {
         if now.owner != wanted.owner || now.group != wanted.group {
             guard lchown(path, wanted.owner, wanted.group) == 0 else {
                 throw Self.refused(
-                    "owner and group", "only root may give a file away, and a group has to be one of the process's")
+                    "owner and group", "only root can change the owner, and the group must be one of the process's")
             }
         }
         if now.mode != wanted.mode {
             guard chmod(path, wanted.mode) == 0 else {
-                throw Self.refused("mode", "the file has to be the process's own")
+                throw Self.refused("mode", "the process must own the file")
             }
         }
     }
 
     /// What the number of the error alone would say is about binding.
     private static func refused(_ what: String, _ remedy: String) -> UnixSocketError {
-        UnixSocketError(description: "its \(what) can't be set: \(SystemErrorText.words(errno)); \(remedy)")
+        UnixSocketError(description: "the gateway can't set its \(what): \(SystemErrorText.words(errno)); \(remedy)")
     }
 
     /// Does nothing when the path has become another file's.

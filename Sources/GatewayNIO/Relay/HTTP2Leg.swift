@@ -134,6 +134,15 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate, HTTP2StreamReader {
         handler.scheduleFlush()
     }
 
+    /// With nothing pending the stream is reset at once, which says more clearly that something is missing.
+    func breakOff() {
+        guard stream.pendingBytes == 0 else { return endWriting() }
+        let driver = detach()
+        handler.connection.reset(stream, .cancel)
+        handler.scheduleFlush()
+        driver?.closed(leg, inOrder: true)
+    }
+
     func drop() {
         _ = detach()
         guard !stream.isClosed else { return }

@@ -19,6 +19,13 @@ protocol LegTransport: AnyObject {
     func read()
     /// Ends the sending half behind what was written.
     func endWriting()
+    /// Ends the sending half behind what was written, inside a frame that is never finished.
+    func breakOff()
     /// Ends both halves now.
     func drop()
+}
+
+extension LegTransport {
+    /// Where a connection is the leg's own, its peer cannot tell one end from the other.
+    func breakOff() { endWriting() }
 }

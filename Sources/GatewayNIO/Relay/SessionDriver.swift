@@ -207,6 +207,9 @@ final class SessionDriver {
         case .end(let leg):
             flush(leg)
             self[leg].transport?.endWriting()
+        case .breakOff(let leg):
+            flush(leg)
+            self[leg].transport?.breakOff()
         case .drop(let leg):
             flush(leg)
             self[leg].transport?.drop()

@@ -18,6 +18,7 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
         self.socket = socket
         socket.stopReading()
         socket.delegate = self
+        socket.hasPrecedence = true
         driver.attach(self, as: leg)
         driver.oweRead(leg)
     }

@@ -177,7 +177,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         }
         if answer.status.kind == .informational {
             guard answer.status.code != 101 else {
-                return answeredBadly("status is 101, and no change of protocols was asked for")
+                return answeredBadly("status is 101, but the gateway did not ask for an upgrade")
             }
             request.hasAnswerBegun = true
             request.delegate?.leg(request, informed: answer)
@@ -303,7 +303,7 @@ final class HTTP1UpstreamConnection: ChannelDuplexHandler {
         case is HTTPParserError, is NIOHTTPDecoderError, is HTTP1Gate.BadContent:
             guard request != nil else { return close() }
             if response == nil {
-                answeredBadly("the answer is no HTTP/1.1 (\(error)); \(whatCame)")
+                answeredBadly("the answer is not HTTP/1.1 (\(error)); \(whatCame)")
             } else {
                 brokeOffInside()
             }

@@ -91,7 +91,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
         let this = NIOLoopBound(self, eventLoop: eventLoop)
         settingsTimer = eventLoop.scheduleTask(in: pool.connectTimeout) {
             guard case .connecting = this.value.state else { return }
-            this.value.lacksHTTP2("the server's SETTINGS have not come in time")
+            this.value.lacksHTTP2("the server did not send its SETTINGS in time")
         }
     }
 
@@ -211,7 +211,7 @@ final class HTTP2UpstreamConnection: HTTP2HandlerOwner {
 
     func goAwayArrived(_ code: HTTP2ErrorCode, debugData: ByteBuffer) {
         pool.loop.process.logger.info(
-            "server takes no more streams on a connection",
+            "server accepts no more streams on a connection",
             metadata: [
                 "upstream": "\(pool.upstreamName)", "server": "\(address)", "error": "\(code.name)",
                 "reason": "\(String(buffer: debugData).prefix(200))",

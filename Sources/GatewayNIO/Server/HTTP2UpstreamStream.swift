@@ -75,7 +75,7 @@ class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
 
     /// The connection can't take it after all.
     final func moveOn() {
-        finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the connection takes no more streams") }
+        finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the connection accepts no more streams") }
     }
 
     final func failed(_ error: any Error) {
@@ -195,7 +195,7 @@ class HTTP2UpstreamStream: HTTP2StreamDelegate, HTTP2StreamReader, UpstreamLeg {
     private func notAnswered(_ reason: HTTP2StreamClosure) {
         switch reason {
         case .notProcessed:
-            finish { $0.legNotProcessed(self, .connectFailed, reason: "the server takes no more streams") }
+            finish { $0.legNotProcessed(self, .connectFailed, reason: "the server accepts no more streams") }
         case .reset(.refusedStream):
             finish { $0.legNotProcessed(self, .serverMaxConnections, reason: "the server refused the stream") }
         case .reset(.http11Required):

@@ -20,12 +20,14 @@ import SocketTransport
 final class ServerConnector {
     /// No address of the server is known.
     struct Unresolved: Error, CustomStringConvertible {
-        var description: String { "the server's name has no address; name lookup failed in the log says why" }
+        var description: String {
+            "the server's name has no address; the line \"name lookup failed\" of the log says why"
+        }
     }
 
     /// The name stands for other servers than it did when this one was chosen: another one should be.
     struct ServersChanged: Error, CustomStringConvertible {
-        var description: String { "the server's name stands for other servers now" }
+        var description: String { "the server's name now stands for other servers" }
     }
 
     /// Who is given the connection, once there is one.

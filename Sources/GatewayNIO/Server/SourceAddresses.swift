@@ -67,6 +67,6 @@ final class SourceAddresses: Sendable {
 struct ForeignSource: WordedError {
     let address: String
     var description: String {
-        "\(address) in source is no address of this machine; ip address shows those it has"
+        "\(address) in source is not an address of this machine; ip address shows its addresses"
     }
 }

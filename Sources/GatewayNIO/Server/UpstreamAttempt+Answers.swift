@@ -100,7 +100,7 @@ extension UpstreamAttempt: UpstreamLegDelegate {
     func legNotProcessed(_ leg: any UpstreamLeg, _ refusal: Refusal, reason: String) {
         guard !isOver, let current else { return }
         log.info(
-            "server did not take a stream",
+            "server refused a stream",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",
@@ -132,8 +132,8 @@ extension UpstreamAttempt: UpstreamLegDelegate {
         }
         log.info(
             isPlain
-                ? "server has no HTTP/2; HTTP/1.1 is used"
-                : "server has no WebSockets over HTTP/2; HTTP/1.1 is used",
+                ? "server does not support HTTP/2; the gateway uses HTTP/1.1"
+                : "server does not support WebSockets over HTTP/2; the gateway uses HTTP/1.1",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
                 "server": "\(current.server.address)", "reason": "\(reason)",

@@ -194,7 +194,7 @@ final class UpstreamAttempt: ServerAttempt {
     /// No server is to blame. Ports are used up towards one server; of the rest there is none for the next one either.
     private func lacksResources(_ error: IOError) {
         log.warning(
-            "no resources for a connection to a server",
+            "no resources left for a connection to a server",
             metadata: [
                 "upstream": "\(upstream.configuration.name)",
                 "reason": "\(ConnectFailure.text(for: error))",

@@ -195,7 +195,7 @@ final class UpstreamHandshake: ChannelDuplexHandler, RemovableChannelHandler, We
             return
         case (is HTTPParserError, .waiting), (is NIOHTTPDecoderError, .waiting):
             timer?.cancel()
-            delegate?.leg(self, answeredBadly: "the answer is no HTTP/1.1 (\(error)); \(whatCame)")
+            delegate?.leg(self, answeredBadly: "the answer is not HTTP/1.1 (\(error)); \(whatCame)")
         default:
             lastError = error
             close()

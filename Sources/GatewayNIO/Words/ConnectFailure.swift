@@ -17,10 +17,10 @@ public enum ConnectFailure {
         case let error as any WordedError: error.description
         case let error as IOError: text(code: error.errnoCode)
         case ChannelError.connectTimeout(let timeout):
-            "no connection within \(seconds(timeout)) (connect_timeout); the host is down, or a firewall drops what is"
-                + " sent to it"
+            "the server did not accept the connection within \(seconds(timeout)) (connect_timeout); the host is down, or a"
+                + " firewall drops the packets"
         case is ChannelError: "the connection was closed"
-        case is CancellationError: "nobody waits for it any more"
+        case is CancellationError: "the client no longer waits for it"
         case let error as SocketAddressError.UnknownHost: "the name \(error.host) has no address"
         case is UncleanTLSEnd: "the server ended the connection without TLS's close_notify"
         default: "the connection failed"
@@ -33,25 +33,25 @@ public enum ConnectFailure {
         case ECONNREFUSED:
             "connection refused; nothing listens there: start the server, or correct its address"
         case EHOSTUNREACH, EHOSTDOWN:
-            "the host can't be reached; it is down, or a router or firewall on the way says so"
+            "the host can't be reached; it is down, or a router or firewall on the way rejects the connection"
         case ENETUNREACH, ENETDOWN:
-            "this machine has no route to the network of the server; ip route shows those it has"
+            "this machine has no route to the network of the server; ip route shows its routes"
         case ETIMEDOUT:
-            "the host does not answer; it is down, or a firewall drops what is sent to it"
+            "the host does not answer; it is down, or a firewall drops the packets"
         case ECONNRESET, EPIPE, ECONNABORTED:
             "the connection was reset by the server, or by something in between"
         case EADDRNOTAVAIL:
-            "every local port is in use towards this server; widen net.ipv4.ip_local_port_range with sysctl,"
+            "connections to this server use every local port; widen net.ipv4.ip_local_port_range with sysctl,"
                 + " add a server or addresses to source, or use protocol: h2"
         case EACCES, EPERM:
-            "permission denied; a unix socket has to be writable for the process, and over TCP a firewall or route of"
-                + " this machine forbids it"
+            "permission denied; a unix socket must be writable for the process; over TCP a firewall or a route of"
+                + " this machine forbids the connection"
         case ENOENT, ENOTDIR:
             "there is no such unix socket; start the server, or correct its address"
         case EAGAIN:
             "the queue of the unix socket is full; the server does not accept connections fast enough"
         case EPROTOTYPE:
-            "the unix socket is of another kind, expected a stream socket; correct the server's address"
+            "the unix socket is not a stream socket; correct the server's address"
         case EAFNOSUPPORT:
             SystemErrorText.noFamily(isIPv6: true)
         default:

@@ -25,7 +25,7 @@ public enum ListenFailure {
             return tooLong(address)
         case let error as SocketAddressError.UnknownHost:
             return noAddress(.tcp(host: error.host, port: 0))
-        default: return "the system refuses it"
+        default: return "the system refused"
         }
     }
 
@@ -37,10 +37,10 @@ public enum ListenFailure {
 
     /// Why no connection can be accepted for now: what this machine is short of.
     public static func text(forAccept error: any Error) -> String {
-        guard let code = (error as? IOError)?.errnoCode else { return "the system refuses it" }
+        guard let code = (error as? IOError)?.errnoCode else { return "the system refused" }
         // epoll_ctl(2): nothing else about accepting has it.
         if code == ENOSPC {
-            return "the user may watch no more file descriptors; raise fs.epoll.max_user_watches with sysctl"
+            return "the user has reached the limit of watched descriptors; raise fs.epoll.max_user_watches with sysctl"
         }
         return SystemErrorText.shortage(code) ?? SystemErrorText.words(code)
     }
@@ -57,21 +57,22 @@ public enum ListenFailure {
         let isIPv6 = host.contains(":")
         switch code {
         case EADDRINUSE:
-            return "the address is in use; ss -ltnp 'sport = :\(port)' shows by whom: stop it, or choose another port"
+            return
+                "the address is in use; ss -ltnp 'sport = :\(port)' shows the process: stop it, or choose another port"
         case EACCES, EPERM:
             guard (1..<1024).contains(port) else {
                 return "permission denied; a security module such as SELinux may keep the process from this port"
             }
-            return "permission denied, as ports below 1024 are privileged; give the process CAP_NET_BIND_SERVICE"
+            return "permission denied, because ports below 1024 are privileged; give the process CAP_NET_BIND_SERVICE"
                 + " (AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit),"
                 + " or run sysctl net.ipv4.ip_unprivileged_port_start=\(port)"
         case EADDRNOTAVAIL:
-            return "no interface of this machine has the address; ip address shows those it has"
-                + " (for one that comes later, run sysctl net.\(isIPv6 ? "ipv6" : "ipv4").ip_nonlocal_bind=1)"
+            return "no interface of this machine has the address; ip address shows its addresses"
+                + " (if the address comes later, run sysctl net.\(isIPv6 ? "ipv6" : "ipv4").ip_nonlocal_bind=1)"
         case EAFNOSUPPORT:
             return SystemErrorText.noFamily(isIPv6: isIPv6)
         case EINVAL where host.lowercased().hasPrefix("fe80:"):
-            return "a link-local address is one of an interface; use another address of this machine"
+            return "a link-local address belongs to one interface; use another address of this machine"
         default:
             return SystemErrorText.words(code)
         }
@@ -88,10 +89,10 @@ public enum ListenFailure {
         case ENOENT:
             return "the folder \(folder) does not exist; create it (RuntimeDirectory= in a systemd unit does so)"
         case ENOTDIR:
-            return "\(folder) is no folder, or a part of it is none; correct the path"
+            return "\(folder) is not a folder, or a part of its path is not; correct the path"
         case EACCES, EPERM:
             return "permission denied; the process needs write permission for the folder \(folder),"
-                + " and search permission for those above it"
+                + " and search permission for the folders above it"
         case EROFS:
             return "the file system of \(folder) is read-only; choose a path below /run"
                 + " (RuntimeDirectory= in a systemd unit makes one)"
@@ -106,6 +107,6 @@ public enum ListenFailure {
 
     private static func tooLong(_ address: Address) -> String {
         guard case .unix(let path) = address else { return "the path is too long for a unix socket" }
-        return "the path has \(path.utf8.count) bytes, and a unix socket's may have 107; choose a shorter one"
+        return "the path has \(path.utf8.count) bytes, limit 107 for a unix socket; choose a shorter one"
     }
 }

@@ -10,9 +10,9 @@ enum NameLookupFailure {
     static func text(for status: CInt) -> String {
         switch status {
         case EAI_NONAME:
-            return "the name is not known to DNS or /etc/hosts; correct it, or add it there"
+            return "DNS and /etc/hosts do not know the name; correct it, or add it there"
         case EAI_AGAIN:
-            return "no name server answered; it is asked again (/etc/resolv.conf says which there are)"
+            return "no name server answered; the gateway asks again (/etc/resolv.conf names the servers)"
         case EAI_FAIL:
             return "the name server refused to answer"
         default:

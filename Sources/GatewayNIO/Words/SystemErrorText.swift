@@ -12,7 +12,7 @@ enum SystemErrorText {
         case EMFILE:
             "the process has no file descriptor left; raise its limit (ulimit -n, or LimitNOFILE= of a systemd unit)"
         case ENFILE:
-            "the system has no file descriptor left; raise fs.file-max with sysctl, or end what has many open"
+            "the system has no file descriptor left; raise fs.file-max with sysctl, or stop a process that has many open"
         case ENOBUFS, ENOMEM:
             "the system has no memory left for another socket"
         default: nil

@@ -61,7 +61,7 @@ public struct ProxyHeader: Equatable, Sendable {
             return nil
         }
         guard beginning[end - 1] == 0x0D else {
-            throw ProxyHeaderError("expected CR LF behind the line, found LF alone")
+            throw ProxyHeaderError("expected CR LF after the line, found LF alone")
         }
         let line = String(decoding: beginning[..<(end - 1)], as: UTF8.self)
         let words = line.split(separator: " ", omittingEmptySubsequences: false)

@@ -48,7 +48,7 @@ final class CertificateVerifier: @unchecked Sendable {
         }
         guard let leaf = chain.leaf, let context = X509_STORE_CTX_new() else {
             return Refusal(
-                failure: text.other("one of those that it has shown can't be read"),
+                failure: text.other("the gateway can't read one of those that the peer sent"),
                 alert: UInt8(SSL_AD_BAD_CERTIFICATE))
         }
         defer { X509_STORE_CTX_free(context) }
@@ -56,7 +56,7 @@ final class CertificateVerifier: @unchecked Sendable {
             X509_STORE_CTX_set_default(context, purpose) == 1, let parameters = X509_STORE_CTX_get0_param(context),
             Self.expect(peer, parameters)
         else {
-            return Refusal(failure: text.other("it could not be verified"), alert: UInt8(SSL_AD_INTERNAL_ERROR))
+            return Refusal(failure: text.other("the gateway could not verify it"), alert: UInt8(SSL_AD_INTERNAL_ERROR))
         }
         let now = now()
         X509_VERIFY_PARAM_set_time_posix(parameters, now)

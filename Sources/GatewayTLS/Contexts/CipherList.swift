@@ -13,7 +13,7 @@ public enum CipherList {
     /// - Parameter name: of a cipher suite of TLS 1.2, as IANA has registered it or as OpenSSL calls it.
     public static func problem(with name: String) -> String? {
         if ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"].contains(name) {
-            return "is a cipher suite of TLS 1.3, all of which are always offered; remove it from ciphers"
+            return "is a cipher suite of TLS 1.3, and the gateway always offers those; remove it from ciphers"
         }
         let isName =
             !name.isEmpty
@@ -49,7 +49,7 @@ public enum CipherList {
     }
 
     private static let unknown =
-        "is no cipher suite of TLS 1.2 that is known; expected a name such as ECDHE-RSA-AES128-GCM-SHA256"
+        "is not a known cipher suite of TLS 1.2; expected a name such as ECDHE-RSA-AES128-GCM-SHA256"
 
     /// The list as BoringSSL reads it, in the order of preference.
     ///

@@ -35,7 +35,7 @@ public final class TLSServerContext: Sendable {
     /// - Throws: `TLSMaterialFailure` for the first file or setting that can't be used.
     public init(_ settings: TLSServerSettings) throws(TLSMaterialFailure) {
         guard !settings.identities.isEmpty else {
-            throw TLSMaterialFailure(reason: "TLS of a listener has no certificate, expected at least one")
+            throw TLSMaterialFailure(reason: "tls of a listener has no certificate, expected at least one")
         }
         var identities: [TLSIdentity] = []
         for files in settings.identities {

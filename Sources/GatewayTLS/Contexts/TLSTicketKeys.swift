@@ -71,8 +71,8 @@ public final class TLSTicketKeys: Sendable {
     public var warnings: [String] {
         guard let file, MaterialFile.isReadableByOthers(file) else { return [] }
         return [
-            "every user of the system can read the ticket keys in \(shown), and with them what clients and gateway have"
-                + " said over TLS 1.2; chmod o-r takes that from them"
+            "every user of this machine can read the ticket keys in \(shown), and decrypt connections of TLS 1.2 with them; run"
+                + " chmod o-r on the file"
         ]
     }
 

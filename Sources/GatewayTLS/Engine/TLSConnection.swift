@@ -155,7 +155,7 @@ public final class TLSConnection {
         while workspace.hasInput {
             let room = CInt(clamping: plaintext.count - received.plaintextBytes)
             guard room > 0 else {
-                throw failed(TLSFailure(.resources, "there was no room for what the peer has sent"))
+                throw failed(TLSFailure(.resources, "the gateway has no room for what the peer sent"))
             }
             let count = SSL_read(ssl, plaintext.baseAddress?.advanced(by: received.plaintextBytes), room)
             if count > 0 {
@@ -185,6 +185,13 @@ public final class TLSConnection {
     /// - Parameter plaintext: of any size; records hold up to 16,384 bytes. Empty: what waits goes out alone.
     /// - Throws: `TLSFailure` while handshaking, after `end`, and on a connection that has failed.
     public func send(_ plaintext: UnsafeRawBufferPointer) throws(TLSFailure) {
+        try send(plaintext) { SSL_write(ssl, $0, $1) }
+    }
+
+    /// - Parameter write: gives BoringSSL a piece, and tells how much of it was taken; below 0: it failed.
+    func send(
+        _ plaintext: UnsafeRawBufferPointer, by write: (UnsafeRawPointer?, CInt) -> CInt
+    ) throws(TLSFailure) {
         guard state != .handshaking, state != .failed, !hasSentEnd else {
             throw TLSFailure(
                 .protocolError, "nothing can be sent by TLS before the handshake's end or after close_notify")
@@ -193,8 +200,10 @@ public final class TLSConnection {
         if recordsUnderKey >= keyLimit { updateKey() }
         var rest = plaintext
         repeat {
-            let count = SSL_write(ssl, rest.baseAddress, CInt(clamping: rest.count))
-            guard count > 0 || rest.isEmpty else { throw failed(endpoint.failure(workspace: workspace)) }
+            let count = write(rest.baseAddress, CInt(clamping: rest.count))
+            guard count > 0 || count == 0 && rest.isEmpty else {
+                throw failed(endpoint.failure(workspace: workspace))
+            }
             rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...])
         } while !rest.isEmpty
     }
@@ -239,7 +248,7 @@ public final class TLSConnection {
             case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION:
                 held = workspace.takeInput()
                 return false
-            default: throw failed(endpoint.failure(workspace: workspace))
+            default: throw failed(endpoint.failureInHandshake(workspace: workspace))
             }
         }
         keyOperation = nil

@@ -31,6 +31,20 @@ enum TLSEndpoint {
         return words.failure(reason: reason)
     }
 
+    /// What BoringSSL's last call has failed with in the handshake.
+    ///
+    /// With TLS 1.3, OpenSSL's clients say in the clear what they have against the certificate, as they have made no key to
+    /// encrypt with yet. BoringSSL sees a record that is too short to be encrypted. Anybody on the way could have sent the
+    /// alert, so it decides nothing but what the failure is called.
+    func failureInHandshake(workspace: TLSWorkspace) -> TLSFailure {
+        let reason = ErrorQueue.takeReason()
+        if let failure = workspace.verificationFailure { return failure }
+        guard reason == "BAD_PACKET_LENGTH", let alert = workspace.latestAlertInTheClear else {
+            return words.failure(reason: reason)
+        }
+        return words.failure(reason: ErrorQueue.reason(ofAlert: alert) ?? reason)
+    }
+
     var endInHandshake: TLSFailure { words.endInHandshake }
     var endInRecord: TLSFailure { words.endInRecord }
 

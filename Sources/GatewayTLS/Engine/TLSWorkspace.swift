@@ -15,6 +15,8 @@ public final class TLSWorkspace {
     /// Why the certificate of the current connection's peer does not do.
     var verificationFailure: TLSFailure?
 
+    /// All of what is being read, and what BoringSSL has not asked for yet.
+    private var wire = UnsafeRawBufferPointer(start: nil, count: 0)
     private var input = UnsafeRawBufferPointer(start: nil, count: 0)
     private var buffer: UnsafeMutableRawPointer?
     private(set) var capacity = 0
@@ -48,6 +50,7 @@ public final class TLSWorkspace {
     func begin(_ connection: TLSConnection, reading wire: UnsafeRawBufferPointer) {
         assert(count == 0 || current == nil || current === connection, "the output of another connection is left")
         current = connection
+        self.wire = wire
         input = wire
         verificationFailure = nil
     }
@@ -62,7 +65,22 @@ public final class TLSWorkspace {
     }
 
     /// Forgets the input, which is valid during one call alone.
-    func endReading() { input = UnsafeRawBufferPointer(start: nil, count: 0) }
+    func endReading() {
+        wire = UnsafeRawBufferPointer(start: nil, count: 0)
+        input = wire
+    }
+
+    /// The code of the alert that BoringSSL has asked for last, where it is a record in the clear that came in one piece;
+    /// nil: it was something else.
+    var latestAlertInTheClear: UInt8? {
+        let start = wire.count - input.count - Self.alertRecord.count - 2
+        guard start >= 0 else { return nil }
+        let record = wire[start..<(wire.count - input.count)]
+        return record.starts(with: Self.alertRecord) ? record.last : nil
+    }
+
+    /// Its type, the version that all records of TLS 1.3 have, and its length: a level and a code follow (RFC 8446 §5.1, §6).
+    private static let alertRecord: [UInt8] = [21, 3, 3, 0, 2]
 
     /// The workspace of an SSL.
     static func of(ssl: OpaquePointer?) -> TLSWorkspace? { of(bio: SSL_get_rbio(ssl)) }

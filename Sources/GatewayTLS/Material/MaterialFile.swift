@@ -17,7 +17,7 @@ enum MaterialFile {
         func failure(_ reason: String) -> TLSMaterialFailure {
             TLSMaterialFailure(file: path, reason: "the file \(shown) \(reason)")
         }
-        guard !path.utf8.contains(0) else { throw failure("could not be opened: its name holds a zero byte") }
+        guard !path.utf8.contains(0) else { throw failure("could not be opened: its name contains a zero byte") }
         // Without waiting for whoever writes to a pipe.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure("could not be opened: \(lastError())") }

@@ -57,22 +57,22 @@ public struct OCSPResponse: Sendable {
     ///   - now: seconds since 1970-01-01.
     func judgement(beside certificate: TLSCertificates, now: Int64) -> Judgement {
         guard let answers, let own = certificate.chain.first else { return Judgement() }
-        let notStapled = "it is not stapled"
+        let notStapled = "the gateway does not staple it"
         guard let answer = answers.first(where: { $0.isAbout(own) }) else {
             return Judgement(
                 isStapled: false,
-                warning: "the OCSP response in \(file) is not about the certificate in \(certificate.file);"
+                warning: "the OCSP response in \(file) is not for the certificate in \(certificate.file);"
                     + " \(notStapled)")
         }
         if let end = answer.nextUpdate, now > end {
             return Judgement(
                 isStapled: false,
-                warning: "the OCSP response in \(file) was good until \(CalendarDay.text(end)); \(notStapled)")
+                warning: "the OCSP response in \(file) was valid until \(CalendarDay.text(end)); \(notStapled)")
         }
         guard now >= answer.thisUpdate else {
             return Judgement(
                 isStapled: false,
-                warning: "the OCSP response in \(file) is not good before \(CalendarDay.text(answer.thisUpdate));"
+                warning: "the OCSP response in \(file) is not valid before \(CalendarDay.text(answer.thisUpdate));"
                     + " \(notStapled)",
                 changesAt: answer.thisUpdate)
         }

@@ -21,7 +21,7 @@ public final class TLSCertificate: @unchecked Sendable {
             return read
         }
         guard let certificate else {
-            throw Damage(reason: ErrorQueue.takeReason().map(ErrorQueue.words) ?? "bytes are left behind its end")
+            throw Damage(reason: ErrorQueue.takeReason().map(ErrorQueue.words) ?? "bytes follow its end")
         }
         guard let key = X509_get0_pubkey(certificate), EVP_PKEY_id(key) != EVP_PKEY_NONE else {
             X509_free(certificate)

@@ -37,8 +37,8 @@ public struct TLSIdentity: Sendable {
         // Ed25519 goes with the suites for ECDSA (RFC 8422 §5.10).
         let isRSA = privateKey.kind == .rsa
         guard !ciphers.isEmpty, !ciphers.contains(where: { $0.contains("ECDSA") != isRSA }) else { return nil }
-        return "no cipher suite of ciphers is for the \(isRSA ? "RSA" : "ECDSA or Ed25519") key of the certificate in"
-            + " \(certificates.file): clients of TLS 1.2 do not get it; add one, or set minimum_version: \"1.3\""
+        return "ciphers has no cipher suite for the \(isRSA ? "RSA" : "ECDSA or Ed25519") key of the certificate in"
+            + " \(certificates.file), so clients of TLS 1.2 do not get it; add one, or set minimum_version: \"1.3\""
     }
 
     /// Why a certificate that is not known yet is not to be served; nil: it is valid at that time.

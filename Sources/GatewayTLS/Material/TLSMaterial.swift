@@ -43,7 +43,7 @@ public enum TLSMaterial {
         }
         if certificates.isEmpty, let first = failures.first { throw first }
         return TLSAuthorities(
-            certificates: certificates, warnings: failures.map { "\($0.reason); it is left out" })
+            certificates: certificates, warnings: failures.map { "\($0.reason); the gateway leaves it out" })
     }
 
     /// The first private key of a file: PKCS#8, PKCS#1 or SEC1, without a passphrase.
@@ -67,8 +67,8 @@ public enum TLSMaterial {
         guard let key = block.content.flatMap({ TLSPrivateKey(der: $0) }) else {
             throw TLSMaterialFailure(
                 file: path, block: 1, line: block.line,
-                reason: "the private key in \(name) is damaged, encrypted or of a kind that is not supported (RSA,"
-                    + " P-256, P-384, P-521 and Ed25519 are)")
+                reason: "the private key in \(name) is damaged, encrypted or of an unsupported kind; expected RSA,"
+                    + " P-256, P-384, P-521 or Ed25519")
         }
         return key
     }
@@ -94,7 +94,7 @@ public enum TLSMaterial {
         guard place == 0 else {
             throw TLSMaterialFailure(
                 file: path, block: place + 1,
-                reason: "the certificate of the private key in \(keyName) has to be the first in \(name)")
+                reason: "the certificate of the private key in \(keyName) must be the first in \(name)")
         }
         var response: OCSPResponse?
         if let ocspPath { response = try ocspResponse(ocspPath, shownAs: ocspShown) }
@@ -142,7 +142,8 @@ public enum TLSMaterial {
     ) -> TLSMaterialFailure {
         TLSMaterialFailure(
             file: path, block: number, line: block.line,
-            reason: "certificate \(number) of \(count) in \(name) is damaged: \(cause), in the block of line"
+            reason:
+                "certificate \(number) of \(count) in \(name) is damaged: \(cause), in the block that begins on line"
                 + " \(block.line)")
     }
 

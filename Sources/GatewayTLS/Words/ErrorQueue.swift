@@ -20,6 +20,12 @@ enum ErrorQueue {
         return first == 0 ? nil : ERR_reason_error_string(first).map { String(cString: $0) }
     }
 
+    /// BoringSSL's name for an alert that came (RFC 8446 §6), such as `TLSV1_ALERT_UNKNOWN_CA`; nil: it has none.
+    static func reason(ofAlert code: UInt8) -> String? {
+        let error = UInt32(ERR_LIB_SSL) << 24 | UInt32(SSL_AD_REASON_OFFSET) + UInt32(code)
+        return ERR_reason_error_string(error).map { String(cString: $0) }
+    }
+
     static func clear() { ERR_clear_error() }
 
     /// As it reads in a sentence: "wrong version number".

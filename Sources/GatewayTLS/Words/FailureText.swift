@@ -23,12 +23,12 @@ struct FailureText {
         TLSFailure(
             .cutShort,
             isServer
-                ? "the server ended the connection inside the TLS handshake; it may speak no TLS on this port"
+                ? "the server ended the connection inside the TLS handshake; perhaps it does not speak TLS on this port"
                 : "the client ended the connection inside the TLS handshake")
     }
 
     var endInRecord: TLSFailure {
-        TLSFailure(.cutShort, "the \(peer) ended the connection inside a TLS record; what it said is cut short")
+        TLSFailure(.cutShort, "the \(peer) ended the connection inside a TLS record, so what it sent is incomplete")
     }
 
     /// Protocols, versions and algorithms that the two sides do not have in common.
@@ -37,7 +37,7 @@ struct FailureText {
         case "HTTP_REQUEST", "HTTPS_PROXY_REQUEST":
             return TLSFailure(.plainHTTP, isServer ? Self.noTLS : "the client speaks HTTP without TLS on a TLS port")
         case "WRONG_VERSION_NUMBER":
-            return TLSFailure(.noTLS, isServer ? Self.noTLS : "the client speaks no TLS")
+            return TLSFailure(.noTLS, isServer ? Self.noTLS : "the client does not speak TLS")
         case "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "UNKNOWN_SSL_VERSION", "WRONG_SSL_VERSION":
             return TLSFailure(.noCommonVersion, "the \(peer) has no TLS version in common with the gateway")
         case "NO_SHARED_CIPHER", "NO_SHARED_GROUP", "NO_COMMON_SIGNATURE_ALGORITHMS", "NO_CIPHERS_AVAILABLE",
@@ -52,19 +52,19 @@ struct FailureText {
                 .noCommonCipher,
                 isServer
                     ? "the server refused the TLS handshake (alert \(Self.alertOrFailure(reason))); it has no cipher"
-                        + " suite, group or signature algorithm in common with the gateway, or wants a client certificate"
+                        + " suite, group or signature algorithm in common with the gateway, or requires a client certificate"
                     : "the client refused the TLS handshake (alert \(Self.alertOrFailure(reason)))")
         case "TLSV1_ALERT_NO_APPLICATION_PROTOCOL":
             return TLSFailure(
                 .noApplicationProtocol,
                 isServer
-                    ? "the server speaks none of the protocols that were offered by ALPN (alert"
-                        + " \(Self.alertOrFailure(reason))); protocol of the upstream says which those are"
+                    ? "the server speaks none of the protocols that the gateway offered by ALPN (alert"
+                        + " \(Self.alertOrFailure(reason))); protocol of the upstream sets them"
                     : "the client speaks none of the gateway's protocols (alert \(Self.alertOrFailure(reason)))")
         case "TLSV1_ALERT_UNRECOGNIZED_NAME" where isServer:
             return TLSFailure(
                 .refusedByPeer,
-                "the server does not know the name it was asked for (alert \(Self.alertOrFailure(reason)));"
+                "the server does not know the name that the gateway asked for (alert \(Self.alertOrFailure(reason)));"
                     + " server_name of the upstream's tls sets it")
         default: return nil
         }
@@ -80,14 +80,14 @@ struct FailureText {
         case "TLSV1_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_NO_CERTIFICATE":
             return TLSFailure(
                 .refusedByPeer,
-                "the \(peer) wants a \(isServer ? "client " : "")certificate (alert \(Self.alertOrFailure(reason)))")
+                "the \(peer) requires a \(isServer ? "client " : "")certificate (alert \(Self.alertOrFailure(reason)))")
         case "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
             "SSLV3_ALERT_CERTIFICATE_REVOKED", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
             "TLSV1_ALERT_ACCESS_DENIED":
             return TLSFailure(
                 .refusedByPeer,
                 isServer
-                    ? "the server refused the gateway's certificate, or that it has none (alert"
+                    ? "the server refused the gateway's certificate, or requires one (alert"
                         + " \(Self.alertOrFailure(reason)))"
                     : "the client refused the gateway's certificate (alert \(Self.alertOrFailure(reason)))")
         default: return nil
@@ -97,18 +97,18 @@ struct FailureText {
     /// Where there is no certificate to look at.
     private var unknownCertificate: String {
         isServer
-            ? "the server's certificate is not trusted; ca of the upstream's tls names who may sign it"
-            : "the client's certificate is not trusted; client_ca of the listener's tls names who may sign it"
+            ? "the server's certificate is not trusted; ca of the upstream's tls names the trusted authorities"
+            : "the client's certificate is not trusted; client_ca of the listener's tls names the trusted authorities"
     }
 
     private var noCertificate: String {
         isServer
-            ? "the server showed no certificate, expected one; verify: false of the upstream's tls does without"
-            : "the client showed no certificate, expected one; client_ca of the listener's tls asks for it"
+            ? "the server sent no certificate, expected one; verify: false of the upstream's tls accepts that"
+            : "the client sent no certificate, expected one; client_ca of the listener's tls requires it"
     }
 
     private static let noTLS =
-        "the server speaks no TLS on this port; correct its address, or remove tls from the upstream"
+        "the server does not speak TLS on this port; correct its address, or remove tls from the upstream"
 
     /// The alert that the peer sent (RFC 8446 §6), such as "unknown ca"; nil: it sent none.
     private static func alert(in reason: String) -> String? {

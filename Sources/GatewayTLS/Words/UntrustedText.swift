@@ -21,7 +21,7 @@ struct UntrustedText {
         let name = Self.shortened(facts.subject)
         return TLSFailure(
             isExpired ? .certificateExpired : .certificateNotYetValid,
-            "the \(peer)'s certificate is not trusted; that of \(name), which vouches for it, "
+            "the \(peer)'s certificate is not trusted, because that of its authority \(name) "
                 + (isExpired
                     ? "expired on \(CalendarDay.text(facts.notAfter))"
                     : "is not valid before \(CalendarDay.text(facts.notBefore))"))
@@ -40,9 +40,9 @@ struct UntrustedText {
     func unknownAuthority(_ issuer: String) -> TLSFailure {
         TLSFailure(
             .unknownAuthority,
-            "the \(peer)'s certificate is not trusted; it was signed by \(Self.shortened(issuer)): name the certificate"
+            "the \(peer)'s certificate is not trusted; \(Self.shortened(issuer)) signed it: name the certificate"
                 + " of that authority in \(isServer ? "ca of the upstream's" : "client_ca of the listener's") tls, or let"
-                + " the \(peer) send those in between")
+                + " the \(peer) send the intermediate certificates")
     }
 
     /// - Parameter expected: nil: an address was, which the certificate has to name as such (RFC 9525 §6.5).
@@ -52,7 +52,7 @@ struct UntrustedText {
         return TLSFailure(
             .nameMismatch,
             "the \(peer)'s certificate is for \(found), expected \(expected ?? "the server's address"); server_name of"
-                + " the upstream's tls says which name it has to have")
+                + " the upstream's tls sets the expected name")
     }
 
     /// - Parameter reason: BoringSSL's words for it.

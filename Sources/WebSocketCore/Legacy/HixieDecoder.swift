@@ -105,7 +105,7 @@ public struct HixieDecoder: Sendable {
 
     private mutating func refuse(_ key: MaskKey, _ frames: inout ByteBuffer) {
         let close = ClosePayload(
-            code: .messageTooBig, reason: "hixie-76 frame that is no text is over \(maximumDiscard) bytes")
+            code: .messageTooBig, reason: "hixie-76 frame that is not text is over \(maximumDiscard) bytes")
         frames.writeImmutableBuffer(Self.closeFrame(close, key: key))
         state = .over
     }

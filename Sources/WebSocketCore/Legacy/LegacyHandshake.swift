@@ -108,7 +108,7 @@ public enum LegacyHandshake {
         }
         guard let number = HixieChallenge.number(ofKey: values[0]) else {
             throw ServerHandshake.badRequest(
-                "\(name.rawName) is no key, expected digits of a number below 2^32 that its count of spaces divides")
+                "\(name.rawName) is not a key, expected digits of a number below 2^32 that its count of spaces divides")
         }
         return number
     }

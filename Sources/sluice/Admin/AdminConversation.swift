@@ -47,18 +47,18 @@ struct AdminConversation {
         case 401 where target.token == nil:
             throw Refusal(
                 text:
-                    "the gateway at \(target.address) wants its admin token and got none: give it with --token-file or "
+                    "the gateway at \(target.address) requires its admin token; give the token with --token-file or "
                     + "SLUICE_ADMIN_TOKEN")
         case 401:
             throw Refusal(
                 text:
-                    "the gateway at \(target.address) has another admin token than the one it got: give the one it was "
-                    + "started with by --token-file")
+                    "the gateway at \(target.address) refused the admin token; give the token of its configuration with "
+                    + "--token-file")
         case 404, 405:
             throw Refusal(
                 text:
-                    "what answers at \(target.address) knows no \(method) \(path.prefix { $0 != "?" }): it is no gateway "
-                    + "of this version; give the address of the admin endpoint with --admin")
+                    "the program at \(target.address) does not know \(method) \(path.prefix { $0 != "?" }), so it is not a "
+                    + "gateway of this version; give the address of the admin endpoint with --admin")
         default:
             throw Refusal(text: "the gateway at \(target.address) answered \(answer.status): \(answer.line)")
         }
@@ -76,8 +76,8 @@ struct AdminConversation {
     /// Of an answer that is not what a gateway of this version says.
     func unknownForm(_ answer: AdminClient.Answer, to question: String) -> Refusal {
         Refusal(
-            text: "the gateway at \(target.address) answered \(answer.status) to \(question), and not in the form that "
-                + "this version knows: \(answer.line)")
+            text: "the gateway at \(target.address) answered \(question) with \(answer.status), in a form that this "
+                + "version does not know: \(answer.line)")
     }
 
     /// Says what came of it; the exit code is for the caller to throw.

@@ -46,13 +46,13 @@ enum AdminFailure: Error {
         case .timedOut(let seconds):
             "the gateway at \(address) did not answer within \(seconds) s; its log may say why"
         case .cut:
-            "the connection to \(address) ended without an answer; its log may say why, or it is no admin endpoint: "
-                + "give the address with --admin"
+            "the connection to \(address) ended without an answer; the gateway's log may say why, or the address is not "
+                + "its admin endpoint: give that with --admin"
         case .tooLong(let limit):
-            "the answer of \(address) is longer than \(limit) bytes, which no gateway's is: give the "
-                + "address of its admin endpoint with --admin"
+            "the answer of \(address) is longer than \(limit) bytes, so it does not come from a gateway; give the "
+                + "address of the gateway's admin endpoint with --admin"
         case .noHTTP:
-            "what answers at \(address) speaks no HTTP/1.1: give the address of the admin endpoint with --admin"
+            "the program at \(address) does not speak HTTP/1.1; give the address of the admin endpoint with --admin"
         }
     }
 
@@ -62,8 +62,8 @@ enum AdminFailure: Error {
             if error.dnsAError != nil || error.dnsAAAAError != nil { return "the name has no address" }
             if let first = error.connectionErrors.first { return reason(of: first.error) }
         }
-        if case .connectTimeout? = error as? ChannelError { return "it does not take the connection" }
-        return "it can't be connected to"
+        if case .connectTimeout? = error as? ChannelError { return "it did not accept the connection in time" }
+        return "the connection failed"
     }
 
     private static func codes(of error: any Error) -> [CInt] {

@@ -12,8 +12,8 @@ struct AdminOption: ParsableArguments {
     @Option(
         name: .customLong("admin"),
         help: ArgumentHelp(
-            "The admin endpoint to ask, in place of admin.address of the file or SLUICE_ADMIN: host:port, [v6]:port or "
-                + "unix:/path.",
+            "The address of the admin endpoint: host:port, [v6]:port or unix:/path. It replaces admin.address of the "
+                + "file and SLUICE_ADMIN.",
             valueName: "address"),
         transform: AdminTarget.address)
     var address: Address?
@@ -21,7 +21,7 @@ struct AdminOption: ParsableArguments {
     @Option(
         name: .customLong("token-file"),
         help: ArgumentHelp(
-            "A file that holds the admin token, in place of admin.token of the file or SLUICE_ADMIN_TOKEN.",
+            "A file that contains the admin token. It replaces admin.token of the file and SLUICE_ADMIN_TOKEN.",
             valueName: "file"),
         completion: .file())
     var tokenFile: String?
@@ -75,15 +75,15 @@ struct AdminOption: ParsableArguments {
         } else if let admin = configuration?.admin {
             guard let configured = AdminTarget.reachable(admin.address) else {
                 StandardError.print(
-                    "error: admin.address in \(path) is \(admin.address), whose port the gateway chose itself; give the "
-                        + "address with --admin, which its log has with \"listening\"")
+                    "error: admin.address in \(path) is \(admin.address), so the gateway chose a free port; find it in the "
+                        + "line \"listening\" of its log, and give the address with --admin")
                 throw Exit.configurationRefused
             }
             address = configured
         } else {
             StandardError.print(
-                "error: \(path) has no admin section, by which a running gateway could be asked; add one such as "
-                    + "admin: { address: \"127.0.0.1:9901\" } and start the gateway with it\(signal)")
+                "error: \(path) has no admin section, so no command can reach the gateway; add one such as "
+                    + "admin: { address: \"127.0.0.1:9901\" } and restart the gateway\(signal)")
             throw Exit.configurationRefused
         }
         return AdminTarget(address: address, token: try token(configuration))
@@ -94,7 +94,7 @@ struct AdminOption: ParsableArguments {
         do {
             return try AdminTarget.address(text)
         } catch {
-            StandardError.print("error: SLUICE_ADMIN is \(text): \(error)")
+            StandardError.print("error: SLUICE_ADMIN is \(text), \(error)")
             throw Exit.usage
         }
     }

@@ -32,7 +32,7 @@ struct AdminTarget {
             // `sun_path` has 108 bytes on Linux, the last of them zero.
             guard (1...107).contains(path.utf8.count) else {
                 throw ValidationError(
-                    "expected \(expected), whose path is at most 107 bytes, found \(path.utf8.count) bytes")
+                    "expected a path of 1 to 107 bytes after unix:, found \(path.utf8.count) bytes")
             }
             return .unix(path: path)
         }

@@ -26,7 +26,7 @@ enum AdminToken {
         guard bytes.count <= limit else { throw refusal("the token file \(path) is longer than \(limit) bytes") }
         let token = bytes.split(whereSeparator: { [0x20, 0x09, 0x0D, 0x0A].contains($0) })
         guard token.count <= 1 else {
-            throw refusal("the token file \(path) holds more than one word, expected a token")
+            throw refusal("the token file \(path) contains more than one word, expected one token")
         }
         return try checked(String(decoding: token.first ?? [], as: UTF8.self), from: "the token file \(path)")
     }
@@ -35,7 +35,7 @@ enum AdminToken {
     static func checked(_ text: String, from source: String) throws -> String? {
         guard !text.isEmpty else { return nil }
         guard text.utf8.count <= limit, text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
-            throw refusal("\(source) holds no token: expected visible ASCII characters without spaces (RFC 6750 §2.1)")
+            throw refusal("\(source) is not a token; expected up to \(limit) visible ASCII characters without spaces")
         }
         return text
     }

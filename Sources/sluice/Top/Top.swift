@@ -14,24 +14,26 @@ struct Top: AsyncParsableCommand {
         abstract: "Watch a running gateway: routes, servers and connections.",
         usage: "sluice top [--config] <file> [--admin <address>] [--token-file <file>] [--interval <time>]",
         discussion: """
-            The gateway is found by --admin, the admin section of FILE, SLUICE_ADMIN, or the default file. Where standard \
-            output is no terminal, everything is printed once. NO_COLOR leaves colours out.
+            The command finds the gateway by --admin, the admin section of FILE, SLUICE_ADMIN or the default file.
 
-            Keys: 1, 2, 3 and Tab choose what is shown; s sorts by the next column, r the other way round; / shows only \
-            lines with a text; p pauses; ? has the rest; q quits.
+            If standard output is not a terminal, the command prints everything once. NO_COLOR turns colours off.
+
+            Keys: 1, 2, 3 and Tab choose what the screen shows. s sorts by the next column, r reverses the order. / shows \
+            only lines with a text. p pauses. ? shows all keys. q quits.
 
             Examples:
               sluice top
               sluice top --admin 127.0.0.1:9901 --interval 500ms
 
-            What each figure means: docs/operations.md of the source.
+            docs/operations.md of the source explains each figure.
             """)
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var admin: AdminOption
 
     @Option(
-        help: ArgumentHelp("How often to look: 100ms to 1h.", valueName: "time"), transform: Self.interval)
+        help: ArgumentHelp("The time between two questions to the gateway, 100ms to 1h.", valueName: "time"),
+        transform: Self.interval)
     var interval = Duration.seconds(2)
 
     /// What is shown of a longer list is sorted among these alone.

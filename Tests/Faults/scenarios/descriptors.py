@@ -11,6 +11,7 @@ MEASURED_SECONDS = 2.0
 BUSY_SHARE = 0.1      # of one core, beside a load of a few messages: accepting in a loop takes whole ones
 QUIET_RATE = 50
 WAITING = 40          # clients that come while nothing can be accepted
+KEPT = 16             # of the limit, this part of it is for clients that are refused: at most 64 descriptors
 OVERFLOW = 400        # clients that come one after another with room for few
 
 
@@ -58,8 +59,8 @@ def _nothing_to_accept_with(stage, limit):
 
 
 def _more_than_fit(stage, limit):
-    """A client that is accepted with the last descriptor leaves none for the connection to a server: 503."""
-    room = (limit - stage.gateway.descriptors()) // 2
+    """The last descriptors are kept for clients that get 503, as there is none for the connection to a server."""
+    room = (limit - min(64, limit // KEPT) - stage.gateway.descriptors()) // 2
     more = stage.fleet.open(room + OVERFLOW)
     stage.account.connections += more["opened"]
     stage.account.note(f"{room + OVERFLOW} clients more, room for {room}: {more['opened']} open, "

@@ -13,8 +13,8 @@ from rig.waiting import eventually, hold
 SOCKETS = 1000
 MARGIN_MIB = 8       # what memory after the last reload may differ from that after the first tenth of them
 SETTLE_SECONDS = 8   # quiet compressors give their memory back after five
-# What a connection takes grows with the longest message it has seen. With short ones, all have soon seen one, and what
-# grows from then on is the reloads'.
+# A connection keeps no buffer, but what zlib keeps for it becomes resident as far as messages have reached in it. With short
+# messages that is level soon, and what grows from then on is the reloads'.
 LONGEST = 4096
 LEVEL_SECONDS = 5
 GUESTS = 4           # sockets of a route that goes with the next reload

@@ -180,6 +180,11 @@ final class SessionHarness {
             try require(self[peer: leg].sink.isBetweenFrames || isClosed(leg), "the \(leg) was ended inside a frame")
             self[leg].gatewayEnded = true
             try loseWhenBothEnded(leg)
+        case .breakOff(let leg):
+            try require(!self[leg].gatewayEnded && !self[leg].gatewayDropped, "the \(leg) was broken off after its end")
+            try require(!self[peer: leg].sink.isBetweenFrames, "the \(leg) was broken off between two frames")
+            self[leg].gatewayEnded = true
+            try loseWhenBothEnded(leg)
         case .drop(let leg):
             try require(!self[leg].gatewayDropped, "the \(leg) was dropped twice")
             self[leg].gatewayDropped = true

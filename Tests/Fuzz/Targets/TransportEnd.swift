@@ -102,7 +102,8 @@ final class TransportEnd: StreamSocketDelegate {
         let always: PollEvents = [.failed, .hungUp]
         let events = connection.events.intersection(socket.interest.union(always))
         if !events.isEmpty { socket.ready(events) }
-        socket.loop.handshakes.takeTurns()
+        socket.loop.deferred.serve(until: .distantFuture, watchedBy: socket.loop.poller)
+        socket.loop.handshakes.takeTurns(until: .distantFuture)
     }
 
     // MARK: What is checked between the steps

@@ -117,7 +117,7 @@ struct LegacyHandshakeTests {
         .init(
             testDescription: "a key without spaces",
             request: request(hixie, without: ["Sec-WebSocket-Key1"], adding: [("Sec-WebSocket-Key1", "12")]),
-            says: "Sec-WebSocket-Key1 is no key"),
+            says: "Sec-WebSocket-Key1 is not a key"),
         .init(
             testDescription: "two versions at once", request: request(hixie, adding: [("Sec-WebSocket-Version", "8")]),
             says: "those of one version"),
