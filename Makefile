@@ -20,7 +20,7 @@ help:
 	@echo "make build             build the release binary, .build/release/sluice"
 	@echo "make install           build the binary, and install it under PREFIX (/usr/local); make uninstall removes it"
 	@echo "make package           build a Debian package and a tarball for machines without Swift, in dist/"
-	@echo "make package-check     check that package, and install and start it in a new Debian; needs root"
+	@echo "make package-check     try both, make install and the image's files on machines without Swift; needs root"
 	@echo "make test              run everything from lint to test-conformance"
 	@echo "make lint              check the formatting rules"
 	@echo "make boundaries        check which target uses which, which C file calls which, and compiler warnings"

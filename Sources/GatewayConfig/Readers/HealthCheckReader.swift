@@ -2,7 +2,7 @@
 struct HealthCheckReader {
     let context: ReadingContext
 
-    private static let expected = "\(KeySection.healthCheck.expected); {} for a connection alone"
+    private static let expected = "\(KeySection.healthCheck.expected); {} checks by a connection alone"
 
     func read(_ node: YAMLNode) -> HealthCheck? {
         guard let section = MappingReader(node, .healthCheck, context: context, expecting: Self.expected) else {
