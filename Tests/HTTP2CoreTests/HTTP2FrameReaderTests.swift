@@ -302,7 +302,9 @@ struct HTTP2FrameReaderTests {
         #expect(reader.storageBytes <= 64 * 1024)
     }
 
-    @Test("nothing is kept of a read that ends with a frame, and of another no more than its rest", arguments: [0, 1, 8, 9])
+    @Test(
+        "nothing is kept of a read that ends with a frame, and of another no more than its rest",
+        arguments: [0, 1, 8, 9])
     func keepsRestAlone(rest: Int) throws {
         var reader = Self.reader()
         let frame = Frame(type: 99, payload: Self.fill(10_000)).bytes
