@@ -54,7 +54,7 @@ public enum DemoCertificate {
         // that trusting it never means trusting whatever its key signs.
         return try Certificate(
             version: .v3,
-            serialNumber: Certificate.SerialNumber(),
+            serialNumber: serialNumber(),
             publicKey: key.publicKey,
             notValidBefore: now.addingTimeInterval(-300),
             notValidAfter: now.addingTimeInterval(Double(validDays) * 86_400),
@@ -68,5 +68,10 @@ public enum DemoCertificate {
                 SubjectAlternativeNames(names)
             },
             issuerPrivateKey: key)
+    }
+
+    /// 20 octets with the sign would be the most (RFC 5280 §4.1.2.2): twenty random ones need one more in half of all cases.
+    private static func serialNumber() -> Certificate.SerialNumber {
+        Certificate.SerialNumber(bytes: (0..<16).map { _ in UInt8.random(in: .min ... .max) })
     }
 }

@@ -10,7 +10,8 @@ LEVELS = ("trace", "debug", "info", "notice", "warning", "error", "critical")
 # certificates gets its messages by name.
 WRITERS = re.compile(
     rf"\blog(?:ger)?\.(?P<level>{'|'.join(LEVELS)})\(|\blogger\.log\(\s*level: level,|\blog\.begin\("
-    r"|\blines\.begin\(|\blineLog\.begin\(|\bLogEvent\(\s*level: \.(?P<event>\w+), message:|(?<!\")\b(?:renewed|refused): (?=\")|\bline\(\s*(?=\")")
+    r"|\blines\.begin\(|\blineLog\.begin\(|\bLogEvent\(\s*level: \.(?P<event>\w+), message:"
+    r"|(?<!\")\b(?:renewed|refused): (?=\")|\bline\(\s*(?=\")")
 LITERAL = re.compile(r'"([^"\\]*)"')
 
 # They write what their callers hand over, so their callers count.
