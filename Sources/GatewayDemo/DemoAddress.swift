@@ -1,4 +1,4 @@
-public import GatewayConfig
+import GatewayConfig
 import NIOCore
 
 #if canImport(Glibc)
