@@ -220,6 +220,24 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture
+def another_demo(tmp_path):
+    """`another_demo("--listen", …)` starts one more demo, which the test may end."""
+    started = []
+
+    def start(*arguments):
+        started.append(Demo(tmp_path / f"demo-{len(started)}", *arguments))
+        return started[-1].begin()
+
+    yield start
+    for one in started:
+        try:
+            if one.process.poll() is None:
+                assert one.stop() == 0, one.tail()
+        finally:
+            one.kill()
+
+
+@pytest.fixture
 def connect(gateway, backend, product):
     """`connect(url, …)` opens a WebSocket with the library `websockets`. All are closed before anything is stopped."""
     with contextlib.ExitStack() as stack:

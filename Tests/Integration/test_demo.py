@@ -14,26 +14,8 @@ import pytest
 import websockets.exceptions
 import websockets.sync.client
 
-from demo import Demo, run_as_printed, talk_as_printed
+from demo import run_as_printed, talk_as_printed
 from sluice import command
-
-
-@pytest.fixture
-def another(tmp_path):
-    """`another("--listen", …)` starts one more demo."""
-    started = []
-
-    def start(*arguments):
-        started.append(Demo(tmp_path / f"demo-{len(started)}", *arguments))
-        return started[-1].begin()
-
-    yield start
-    for one in started:
-        try:
-            if one.process.poll() is None:
-                assert one.stop() == 0, one.tail()
-        finally:
-            one.kill()
 
 
 @pytest.fixture
@@ -104,8 +86,8 @@ def test_an_address_of_another_machine_is_refused_in_words():
     assert refused.returncode == 3 and "no interface of this machine has the address" in refused.stderr, refused
 
 
-def test_it_removes_its_files_and_ends_soon_while_a_page_watches(another):
-    running = another()
+def test_it_removes_its_files_and_ends_soon_while_a_page_watches(another_demo):
+    running = another_demo()
     with httpx.Client(base_url=running.page, verify=trusting(running), trust_env=False, timeout=10) as client:
         with client.stream("GET", "/live") as live, opened(running, "/echo") as echo:
             assert live.status_code == 200
@@ -123,8 +105,8 @@ def test_it_removes_its_files_and_ends_soon_while_a_page_watches(another):
 # Other machines
 
 
-def test_other_machines_reach_it_with_a_certificate_and_a_token(another):
-    running = another("--listen", "0.0.0.0")
+def test_other_machines_reach_it_with_a_certificate_and_a_token(another_demo):
+    running = another_demo("--listen", "0.0.0.0")
     others = [line.rstrip("/") for line in running.lines_after("Open on other machines")]
     assert others, "expected an address of this machine or its name"
     [token] = running.lines_after("Other machines reach this demo")
@@ -156,8 +138,8 @@ def test_other_machines_reach_it_with_a_certificate_and_a_token(another):
     assert "\n".join(running.output).count(token) == 1
 
 
-def test_a_session_of_the_dashboard_unlocks_the_page(another):
-    running = another("--listen", "0.0.0.0")
+def test_a_session_of_the_dashboard_unlocks_the_page(another_demo):
+    running = another_demo("--listen", "0.0.0.0")
     [token] = running.lines_after("Other machines reach this demo")
     own = {"Origin": running.page}
     with httpx.Client(base_url=running.page, verify=trusting(running), trust_env=False, timeout=10) as client:

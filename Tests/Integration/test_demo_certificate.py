@@ -1,7 +1,6 @@
 """The certificate that `sluice demo` makes, as OpenSSL and another reader of X.509 see it."""
 
 import ipaddress
-import re
 import socket
 import ssl
 
@@ -10,23 +9,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
-
-from sluice import Gateway
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """The port of a demo."""
-    running = Gateway(
-        None, tmp_path_factory.mktemp("demo"), command=["demo", "--port", "0", "--admin-port", "0"])
-    try:
-        running.start(expected=set())
-        line = running.wait_for_output(
-            lambda line: re.search(r"https://localhost:[1-9]\d*", line), "the address of the page", 30)
-        yield int(re.search(r"https://localhost:(\d+)", line)[1])
-        assert running.stop() == 0, running.tail()
-    finally:
-        running.kill()
 
 
 def shown(port, context, name="localhost"):
@@ -41,7 +23,7 @@ def certificate(demo):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return x509.load_der_x509_certificate(shown(demo, context))
+    return x509.load_der_x509_certificate(shown(demo.own_port, context))
 
 
 def test_it_says_what_browsers_want_to_read(certificate):
@@ -71,6 +53,6 @@ def test_it_signs_itself(certificate):
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
 def test_openssl_takes_it_for_its_names_once_it_is_trusted(demo, certificate, name):
     text = ssl.DER_cert_to_PEM_cert(certificate.public_bytes(Encoding.DER))
-    assert shown(demo, ssl.create_default_context(cadata=text), name)
+    assert shown(demo.own_port, ssl.create_default_context(cadata=text), name)
     with pytest.raises(ssl.SSLCertVerificationError):
-        shown(demo, ssl.create_default_context(cadata=text), "example.com")
+        shown(demo.own_port, ssl.create_default_context(cadata=text), "example.com")

@@ -7,7 +7,7 @@ import pytest
 
 import firefox
 from dashboard import AXE_COLOURS, AXE_OPTIONS
-from demo import Demo, DemoPage
+from demo import DemoPage
 from waiting import eventually
 
 WIDE = (1440, 900)
@@ -19,20 +19,6 @@ FRAME = "document.querySelector('#beside iframe')?.contentDocument?.querySelecto
 def page(demo, browser):
     size(browser, *WIDE)
     return DemoPage(browser, demo).live()
-
-
-@pytest.fixture
-def another(tmp_path):
-    """`another("--port", …)` starts one more demo, which the test may end."""
-    started = []
-
-    def start(*arguments):
-        started.append(Demo(tmp_path / f"demo-{len(started)}", *arguments))
-        return started[-1].begin()
-
-    yield start
-    for one in started:
-        one.kill()
 
 
 def size(browser, width, height, mobile=False):
@@ -215,8 +201,8 @@ def test_a_panel_follows_a_drain(demo, page):
 # States
 
 
-def test_a_gateway_that_is_gone_comes_back(another, browser):
-    first = another()
+def test_a_gateway_that_is_gone_comes_back(another_demo, browser):
+    first = another_demo()
     size(browser, *WIDE)
     page = DemoPage(browser, first).live()
     connect(page)
@@ -232,15 +218,15 @@ def test_a_gateway_that_is_gone_comes_back(another, browser):
     # An attempt may be under way; then it ends first.
     page.click(page.panel("connect", "button", "web-worker"))
     page.becomes("closed", "web-worker")
-    another("--port", str(first.own_port))
+    another_demo("--port", str(first.own_port))
     page.becomes("open", timeout=40)
     page.live()
     assert not is_visible(page, "#gone")
     assert page.text(page.panel("state", "field", "web-worker")) == "closed", "expected it to stay as it was left"
 
 
-def test_a_page_of_another_machine_asks_for_the_token(another, browser):
-    running = another("--listen", "0.0.0.0")
+def test_a_page_of_another_machine_asks_for_the_token(another_demo, browser):
+    running = another_demo("--listen", "0.0.0.0")
     size(browser, *WIDE)
     page = DemoPage(browser, running)
     page.until("!document.getElementById('locked').hidden", "the notice")
