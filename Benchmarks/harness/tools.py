@@ -76,10 +76,11 @@ def workspace():
 
 
 @contextlib.contextmanager
-def echo_server(folder):
-    """Runs the echo server; gives its port."""
+def echo_server(folder, prefix=()):
+    """Runs the echo server, whose command gets `prefix`; gives its port."""
     log = folder / "echo-server.log"
-    with running([*beside(), BUILD / "echo-server", "--port", "0"], log, stdout=subprocess.PIPE, text=True) as child:
+    command = [*prefix, *beside(), BUILD / "echo-server", "--port", "0"]
+    with running(command, log, stdout=subprocess.PIPE, text=True) as child:
         word, _, port = child.stdout.readline().partition(" ")
         if word != "listening":
             raise Failure(f"the echo server did not start:\n{tail(log)}")

@@ -59,6 +59,10 @@ extension StreamSocket {
     /// Whether a handshake waits for something else than its peer: a place, or a private key.
     var handshakeStandsStill: Bool { awaitsKey || clientHandshake?.stage == .inLine }
 
+    /// Whether a private key is to be used for a client. One that ends its sending half meanwhile can't complete its
+    /// handshake, so that the key would be used for nobody.
+    var mayLeaveKeyUnused: Bool { awaitsKey && clientHandshake != nil }
+
     /// Goes on with a handshake when its turn has come.
     func continueHandshake() {
         awaitsHandshakeTurn = false

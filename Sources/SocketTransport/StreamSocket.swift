@@ -74,7 +74,7 @@ public final class StreamSocket: PolledDescriptor {
     public var delegate: (any StreamSocketDelegate)?
     public var observer: (any StreamSocketObserver)?
     public var watermarks = Watermarks(low: 32 * 1024, high: 128 * 1024)
-    /// Whether it is served in each turn before connections that begin, requests and the like: it carries messages.
+    /// Whether it is served in each turn before connections that begin or end, requests and the like: it carries messages.
     public var hasPrecedence = false
 
     /// Whether the end of the peer's sending half is noticed, and what is before it read, while no read is wanted.
@@ -155,10 +155,11 @@ public final class StreamSocket: PolledDescriptor {
         var interest: PollEvents = []
         if handshakeStandsStill {
             // It is read when that is over.
+            if mayLeaveKeyUnused { interest = .peerEnded }
         } else if wantsRead || isHandshaking, !inputHasEnded {
-            interest = .readable
+            interest = [.readable, .peerEnded]
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
-            interest = failure == nil ? .peerEnded : .readable
+            interest = failure == nil ? .peerEnded : [.readable, .peerEnded]
         }
         if waiting != nil, failure == nil { interest.insert(.writable) }
         return interest
@@ -197,9 +198,12 @@ public final class StreamSocket: PolledDescriptor {
     /// nothing to do for it.
     func stopWatching() { loop.poller.remove(self, descriptor) }
 
+    private static let ends: PollEvents = [.peerEnded, .hungUp, .failed]
+
     override func ready(_ events: PollEvents) {
-        // Handshakes have turns of their own.
-        if hasPrecedence || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
+        // Handshakes have turns of their own. An end has no precedence, as thousands may come at once.
+        let isFirst = hasPrecedence && events.isDisjoint(with: Self.ends)
+        if isFirst || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
     }
 
     override func serve(_ events: PollEvents) {
@@ -208,8 +212,9 @@ public final class StreamSocket: PolledDescriptor {
         if isHandshaking {
             guard !handshakeStandsStill else {
                 // Both halves have ended, or the connection is broken: there is nobody to go on with.
-                guard !events.isDisjoint(with: [.failed, .hungUp]) else { return loopWatches() }
-                return close(because: failure ?? reportedFailure)
+                if !events.isDisjoint(with: [.failed, .hungUp]) { return close(because: failure ?? reportedFailure) }
+                guard mayLeaveKeyUnused, events.contains(.peerEnded) else { return loopWatches() }
+                return close(because: tls?.receivedEnd())
             }
             return loop.handshakes.giveTurn(to: self)
         }

@@ -75,6 +75,36 @@ struct DeferredEventsTests {
         #expect(driven.loop.deferred.isEmpty)
     }
 
+    @Test("what a socket with precedence has to read comes first, and its end does not", arguments: [true, false])
+    func sockets(hasPrecedence: Bool) throws {
+        let (socket, peer) = try RawPeer.joined(to: driven.loop)
+        let told = SocketDiary()
+        let diary = diary
+        told.answer = { event, socket in
+            switch event {
+            case .received: diary.names.append("message")
+            case .inputEnded: diary.names.append("end")
+            default: return
+            }
+            socket.read()
+        }
+        socket.delegate = told
+        socket.hasPrecedence = hasPrecedence
+        try socket.open()
+        socket.read()
+        _ = try ready("request")
+        peer.write("a")
+        _ = driven.loop.turn(limit: 0)
+        #expect(diary.names == (hasPrecedence ? ["message", "request"] : ["request", "message"]))
+        diary.names = []
+        peer.end()
+        // The kernel names it after the end.
+        _ = try ready("another's message", hasPrecedence: true)
+        _ = driven.loop.turn(limit: 0)
+        #expect(diary.names == ["another's message", "end"])
+        socket.close()
+    }
+
     @Test("a crowd gets a millisecond of a turn, and what has precedence its service in each")
     func crowd() throws {
         for number in 0..<100 { try ready("\(number)").cost = .microseconds(300) }

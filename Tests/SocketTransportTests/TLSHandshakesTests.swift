@@ -176,4 +176,20 @@ struct TLSHandshakesTests: TLSSocketFixture {
         shakeHands(socket, peer)
         socket.close()
     }
+
+    @Test("a client that leaves before its key's turn is gone at once, and the key is not used for it")
+    func leftBeforeKey() throws {
+        let site = try TLSSite(key: .rsa)
+        // Their signatures take far longer than a turn of the loop.
+        let crowd = try (0..<100).map { _ in try served(site) }
+        for (_, peer) in crowd { peer.raw.write(peer.take()) }
+        let (socket, peer) = crowd[99]
+        loop.turns { socket.awaitsKey }
+        peer.raw.end()
+        loop.turns { !socket.isOpen }
+        #expect(peer.raw.read() == [] && peer.raw.hasSeenEnd)
+        #expect((diary.error as? TLSFailure)?.kind == .cutShort)
+        #expect(counts(99, 0))
+        for (socket, _) in crowd { socket.close() }
+    }
 }

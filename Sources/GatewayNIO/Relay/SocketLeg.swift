@@ -5,6 +5,9 @@ import SocketTransport
 
 /// A session's leg on a connection of its own, once it carries nothing but frames: no pipeline, no handler, no promise
 /// stands between the socket and the session.
+///
+/// Its socket has precedence from the first message on, in either direction. Those that open and close at once, one after
+/// another, never get it, and hold up no messages of others.
 final class SocketLeg: LegTransport, StreamSocketDelegate {
     private let leg: Leg
     private let driver: SessionDriver
@@ -18,7 +21,6 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
         self.socket = socket
         socket.stopReading()
         socket.delegate = self
-        socket.hasPrecedence = true
         driver.attach(self, as: leg)
         driver.oweRead(leg)
     }
@@ -30,6 +32,7 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
     func socketSecured(_ socket: StreamSocket, applicationProtocol: String?) {}
 
     func socketReadComplete(_ socket: StreamSocket) {
+        socket.hasPrecedence = true
         driver.readComplete()
         if driver.mayRead(leg) { socket.read() }
     }
@@ -53,7 +56,11 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
 
     // MARK: LegTransport
 
-    func write(_ bytes: ByteBuffer) { socket.write(bytes) }
+    func write(_ bytes: ByteBuffer) {
+        socket.hasPrecedence = true
+        socket.write(bytes)
+    }
+
     func writeClose(_ bytes: ByteBuffer) { socket.write(bytes) }
     func flush() { socket.flush() }
     var isWritable: Bool { socket.isWritable }
