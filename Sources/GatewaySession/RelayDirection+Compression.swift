@@ -5,8 +5,8 @@ import WebSocketCore
 /// What a direction has only where compression was agreed on. Without it there is no state, nothing to give back, and
 /// what is written to it is lost.
 ///
-/// The setters are mutating, though a class keeps what they set. With ThreadSanitizer, Swift 6.3 fails to compile a
-/// nonmutating setter of a type that can't be copied.
+/// The zlib states and the counters are not repeated here: each call of an accessor that yields them would allocate
+/// memory.
 extension RelayDirection {
     var settings: SessionSettings { rules.settings }
 
@@ -20,31 +20,6 @@ extension RelayDirection {
         set { compressed?.transcoding = newValue }
     }
 
-    var zlib: ZlibStates {
-        _read { if let compressed { yield compressed.zlib } else { yield.none } }
-        _modify {
-            if let compressed {
-                yield &compressed.zlib
-            } else {
-                var none = ZlibStates.none
-                yield &none
-            }
-        }
-    }
-
-    /// What is counted of messages that are inflated or compressed.
-    var traffic: DirectionTraffic {
-        get { compressed?.traffic ?? DirectionTraffic() }
-        _modify {
-            if let compressed {
-                yield &compressed.traffic
-            } else {
-                var none = DirectionTraffic()
-                yield &none
-            }
-        }
-    }
-
     var zlibMemory: Int { compressed?.zlib.memory ?? 0 }
 
     /// Whether a compressor is held between two messages.
@@ -55,14 +30,5 @@ extension RelayDirection {
 
     func releaseIdleDeflater() {
         if message == nil { compressed?.zlib.releaseDeflater() }
-    }
-}
-
-extension ZlibStates {
-    /// Of a direction without compression.
-    fileprivate static var none: ZlibStates {
-        ZlibStates(
-            pool: ZlibPool(memory: CompressionMemory(limit: 0)), compression: DirectionCompression(),
-            settings: CompressionSettings())
     }
 }

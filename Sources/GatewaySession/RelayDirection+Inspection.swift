@@ -14,11 +14,11 @@ extension RelayDirection {
     mutating func inspect(
         _ payload: UnsafeRawBufferPointer, of frame: FrameHeader, endsMessage: Bool
     ) -> ProtocolViolation? {
-        guard var message else { return nil }
+        guard var message, let compressed else { return nil }
         var violation: ProtocolViolation?
         let settings = settings
         var utf8 = utf8
-        var traffic = traffic
+        var traffic = compressed.traffic
         func look(_ plain: UnsafeRawBufferPointer) -> Bool {
             violation = Self.check(plain, of: &message, settings, &utf8, &traffic)
             return violation == nil
@@ -30,12 +30,12 @@ extension RelayDirection {
                 let piece = UnsafeRawBufferPointer(rebasing: payload[position..<(position + count)])
                 message.arrived &+= count
                 try unmasked(piece, by: frame.maskKey, offset: framePosition + position) { bytes in
-                    try zlib.inspect(bytes, body: look)
+                    try compressed.zlib.inspect(bytes, body: look)
                 }
                 position += count
             }
             if endsMessage && violation == nil {
-                try zlib.finishInspecting(body: look)
+                try compressed.zlib.finishInspecting(body: look)
                 if violation == nil, message.isText, settings.validateUTF8, !utf8.isAtBoundary { violation = notUTF8 }
             }
         } catch {
@@ -43,7 +43,7 @@ extension RelayDirection {
         }
         self.message = message
         self.utf8 = utf8
-        self.traffic = traffic
+        compressed.traffic = traffic
         return violation
     }
 

@@ -83,7 +83,9 @@ extension RelayDirection {
                     if frame.fin { endMessage() }
                 }
                 // What is inspected may be a thousand times what arrived: the rest of the chunk is the next step's.
-                if isInspected, traffic.payloadBytes &- payloadBefore >= Self.inspectionLimit, cursor < bytes.count {
+                if isInspected, let compressed, cursor < bytes.count,
+                    compressed.traffic.payloadBytes &- payloadBefore >= Self.inspectionLimit
+                {
                     return ended(.exhausted)
                 }
                 guard isWhole || cursor < bytes.count else { return ended(.exhausted) }
@@ -198,7 +200,7 @@ extension RelayDirection {
             switch treatment {
             case .verbatim, .dropped: break
             case .inspected:
-                if let violation = zlib.readyInflater() { return violation }
+                if let violation = compressed?.zlib.readyInflater() { return violation }
             case .inflated, .deflated, .recompressed:
                 if let violation = beginTranscoding(header) { return violation }
             }
@@ -226,16 +228,18 @@ extension RelayDirection {
         guard intake == .relay else { return .dropped }
         if header.rsv1 {
             if compression.passesCompressedMessages { return .inspected }
-            guard compression.outgoing != nil, zlib.readyDeflater() else { return .inflated }
+            guard compression.outgoing != nil, readyDeflater() else { return .inflated }
             return .recompressed
         }
         // A peer that could compress and chose not to is taken at its word.
         guard compression.incoming == nil, compression.outgoing != nil,
             header.payloadLength >= settings.compression.threshold || !header.fin,
-            zlib.readyDeflater()
+            readyDeflater()
         else { return .verbatim }
         return .deflated
     }
+
+    private func readyDeflater() -> Bool { compressed?.zlib.readyDeflater() ?? false }
 
     /// Checks and counts payload that goes on as it is, up to the end of its frame.
     private mutating func pass(_ payload: UnsafeRawBufferPointer, of frame: FrameHeader) -> ProtocolViolation? {
@@ -263,9 +267,7 @@ extension RelayDirection {
         if message.isText { passed.textMessages &+= 1 } else { passed.binaryMessages &+= 1 }
         switch message.treatment {
         case .inspected, .inflated, .recompressed:
-            traffic.messagesInflated &+= 1
-            traffic.inflatedFrom &+= message.arrived
-            traffic.inflatedTo &+= message.size
+            compressed?.traffic.countInflated(from: message.arrived, to: message.size)
         case .verbatim, .deflated, .dropped:
             break
         }

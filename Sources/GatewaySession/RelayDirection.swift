@@ -94,7 +94,7 @@ struct RelayDirection: ~Copyable {
 
     mutating func takeTraffic() -> DirectionTraffic {
         let passed = takePassed()
-        var taken = traffic
+        var taken = compressed?.traffic ?? DirectionTraffic()
         taken.textMessages &+= Int(passed.textMessages)
         taken.binaryMessages &+= Int(passed.binaryMessages)
         taken.payloadBytes &+= passed.payloadBytes

@@ -19,6 +19,20 @@ public struct DirectionTraffic: Equatable, Sendable {
     public init() {}
 
     public var isEmpty: Bool { self == DirectionTraffic() }
+
+    /// A message has been compressed, or sent in a frame that was compressed before.
+    mutating func countDeflated(from size: Int, to compressed: Int) {
+        messagesDeflated &+= 1
+        deflatedFrom &+= size
+        deflatedTo &+= compressed
+    }
+
+    /// A message has been inflated.
+    mutating func countInflated(from size: Int, to inflated: Int) {
+        messagesInflated &+= 1
+        inflatedFrom &+= size
+        inflatedTo &+= inflated
+    }
 }
 
 /// What went through one direction without compression. Small, as every session has it: none of it stays for longer than

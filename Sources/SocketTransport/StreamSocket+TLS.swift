@@ -61,7 +61,7 @@ extension StreamSocket {
 
     /// Whether a private key is to be used for a client. One that ends its sending half meanwhile can't complete its
     /// handshake, so that the key would be used for nobody.
-    var mayLeaveKeyUnused: Bool { awaitsKey && clientHandshake != nil }
+    var awaitsKeyForClient: Bool { awaitsKey && clientHandshake != nil }
 
     /// Goes on with a handshake when its turn has come.
     func continueHandshake() {

@@ -155,7 +155,7 @@ public final class StreamSocket: PolledDescriptor {
         var interest: PollEvents = []
         if handshakeStandsStill {
             // It is read when that is over.
-            if mayLeaveKeyUnused { interest = .peerEnded }
+            if awaitsKeyForClient { interest = .peerEnded }
         } else if wantsRead || isHandshaking, !inputHasEnded {
             interest = [.readable, .peerEnded]
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
@@ -213,7 +213,7 @@ public final class StreamSocket: PolledDescriptor {
             guard !handshakeStandsStill else {
                 // Both halves have ended, or the connection is broken: there is nobody to go on with.
                 if !events.isDisjoint(with: [.failed, .hungUp]) { return close(because: failure ?? reportedFailure) }
-                guard mayLeaveKeyUnused, events.contains(.peerEnded) else { return loopWatches() }
+                guard awaitsKeyForClient, events.contains(.peerEnded) else { return loopWatches() }
                 return close(because: tls?.receivedEnd())
             }
             return loop.handshakes.giveTurn(to: self)
