@@ -106,14 +106,15 @@ simulate:
 	    swift test -c release -Xswiftc -enable-testing --scratch-path .build-simulation --filter SimulationTests
 
 # Each sanitizer needs a build of everything. Leaks are left to the tests of memory: what a process still has when it
-# ends, in singletons above all, is no leak.
+# ends, in singletons above all, is no leak. ThreadSanitizer does not sleep for a second at each exit.
 sanitize: sanitize-thread sanitize-address
 
 sanitize-%:
 	@scripts/prerequisites test
 	@scripts/python-environment
 	swift build --sanitize=$* --product sluice --scratch-path .build-$*
-	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Integration/thread-sanitizer.supp" ASAN_OPTIONS=detect_leaks=0 \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Integration/thread-sanitizer.supp atexit_sleep_ms=0" \
+	ASAN_OPTIONS=detect_leaks=0 \
 	SLUICE_BINARY="$(CURDIR)/.build-$*/debug/sluice" SLUICE_SANITIZER=$* \
 	    $(PYTEST) $(ARGS)
 

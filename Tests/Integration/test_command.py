@@ -81,18 +81,33 @@ def is_alive(pid):
         return False
 
 
+# A sanitizer starts it when it first has something to look up, and keeps it.
+SYMBOLIZER = "llvm-symbolizer"
+
+
 def children(gateway):
     """The gateway's own children, those that wait to be buried as well."""
-    found = []
+    return [pid for pid, name in all_children(gateway) if name != SYMBOLIZER]
+
+
+def all_children(gateway):
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == gateway.process.pid:
-                found.append(int(entry.name))
-    return found
+            name, fields = (entry / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            if int(fields.split()[1]) == gateway.process.pid:
+                yield int(entry.name), name
+
+
+def files_of(pid):
+    """What its descriptors stand for."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            yield os.readlink(entry)
 
 
 def descriptors(gateway):
-    return len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
+    sanitizers = {file for pid, name in all_children(gateway) if name == SYMBOLIZER for file in files_of(pid)}
+    return sum(file not in sanitizers for file in files_of(gateway.process.pid))
 
 
 def written_by(pid):

@@ -17,6 +17,7 @@ from hostile import PAIRS, Neighbour, beside
 from raw import CLOSE, Ended, RawServer, accept_for
 from sluice import Gateway, proxied
 from test_refusals import check_refusal
+from waiting import SLOWDOWN
 
 # One byte a segment takes too long for the oversized ones, and shows nothing more.
 BYTEWISE_LIMIT = 4096
@@ -208,7 +209,7 @@ def test_garbage_is_answered_and_only_handshakes_in_order_reach_the_server(attac
     judge = Judge(server)
     thread = threading.Thread(target=judge.serve, daemon=True)
     thread.start()
-    running = attacked(proxied(server.address, http="off", sections={"limits": {"handshake_timeout": "1s"}}))
+    running = attacked(proxied(server.address, http="off", sections={"limits": {"handshake_timeout": f"{SLOWDOWN}s"}}))
     chance = random.Random(seed)
     pieces = [garbage(chance) for _ in range(150)]
     clients = []
