@@ -74,7 +74,7 @@ public final class StreamSocket: PolledDescriptor {
     public var delegate: (any StreamSocketDelegate)?
     public var observer: (any StreamSocketObserver)?
     public var watermarks = Watermarks(low: 32 * 1024, high: 128 * 1024)
-    /// Whether it is served in each turn before connections that begin or end, requests and the like: it carries messages.
+    /// Whether it is served in each turn before connections that begin, requests and the like: it carries messages.
     public var hasPrecedence = false
 
     /// Whether the end of the peer's sending half is noticed, and what is before it read, while no read is wanted.
@@ -157,9 +157,9 @@ public final class StreamSocket: PolledDescriptor {
             // It is read when that is over.
             if awaitsKeyForClient { interest = .peerEnded }
         } else if wantsRead || isHandshaking, !inputHasEnded {
-            interest = [.readable, .peerEnded]
+            interest = .readable
         } else if noticesEnd, !inputHasEnded, !hasReadAhead {
-            interest = failure == nil ? .peerEnded : [.readable, .peerEnded]
+            interest = failure == nil ? .peerEnded : .readable
         }
         if waiting != nil, failure == nil { interest.insert(.writable) }
         return interest
@@ -198,12 +198,9 @@ public final class StreamSocket: PolledDescriptor {
     /// nothing to do for it.
     func stopWatching() { loop.poller.remove(self, descriptor) }
 
-    private static let ends: PollEvents = [.peerEnded, .hungUp, .failed]
-
     override func ready(_ events: PollEvents) {
-        // Handshakes have turns of their own. An end has no precedence, as thousands may come at once.
-        let isFirst = hasPrecedence && events.isDisjoint(with: Self.ends)
-        if isFirst || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
+        // Handshakes have turns of their own.
+        if hasPrecedence || isHandshaking { serve(events) } else { loop.deferEvents(events, of: self, descriptor) }
     }
 
     override func serve(_ events: PollEvents) {

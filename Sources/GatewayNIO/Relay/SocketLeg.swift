@@ -6,8 +6,8 @@ import SocketTransport
 /// A session's leg on a connection of its own, once it carries nothing but frames: no pipeline, no handler, no promise
 /// stands between the socket and the session.
 ///
-/// Its socket has precedence from the first message on, in either direction. Those that open and close at once, one after
-/// another, never get it, and hold up no messages of others.
+/// Its socket has precedence from the first message on, in either direction, and no longer once a Close has been read.
+/// Those that open and close at once, one after another, never get it, and hold up no messages of others.
 final class SocketLeg: LegTransport, StreamSocketDelegate {
     private let leg: Leg
     private let driver: SessionDriver
@@ -32,8 +32,8 @@ final class SocketLeg: LegTransport, StreamSocketDelegate {
     func socketSecured(_ socket: StreamSocket, applicationProtocol: String?) {}
 
     func socketReadComplete(_ socket: StreamSocket) {
-        socket.hasPrecedence = true
         driver.readComplete()
+        socket.hasPrecedence = !driver.isEnding
         if driver.mayRead(leg) { socket.read() }
     }
 
