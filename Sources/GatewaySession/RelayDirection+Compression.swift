@@ -2,8 +2,7 @@ import GatewayConfig
 import PerMessageDeflate
 import WebSocketCore
 
-/// What a direction has only where compression was agreed on. Without it there is no state, nothing to give back, and
-/// what is written to it is lost.
+/// What a direction has only where compression was agreed on. Without it there is no state, and nothing to give back.
 ///
 /// The zlib states and the counters are not repeated here: each call of an accessor that yields them would allocate
 /// memory.
@@ -15,10 +14,7 @@ extension RelayDirection {
     var maskKeys: (any MaskKeySource)? { compressed?.maskKeys }
 
     /// Present while a message is being rewritten.
-    var transcoding: Transcoding? {
-        get { compressed?.transcoding }
-        set { compressed?.transcoding = newValue }
-    }
+    var transcoding: Transcoding? { compressed?.transcoding }
 
     var zlibMemory: Int { compressed?.zlib.memory ?? 0 }
 

@@ -20,7 +20,7 @@ extension RelayDirection {
         let deflates = message.treatment != .inflated
         if inflates, let violation = compressed.zlib.readyInflater() { return violation }
         let expected = inflates && !deflates ? header.payloadLength &* 4 : header.payloadLength
-        transcoding = Transcoding(
+        compressed.transcoding = Transcoding(
             opcode: header.opcode, inflates: inflates, deflates: deflates, expecting: expected,
             waits: compressed.zlib.shares)
         return nil

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from changes import edited, responding
-from raw import TEXT
+from raw import TEXT, Peer
 from sluice import proxied
 
 CROWD = 400
@@ -19,8 +19,10 @@ CROWD = 400
 @contextlib.contextmanager
 def stopped(running):
     running.signal(signal.SIGSTOP)
-    yield
-    running.signal(signal.SIGCONT)
+    try:
+        yield
+    finally:
+        running.signal(signal.SIGCONT)
 
 
 def exchange(client, peer):
@@ -63,19 +65,30 @@ def over_http2(wire, running, server):
     return client.peer_on(stream), peer
 
 
+REQUEST = b"GET /begins HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
 def requests(wire, running):
-    """Connections that are about to be answered."""
+    """Connections whose first request was answered: the second one is of the crowd."""
     crowd = [wire.connect(running) for _ in range(CROWD)]
     for one in crowd:
-        # The second answer tells whether it was served.
-        one.send(b"GET /begins HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        ask(one)
         assert one.read_response().status == 418
     return crowd
 
 
-def ask_all(crowd):
-    for one in crowd:
-        one.send(b"GET /begins HTTP/1.1\r\nHost: localhost\r\n\r\n")
+def told_before(running, crowd, send, heard, client, peer):
+    """How many of those who hear of the crowd have done so when a message that was sent after the crowd arrives."""
+    with stopped(running):
+        for one in crowd:
+            send(one)
+        client.send_frame(TEXT, b"later")
+    assert peer.read_message()[1] == b"later"
+    return told(heard)
+
+
+def ask(one):
+    one.send(REQUEST)
 
 
 @pytest.mark.parametrize("opened", [over_http1, over_http2])
@@ -83,11 +96,7 @@ def test_a_message_passes_requests(one_loop, wire, opened):
     client, peer = opened(wire, *one_loop)
     exchange(client, peer)
     crowd = requests(wire, one_loop[0])
-    with stopped(one_loop[0]):
-        ask_all(crowd)
-        client.send_frame(TEXT, b"passes")
-    assert peer.read_message()[1] == b"passes"
-    served = told(crowd)
+    served = told_before(one_loop[0], crowd, ask, crowd, client, peer)
     assert served < CROWD, f"expected the message before the last of {CROWD} answers, got it after {served}"
     for one in crowd:
         assert one.read_response().status == 418
@@ -97,9 +106,15 @@ def test_the_first_message_of_a_websocket_passes_nobody(one_loop, wire):
     # Storms of clients that only open, say something and leave would pass what is open otherwise.
     client, peer = over_http1(wire, *one_loop)
     crowd = requests(wire, one_loop[0])
-    with stopped(one_loop[0]):
-        ask_all(crowd)
-        client.send_frame(TEXT, b"first")
-    assert peer.read_message()[1] == b"first"
-    served = told(crowd)
+    served = told_before(one_loop[0], crowd, ask, crowd, client, peer)
     assert served == CROWD, f"expected the message after all {CROWD} answers, got it after {served}"
+
+
+def test_a_message_passes_websockets_that_only_open_and_close(one_loop, wire):
+    client, peer = over_http1(wire, *one_loop)
+    exchange(client, peer)
+    crowd, servers = zip(*(over_http1(wire, *one_loop) for _ in range(CROWD)))
+    closed = told_before(one_loop[0], crowd, Peer.send_close, servers, client, peer)
+    assert closed < CROWD, f"expected the message before the last of {CROWD} Closes, got it after {closed}"
+    for server in servers:
+        assert server.expect_close()[0] == 1000
