@@ -141,9 +141,8 @@ extension GatewaySession {
         for leg in Leg.allCases { handleEnd(of: leg, now: now) }
         writePendingCloses(now: now)
         for leg in Leg.allCases where self[leg].pingIsDue { writePing(to: leg, now: now) }
-        for leg in Leg.allCases where !self[leg].isDropped {
-            if self[leg].endIsHandled && self[leg].hasEndedWriting { drop(leg) }
-        }
+        // A transport that both sides have ended goes by itself, once its peer has taken what it was given.
+        for leg in Leg.allCases where self[leg].endIsHandled && self[leg].incoming.isGone { drop(leg) }
         if client.isDropped && server.isDropped { finish() }
     }
 

@@ -98,8 +98,8 @@ public struct GatewaySession: ~Copyable {
     public mutating func lost(_ leg: Leg, inOrder: Bool = false) {
         if !inOrder {
             self[leg].incoming = .lost
-        } else if self[leg].incoming == .open {
-            self[leg].incoming = .ended
+        } else if self[leg].incoming != .lost {
+            self[leg].incoming = .closed
         }
         self[leg].hasEndedWriting = true
         self[leg].pendingClose = nil

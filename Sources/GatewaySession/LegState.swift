@@ -7,8 +7,13 @@ struct LegState {
         case open
         /// The peer ended its sending half in order (FIN, close_notify).
         case ended
+        /// The transport is gone, behind the ends of both sides.
+        case closed
         /// The transport broke.
         case lost
+
+        /// Whether the transport is gone, with everything that it had been given.
+        var isGone: Bool { self == .closed || self == .lost }
     }
 
     var keepAlive: KeepAlive

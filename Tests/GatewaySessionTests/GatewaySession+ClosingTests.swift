@@ -289,6 +289,48 @@ import Testing
         pair.expectSound()
     }
 
+    @Test("what waits for a peer when both sides have ended reaches it", arguments: Leg.allCases, [true, false])
+    func deliversBehindBothEnds(leg: Leg, closes: Bool) {
+        let pair = SimulatedPair()
+        let peer = pair.peer(leg)
+        let other = pair.peer(leg.other)
+        pair[leg].isHeld = true
+        let message = SimulatedMessage(isText: false, payload: .some(40_000))
+        other.send(message)
+        if closes {
+            other.send(close: 1000)
+            peer.send(close: 1000)
+        }
+        peer.ends = true
+        other.ends = true
+        pair.run()
+        #expect(pair[leg].gatewayEnded && pair[leg].peerEndDelivered)
+        for _ in 0..<3 {
+            #expect(!pair.isFinished)
+            pair.advance(by: .milliseconds(300))
+            pair.release(leg, 14_000)
+            pair.run()
+        }
+        #expect(peer.messages == [message])
+        #expect(peer.close?.code == (closes ? 1000 : nil) && peer.end == .end)
+        #expect(pair.isFinished)
+        pair.expectSound()
+    }
+
+    @Test("nobody waits for ever until it is taken", arguments: Leg.allCases)
+    func dropsSlowReaders(leg: Leg) {
+        let pair = SimulatedPair()
+        pair[leg].isHeld = true
+        pair.peer(leg.other).send(SimulatedMessage(isText: false, payload: .some(100_000)))
+        pair.peer(leg).send(close: 1000)
+        pair.peer(leg).ends = true
+        pair.run()
+        pair.advance(by: .milliseconds(4_999))
+        #expect(!pair.isFinished)
+        pair.advance(by: .milliseconds(1))
+        #expect(pair.isFinished && pair.peer(leg).end == .drop)
+    }
+
     // MARK: Rules broken while something else goes on
 
     @Test("the answer to what came before a violation is delivered before the Close", arguments: Leg.allCases)

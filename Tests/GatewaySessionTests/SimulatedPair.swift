@@ -45,6 +45,8 @@ final class SimulatedPair {
         var gatewayDropped = false
         var peerEndDelivered = false
         var isLost = false
+        /// What a drop of the leg kept from the peer.
+        var lostBytes = 0
         var bytesRead = 0
         var bytesWritten = 0
         /// Each write, as the gateway made it.
@@ -140,6 +142,7 @@ final class SimulatedPair {
             session.receivedEnd(from: leg)
             pump()
             loseWhenBothEnded(leg)
+            pump()
             return true
         }
         for _ in 0...overreads where peer.outboxHead < peer.outbox.count && !self[leg].gatewayDropped {
@@ -190,7 +193,11 @@ final class SimulatedPair {
         let bytes = Array(self[leg].pending.prefix(count))
         self[leg].pending.removeFirst(bytes.count)
         if !bytes.isEmpty { peer(leg).receive(bytes) }
-        if self[leg].pending.isEmpty { tellEnd(leg) }
+        if self[leg].pending.isEmpty {
+            tellEnd(leg)
+            loseWhenBothEnded(leg)
+            pump()
+        }
         if !self[leg].isWritable, self[leg].pending.count <= Self.lowWatermark, !self[leg].gatewayDropped {
             setWritable(leg, true)
         }
@@ -270,8 +277,9 @@ final class SimulatedPair {
         case .drop(let leg):
             if self[leg].gatewayDropped { ownProblems.append("\(leg) was dropped twice") }
             self[leg].gatewayDropped = true
-            self[leg].isHeld = false
-            release(leg)
+            self[leg].lostBytes = self[leg].pending.count
+            self[leg].pending = []
+            tellEnd(leg)
             if !self[leg].isLost {
                 self[leg].isLost = true
                 session.lost(leg, inOrder: true)
@@ -308,7 +316,7 @@ final class SimulatedPair {
         guard self[leg].pending.isEmpty, !self[leg].isLost || self[leg].gatewayDropped else { return }
         guard peer(leg).end == nil else { return }
         // To the peer a drop behind an end in order is no different from that end.
-        if self[leg].gatewayEnded {
+        if self[leg].gatewayEnded, self[leg].lostBytes == 0 {
             peer(leg).receive(end: .end)
         } else if self[leg].gatewayBrokeOff || self[leg].gatewayDropped {
             if self[leg].gatewayBrokeOff, !peer(leg).isInsideFrame {
@@ -320,9 +328,9 @@ final class SimulatedPair {
 
     /// A transport that both sides have ended is gone.
     private func loseWhenBothEnded(_ leg: Leg) {
-        guard self[leg].gatewayEnded || self[leg].gatewayBrokeOff, self[leg].peerEndDelivered, !self[leg].isLost else {
-            return
-        }
+        guard self[leg].gatewayEnded || self[leg].gatewayBrokeOff, self[leg].peerEndDelivered, !self[leg].isLost,
+            self[leg].pending.isEmpty
+        else { return }
         self[leg].isLost = true
         session.lost(leg, inOrder: true)
     }

@@ -4,6 +4,7 @@ The gateway is stopped while the crowd and then one message arrive, so that it f
 has been given when the message comes out shows who was served first."""
 
 import contextlib
+import os
 import select
 import signal
 
@@ -11,7 +12,8 @@ import pytest
 
 from changes import edited, responding
 from raw import TEXT, Peer
-from sluice import proxied
+from sluice import configuration, proxied
+from waiting import eventually
 
 CROWD = 400
 
@@ -118,3 +120,25 @@ def test_a_message_passes_websockets_that_only_open_and_close(one_loop, wire):
     assert closed < CROWD, f"expected the message before the last of {CROWD} Closes, got it after {closed}"
     for server in servers:
         assert server.expect_close()[0] == 1000
+
+
+def test_what_a_command_writes_passes_requests(gateway, wire, tmp_path):
+    said = tmp_path / "said"
+    tell = tmp_path / "tell"
+    os.mkfifo(tell)
+    # Its second line is in the pipe to the gateway when the file is there.
+    program = f'echo first; read -r line < {tell}; echo "$line"; touch {said}; cat'
+    running = gateway(configuration(
+        {"name": "command", "match": {"path": "/command"}, "command": ["sh", "-c", program]}, responding("begins"),
+        limits={"event_loops": 1}))
+    client = wire.open(running, "/command")
+    assert client.read_message()[1] == b"first"
+    crowd = requests(wire, running)
+    with stopped(running):
+        for one in crowd:
+            ask(one)
+        tell.write_text("later\n")
+        eventually(said.exists, "the command to have said it")
+    assert client.read_message()[1] == b"later"
+    served = told(crowd)
+    assert served < CROWD, f"expected the message before the last of {CROWD} answers, got it after {served}"

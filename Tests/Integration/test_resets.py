@@ -1,10 +1,11 @@
-"""What a peer has sent before it reset its connection is still with the gateway's kernel, and arrives."""
+"""What a peer has sent before it reset or ended its connection arrives: from the gateway's kernel, and from the gateway."""
 
 import contextlib
 import fcntl
 import json
 import select
 import signal
+import socket
 import struct
 import termios
 from pathlib import Path
@@ -104,25 +105,58 @@ def test_frames_that_wait_in_the_gateway_outlive_a_reset_inside_another(gateway,
     server = wire.server()
     running = gateway(proxied(server.address))
     client, peer = wire.pair(running, server)
-    count = 0
-    # Both kernels are full then, and the gateway still reads: less waits than stops it.
-    while connections(running)[0]["queue"]["to_client"] == 0:
-        peer.send(numbered(peer, count))
-        count += 1
-        wait_until_read(peer)
+    count = fill_until_some_waits(running, peer)
     begun = numbered(peer, count)[:8000]
     peer.send(begun)
     wait_until_read(peer)
     peer.reset()
-    running.eventually(
-        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
-                          for each in upstream["servers"].values()), "the server's connection to be gone")
+    server_gone(running)
     for number in range(count):
         assert_number(client.read_frame(), number)
     # No Close has a place there.
     assert client.read_to_end() == begun
     client.close()
     running.eventually(lambda stats: stats["connections"]["active"] == 0, "no WebSocket left")
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["Close", "no Close"])
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+def test_frames_that_wait_in_the_gateway_outlive_the_ends_of_both_sides(
+        gateway, wire, both_listeners, trusting, listener, closes):
+    server = wire.server()
+    running = gateway(proxied(server.address, sections={"listeners": both_listeners}))
+    client, peer = wire.pair(running, server, listener=listener, tls=trusting if listener == "tls" else None)
+    count = fill_until_some_waits(running, peer)
+    if closes:
+        client.send_close(1000)
+        assert peer.expect_close()[0] == 1000
+        peer.send_close(1000)
+    # An SSLSocket's own forgets TLS.
+    socket.socket.shutdown(client.sock, socket.SHUT_WR)
+    peer.close()
+    server_gone(running)
+    for number in range(count):
+        assert_number(client.read_frame(), number)
+    if closes:
+        assert client.read_frame().close[0] == 1000
+    assert client.read_to_end() == b""
+    running.eventually(lambda stats: stats["connections"]["active"] == 0, "no WebSocket left")
+
+
+def fill_until_some_waits(running, peer):
+    """Both kernels are full then, and the gateway still reads: less waits than stops it. How many frames that are."""
+    count = 0
+    while connections(running)[0]["queue"]["to_client"] == 0:
+        peer.send(numbered(peer, count))
+        count += 1
+        wait_until_read(peer)
+    return count
+
+
+def server_gone(running):
+    running.eventually(
+        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
+                          for each in upstream["servers"].values()), "the server's connection to be gone")
 
 
 def connections(running):
