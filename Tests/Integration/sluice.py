@@ -235,6 +235,12 @@ class Gateway:
         """Waits until `check(stats)` is true; its value is returned."""
         return eventually(lambda: check(self.stats()), expectation, timeout)
 
+    def eventually_without_servers(self):
+        """Waits until no connection to any server is left."""
+        self.eventually(
+            lambda stats: all(server["connections"] == 0 for upstream in stats["upstreams"].values()
+                              for server in upstream["servers"].values()), "no connection to a server left")
+
     # The process
 
     def resident_bytes(self):

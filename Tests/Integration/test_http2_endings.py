@@ -257,25 +257,42 @@ def test_a_reset_of_the_server_inside_a_frame_resets_the_stream(relay):
     relay.settled()
 
 
-def test_frames_before_one_that_is_never_finished_outlive_a_reset_of_the_server(gateway, wire):
+def waiting_relay(gateway, wire):
+    """A relay, a client that has withheld its window, its server, and what the client has not got of it."""
     server = wire.server()
-    relay = Relay(gateway, wire, proxied(server.address, compression="off"), server)
+    relay = Relay(gateway, wire, proxied(server.address, compression="off", close_timeout="60s"), server)
     client, peer = relay.pair()
-    stream = stream_of(client)
-    stream.held = True
+    stream_of(client).held = True
     frames = b"".join(peer.frame(BINARY, bytes([number]) * 30_000) for number in range(3))
+    peer.send(frames)
+    relay.client.wait(lambda: stream_of(client).received == 65_535, "the first window to be used up")
+    wait_until_read(peer)
+    return relay, client, peer, frames
+
+
+def test_frames_before_one_that_is_never_finished_outlive_a_reset_of_the_server(gateway, wire):
+    relay, client, peer, frames = waiting_relay(gateway, wire)
     begun = peer.frame(BINARY, bytes(1000))[:500]
-    peer.send(frames + begun)
-    relay.client.wait(lambda: stream.received == 65_535, "the first window to be used up")
+    peer.send(begun)
     wait_until_read(peer)
     peer.reset()
-    relay.running.eventually(
-        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
-                          for each in upstream["servers"].values()), "the server's connection to be gone")
-    relay.client.release(stream)
+    relay.running.eventually_without_servers()
+    relay.client.release(stream_of(client))
     assert client.read_exactly(len(frames + begun)) == frames + begun
     assert wait_for_end(client) == "END_STREAM"
     client.finish_sending()
+    relay.settled()
+
+
+def test_frames_outlive_the_ends_of_both_sides(gateway, wire):
+    relay, client, peer, frames = waiting_relay(gateway, wire)
+    client.finish_sending()
+    assert peer.expect_end() == "eof"
+    peer.close()
+    relay.running.eventually_without_servers()
+    relay.client.release(stream_of(client))
+    assert client.read_exactly(len(frames)) == frames
+    assert wait_for_end(client) == "END_STREAM"
     relay.settled()
 
 

@@ -30,7 +30,7 @@ class Bridge:
         protocols = {H1: "http/1.1", H2: "h2"}
         self.gateway = Gateway(configuration(
             *({"name": f"{server}-{mode}", "match": {"path_prefix": f"/{server}/{mode}"}, "upstream": server,
-               "compression": compression, "close_timeout": "500ms", "max_message_size": "8MiB"}
+               "compression": compression, "close_timeout": "60s", "max_message_size": "8MiB"}
               for server in self.servers for mode, compression in COMPRESSION.items()),
             upstreams=[{"name": name, "protocol": protocols[name], "servers": [{"address": server.address}]}
                        for name, server in self.servers.items()]), directory).start()

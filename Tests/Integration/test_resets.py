@@ -110,7 +110,7 @@ def test_frames_that_wait_in_the_gateway_outlive_a_reset_inside_another(gateway,
     peer.send(begun)
     wait_until_read(peer)
     peer.reset()
-    server_gone(running)
+    running.eventually_without_servers()
     for number in range(count):
         assert_number(client.read_frame(), number)
     # No Close has a place there.
@@ -134,7 +134,7 @@ def test_frames_that_wait_in_the_gateway_outlive_the_ends_of_both_sides(
     # An SSLSocket's own forgets TLS.
     socket.socket.shutdown(client.sock, socket.SHUT_WR)
     peer.close()
-    server_gone(running)
+    running.eventually_without_servers()
     for number in range(count):
         assert_number(client.read_frame(), number)
     if closes:
@@ -151,12 +151,6 @@ def fill_until_some_waits(running, peer):
         count += 1
         wait_until_read(peer)
     return count
-
-
-def server_gone(running):
-    running.eventually(
-        lambda stats: all(each["connections"] == 0 for upstream in stats["upstreams"].values()
-                          for each in upstream["servers"].values()), "the server's connection to be gone")
 
 
 def connections(running):

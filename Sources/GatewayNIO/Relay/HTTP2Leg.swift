@@ -81,6 +81,7 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate, HTTP2StreamReader {
     }
 
     func streamIsWritable(_ stream: HTTP2Stream) {
+        if stream.isClosed { passEnd() }
         guard isBlocked else { return }
         isBlocked = false
         driver?.writabilityChanged(leg, isWritable: true)
@@ -132,6 +133,8 @@ final class HTTP2Leg: LegTransport, HTTP2StreamDelegate, HTTP2StreamReader {
     func endWriting() {
         handler.connection.end(stream)
         handler.scheduleFlush()
+        // Nobody tells of a stream that both sides have ended.
+        if stream.isClosed { passEnd() }
     }
 
     /// With nothing pending the stream is reset at once, which says more clearly that something is missing.
