@@ -187,15 +187,20 @@ class Gateway:
 
     # Addresses
 
+    def address(self, listener="plain"):
+        """As the log has it, which may be read a little later than a reload is answered."""
+        self._wait_for(lambda: listener in self.addresses, f"{listener} to listen", START_DEADLINE)
+        return self.addresses[listener]
+
     def port(self, listener="plain"):
-        return int(self.addresses[listener].rsplit(":", 1)[1])
+        return int(self.address(listener).rsplit(":", 1)[1])
 
     def url(self, path="/", listener="plain", scheme="ws", host="127.0.0.1"):
         return f"{scheme}://{host}:{self.port(listener)}{path}"
 
     def connect(self, listener="plain", tls=None, server_name="localhost"):
         """A raw client, connected but silent. `tls`: an ssl.SSLContext."""
-        address = self.addresses[listener]
+        address = self.address(listener)
         if address.startswith("unix:"):
             sock = socket.socket(socket.AF_UNIX)
             sock.settimeout(DEADLINE)
