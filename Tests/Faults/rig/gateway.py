@@ -128,6 +128,15 @@ class Gateway:
         """SIGHUP."""
         self.child.send_signal(signal.SIGHUP)
 
+    @contextlib.contextmanager
+    def frozen(self):
+        """It stands still meanwhile."""
+        self.child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.child.send_signal(signal.SIGCONT)
+
     def wait(self, seconds):
         """The exit status; None when it has not ended by then."""
         try:

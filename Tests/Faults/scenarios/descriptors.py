@@ -33,9 +33,9 @@ def descriptors(options, folder, account):
 
 def _nothing_to_accept_with(stage, limit):
     """Clients that say nothing hold every descriptor, so that accepting itself fails."""
-    with contextlib.ExitStack() as silent:
+    with _leaving_at_once(stage.gateway) as silent:
         for _ in range(limit - stage.gateway.descriptors() + 20):
-            silent.enter_context(socket.create_connection(("127.0.0.1", stage.gateway.ports["plain"]), timeout=10))
+            silent.append(socket.create_connection(("127.0.0.1", stage.gateway.ports["plain"]), timeout=10))
         stage.eventually(lambda: stage.gateway.descriptors() >= limit, 10, "every file descriptor to be used")
         asked = stage.fleet.opening(WAITING)
         before, begin = stage.gateway.cpu_seconds(), time.monotonic()
@@ -56,6 +56,19 @@ def _nothing_to_accept_with(stage, limit):
     stage.settle()
     stage.judge_ends()
     stage.fleet.end("close", numbers=waited["numbers"])
+
+
+@contextlib.contextmanager
+def _leaving_at_once(gateway):
+    """Connections that have all left when the gateway learns of the first. It would rightly refuse who comes when only
+    some have, as there is a descriptor for the client and none for the connection to a server."""
+    connections = []
+    try:
+        yield connections
+    finally:
+        with gateway.frozen():
+            for connection in connections:
+                connection.close()
 
 
 def _more_than_fit(stage, limit):

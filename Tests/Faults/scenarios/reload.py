@@ -127,6 +127,8 @@ class Reloads:
             else:
                 self.asked.update(guests)
         if number % self.every["broken"] == 0:
+            if not kept:
+                self._check_leftovers(number - 1)
             self._refuse(number)
         self._apply(number, drained=0 if self.kept else len(guests))
         if self.kept:
@@ -168,7 +170,6 @@ class Reloads:
     def _refuse(self, number):
         """A file that is none changes nothing."""
         gateway = self.stage.gateway
-        self._check_leftovers(number - 1)
         before = {name: set(gateway.stats()[name]) for name in ("routes", "upstreams")}
         gateway.rewrite(BROKEN)
         status, answer = gateway.reload()
