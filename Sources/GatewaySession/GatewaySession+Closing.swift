@@ -33,9 +33,10 @@ extension GatewaySession {
     private mutating func completeIfAgreed(_ leg: Leg, now: NIODeadline) {
         guard self[leg].closeSent, self[leg].closeReceived || self[leg].endIsHandled else { return }
         if leg == .client || self[leg].incoming != .open { end(leg) }
-        guard self[leg.other].closeSent, self[leg.other].closeReceived, let closeDeadline else { return }
+        guard self[leg.other].closeSent, self[leg.other].closeReceived else { return }
         // Nothing is left to be said: the transports' ends are not waited for as long as a Close.
-        begin(outcomeSoFar, until: min(closeDeadline, now + Self.lingerTime))
+        lingersUntil = now + Self.lingerTime
+        noteNewDeadline()
     }
 
     private static var lingerTime: TimeAmount { .seconds(1) }

@@ -10,12 +10,15 @@ extension GatewaySession {
     }
 
     /// A deadline may have passed. Being called early is harmless.
-    public mutating func timeReached(now: NIODeadline) {
+    ///
+    /// - Parameter bytesWait: whether a transport has something that its peer has not taken.
+    public mutating func timeReached(now: NIODeadline, bytesWait: Bool) {
         if let closeDeadline {
-            if now >= closeDeadline {
-                cut(now: now)
-            } else if let answersDue, now >= answersDue {
-                hurryCloses()
+            if now >= closeDeadline { return cut(now: now) }
+            if let answersDue, now >= answersDue { hurryCloses() }
+            if let lingersUntil, now >= lingersUntil {
+                self.lingersUntil = nil
+                if !bytesWait { cut(now: now) }
             }
             return
         }

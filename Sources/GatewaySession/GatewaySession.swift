@@ -61,6 +61,10 @@ public struct GatewaySession: ~Copyable {
         get { ending?.answersDue }
         set { ending?.answersDue = newValue }
     }
+    var lingersUntil: NIODeadline? {
+        get { ending?.lingersUntil }
+        set { ending?.lingersUntil = newValue }
+    }
 
     var lifetimeEnd: NIODeadline { startedAt + rules.maxLifetime }
 
@@ -178,7 +182,7 @@ public struct GatewaySession: ~Copyable {
 
     /// When `timeReached` is to be called, unless something happens before.
     public var nextDeadline: NIODeadline {
-        if let ending { return min(ending.deadline, ending.answersDue ?? .distantFuture) }
+        if let ending { return ending.nextDeadline }
         var deadline = min(client.keepAliveDeadline(rules), server.keepAliveDeadline(rules))
         if rules.idleTimeout > .zero { deadline = min(deadline, lastActivity + rules.idleTimeout) }
         if rules.maxLifetime > .zero { deadline = min(deadline, lifetimeEnd) }

@@ -289,7 +289,9 @@ import Testing
         pair.expectSound()
     }
 
-    @Test("what waits for a peer when both sides have ended reaches it", arguments: Leg.allCases, [true, false])
+    @Test(
+        "what waits for a peer when both sides have ended reaches it, however slowly", arguments: Leg.allCases,
+        [true, false])
     func deliversBehindBothEnds(leg: Leg, closes: Bool) {
         let pair = SimulatedPair()
         let peer = pair.peer(leg)
@@ -307,7 +309,8 @@ import Testing
         #expect(pair[leg].gatewayEnded && pair[leg].peerEndDelivered)
         for _ in 0..<3 {
             #expect(!pair.isFinished)
-            pair.advance(by: .milliseconds(300))
+            // Altogether longer than a peer that has everything is waited for.
+            pair.advance(by: .milliseconds(900))
             pair.release(leg, 14_000)
             pair.run()
         }

@@ -230,7 +230,7 @@ final class SimulatedPair {
         while !isFinished, wakeAt <= target {
             now = max(now, wakeAt)
             wakeAt = .distantFuture
-            session.timeReached(now: now)
+            session.timeReached(now: now, bytesWait: Leg.allCases.contains { !self[$0].pending.isEmpty })
             pump()
             if !isFinished, session.nextDeadline <= now {
                 ownProblems.append("the next deadline has passed already, which would wake the gateway for nothing")

@@ -108,7 +108,7 @@ final class SessionDriver {
     func deadlineReached(now: NIODeadline) {
         guard now >= wakeAt else { return }
         wakeAt = .distantFuture
-        session.timeReached(now: now)
+        session.timeReached(now: now, bytesWait: Leg.allCases.contains { (self[$0].transport?.waitingBytes ?? 0) > 0 })
         pump()
         flush()
         schedule()

@@ -141,7 +141,7 @@ final class SessionHarness {
             try require(turns < 10_000, "the session wakes without end")
             now = max(now, wakeAt)
             wakeAt = .distantFuture
-            session.timeReached(now: now)
+            session.timeReached(now: now, bytesWait: Leg.allCases.contains { !self[$0].isWritable })
             try pump()
             try require(outcome != nil || session.nextDeadline > now, "the next deadline has passed already")
             schedule()
