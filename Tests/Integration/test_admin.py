@@ -7,7 +7,6 @@ import pytest
 from changes import check_kept, edited, free_address
 from raw import BINARY, TEXT, Deflate
 from sluice import proxied
-from test_refusals import closed_port
 from waiting import eventually
 
 NUMBER = (int, float)
@@ -197,7 +196,7 @@ def test_health_and_readiness(observed):
 
 
 def test_not_ready_when_no_server_is_up(gateway, wire):
-    running = gateway(proxied(closed_port()))
+    running = gateway(proxied(free_address()))
     wire.request(running)
     assert running.admin("/healthz")[0] == 200
     assert running.admin("/readyz")[0] == 503

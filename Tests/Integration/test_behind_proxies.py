@@ -9,10 +9,10 @@ import subprocess
 import pytest
 import websockets.sync.client
 
+from changes import free_address
 from programs import pages
 from raw import RawServer
 from sluice import proxied
-from test_refusals import closed_port
 from waiting import eventually
 
 TRUSTING = {"listeners": [{"name": "plain", "address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.1"]}]}
@@ -75,7 +75,7 @@ def proxy(tmp_path):
         if shutil.which(name) is None:
             pytest.fail(f"{name} is not installed: run scripts/prerequisites test")
         for _ in range(3):  # neither can tell which free port it took, and another process may be quicker
-            address = closed_port()
+            address = free_address()
             process = subprocess.Popen(
                 PROXIES[name](tmp_path, address.rsplit(":", 1)[1], target), stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

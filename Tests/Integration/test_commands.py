@@ -6,9 +6,9 @@ import threading
 import pytest
 import yaml
 
+from changes import free_address
 from raw import TEXT, RawServer
 from sluice import command, configuration
-from test_refusals import closed_port
 from waiting import eventually
 
 ROUTE = {"name": "all", "respond": 200}
@@ -101,7 +101,7 @@ def test_help_names_every_option(verb):
 @pytest.mark.parametrize("arguments", [["reload"], ["drain"], ["check", "--diff"]], ids=" ".join)
 def test_nobody_there_is_one_sentence(tmp_path, arguments):
     """By the file, and by --admin for all addresses but a unix socket's."""
-    port = closed_port().rsplit(":", 1)[1]
+    port = free_address().rsplit(":", 1)[1]
     file = written(tmp_path, configuration(ROUTE, admin={"address": f"0.0.0.0:{port}", "token": TOKEN}))
     unix = written(tmp_path, configuration(ROUTE, admin={"address": f"unix:{tmp_path}/none.sock"}), "unix.yaml")
     cases = [

@@ -9,10 +9,10 @@ import subprocess
 import pytest
 import yaml
 
+from changes import free_address
 from raw import RawServer
 from sluice import BINARY, REPOSITORY, command, configuration
 from test_commands import STRANGERS, TOKEN, Answering, http_answer
-from test_refusals import closed_port
 from waiting import SLOWDOWN
 
 VERBS = {
@@ -124,7 +124,7 @@ def test_the_gateway_is_found_by_option_file_and_environment(gateway, tmp_path, 
     token = tmp_path / "token"
     token.write_text(TOKEN)
     answer = "no open WebSocket" if verb == "close" else None
-    nowhere = {"SLUICE_ADMIN": closed_port()}
+    nowhere = {"SLUICE_ADMIN": free_address()}
     for arguments, environment in (
             (["--config", running.file], nowhere), (["--admin", address, "--token-file", token], nowhere),
             (["--token-file", token], {"SLUICE_ADMIN": address}),
@@ -181,7 +181,7 @@ def test_the_default_file_is_read_where_none_is_named(tmp_path):
         pytest.skip("this user may not mount")
     folder = tmp_path / "etc" / "sluice"
     folder.mkdir(parents=True)
-    text = yaml.safe_dump(configuration({"name": "all", "respond": 200}, admin={"address": closed_port()}))
+    text = yaml.safe_dump(configuration({"name": "all", "respond": 200}, admin={"address": free_address()}))
     (folder / "sluice.yaml").write_text(text)
 
     def inside(*arguments):

@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from changes import free_address
 from http2_server import secured
 from raw import TEXT
 from sluice import proxied
-from test_refusals import closed_port
 from waiting import eventually
 
 QUICK = {"interval": "100ms", "timeout": "500ms", "unhealthy_after": 2, "healthy_after": 2}
@@ -321,7 +321,7 @@ def test_a_server_that_does_not_choose_http2(gateway, health_server, site, autho
 
 
 def test_nothing_listens(gateway, wire):
-    address = closed_port()
+    address = free_address()
     running = gateway(checked(address))
     check = becomes(running, address, "unhealthy")
     assert check["reason"].startswith("connection refused")
@@ -419,7 +419,7 @@ def test_no_descriptor_is_left(gateway, health_server, silent):
         return len(os.listdir(f"/proc/{running.process.pid}/fd"))
 
     good, bad = health_server(), silent(drip)
-    running = gateway(checked(good.address, bad.address, closed_port(), path="/", timeout="150ms"))
+    running = gateway(checked(good.address, bad.address, free_address(), path="/", timeout="150ms"))
     becomes(running, bad.address, "unhealthy")
     first = max(descriptors() for _ in range(20))
     before = bad.accepted

@@ -3,13 +3,14 @@ answer by themselves."""
 
 import pytest
 
+from changes import free_address
 from http2_client import NO_ERROR, PROTOCOL_ERROR
 from sluice import configuration, proxied
 from test_hostile_floods import Sending
 from test_http2_front import LISTENERS, secured
 from test_http2_handshake import NOT_OVER_HTTP2, PROTOCOL
 from test_limits import CAPS
-from test_refusals import ANSWERS, REFUSALS, check_refusal, closed_port
+from test_refusals import ANSWERS, REFUSALS, check_refusal
 
 
 def check_h2_refusal(client, stream, status, **fields):
@@ -117,7 +118,7 @@ def test_refusals_are_counted_by_reason(refusing, wire):
 
 
 def test_connection_refused_by_the_server_gives_502(gateway, wire):
-    client = wire.http2(gateway(proxied(closed_port())))
+    client = wire.http2(gateway(proxied(free_address())))
     check_h2_refusal(client, client.ask(), 502)
 
 

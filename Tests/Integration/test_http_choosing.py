@@ -2,12 +2,13 @@
 
 import pytest
 
+from changes import free_address
 from http_pairs import Reply, exchanges, in_flight, origin  # noqa: F401
 from raw import Ended
 from recording import plain
 from sluice import configuration, proxied
 from strict_http1 import StrictReader
-from test_refusals import check_refusal, closed_port
+from test_refusals import check_refusal
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 each_front = pytest.mark.parametrize("front", ["h1", "h2"])
@@ -78,7 +79,7 @@ def test_least_connections_counts_requests(gateway, wire):
 
 
 def test_no_server_up_gives_502(gateway, wire):
-    running = gateway(proxied(closed_port(), upstream={"retries": 0}))
+    running = gateway(proxied(free_address(), upstream={"retries": 0}))
     client = wire.connect(running)
     reader = StrictReader(client)
     for _ in range(2):

@@ -2,12 +2,13 @@
 
 import pytest
 
+from changes import free_address
 from http_pairs import exchanges, origin  # noqa: F401
 from http2_server import refuse
 from recording import plain
 from sluice import configuration, proxied
 from strict_http1 import StrictReader
-from test_refusals import check_refusal, closed_port
+from test_refusals import check_refusal
 
 SAFE = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 
@@ -111,7 +112,7 @@ def two_servers(first, second, **upstream):
 @pytest.mark.parametrize("size", [0, 5, 1_000_000])
 def test_a_server_that_takes_no_connection_is_passed_over(gateway, origin, exchanges, front, size):  # noqa: F811
     server = origin("h1")
-    running = gateway(two_servers(closed_port(), server.address))
+    running = gateway(two_servers(free_address(), server.address))
     answer = exchanges(front, running).exchange("POST", body=b"x" * size, framing="chunked")
     assert (answer.status, answer.body) == (200, b"x" * size)
     assert len(server.requests) == 1

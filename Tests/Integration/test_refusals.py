@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from raw import RawServer
+from changes import free_address
 from sluice import configuration, proxied
 
 
@@ -167,15 +167,8 @@ def test_redirect_and_respond_routes(gateway, wire):
     assert response.get("x-page") == "1"
 
 
-def closed_port():
-    """An address where nobody listens: taken and given back."""
-    server = RawServer()
-    server.close()
-    return server.address
-
-
 def test_connection_refused_by_the_server_gives_502(gateway, wire):
-    running = gateway(proxied(closed_port()))
+    running = gateway(proxied(free_address()))
     check_refusal(wire.request(running), 502)
 
 

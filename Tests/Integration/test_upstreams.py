@@ -8,9 +8,10 @@ import pytest
 import websockets.sync.client
 
 from certificates import Authority
+from changes import free_address
 from raw import TEXT
 from sluice import configuration, proxied
-from test_refusals import check_refusal, closed_port
+from test_refusals import check_refusal
 
 
 def who(client):
@@ -83,7 +84,7 @@ def test_a_name_that_resolves_to_nothing_gives_502(gateway, wire):
 
 def test_a_refused_connection_is_tried_on_another_server(gateway, backend, wire):
     alive = backend(name="alive")
-    running = gateway(balanced("round_robin", (closed_port(), {}), (alive.address, {})))
+    running = gateway(balanced("round_robin", (free_address(), {}), (alive.address, {})))
     assert [who(wire.open(running)) for _ in range(4)] == ["alive"] * 4
 
 
@@ -121,7 +122,7 @@ def test_the_servers_own_refusal_is_not_retried(gateway, backend, wire):
 
 
 def test_every_server_down_gives_502_and_counts_failures(gateway, wire):
-    one, two = closed_port(), closed_port()
+    one, two = free_address(), free_address()
     running = gateway(proxied(one, two))
     check_refusal(wire.request(running), 502)
     counted = running.stats()["upstreams"]["backend"]["servers"]

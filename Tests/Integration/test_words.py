@@ -12,9 +12,10 @@ import threading
 import pytest
 
 from certificates import Authority
+from changes import free_address
 from raw import Listening
 from sluice import Gateway, configuration, proxied
-from test_refusals import check_refusal, closed_port
+from test_refusals import check_refusal
 from waiting import eventually
 
 ROUTE = {"name": "all", "respond": {"status": 404}}
@@ -133,7 +134,7 @@ REFUSED = "connection refused; nothing listens there: start the server, or corre
 
 
 def test_nobody_listens(gateway, wire, tmp_path):
-    running = gateway(proxied(closed_port()))
+    running = gateway(proxied(free_address()))
     check_refusal(wire.request(running), 502)
     check_words(reason(running), REFUSED)
     path = tmp_path / "left-behind"
