@@ -124,7 +124,7 @@ def test_frames_that_wait_in_the_gateway_outlive_a_reset_inside_another(gateway,
 def test_frames_that_wait_in_the_gateway_outlive_the_ends_of_both_sides(
         gateway, wire, both_listeners, trusting, listener, closes):
     server = wire.server()
-    running = gateway(proxied(server.address, sections={"listeners": both_listeners}))
+    running = gateway(proxied(server.address, close_timeout="60s", sections={"listeners": both_listeners}))
     client, peer = wire.pair(running, server, listener=listener, tls=trusting if listener == "tls" else None)
     count = fill_until_some_waits(running, peer)
     if closes:
