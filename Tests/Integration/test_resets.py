@@ -1,4 +1,4 @@
-"""What a peer has sent before it reset or ended its connection arrives: from the gateway's kernel, and from the gateway."""
+"""What a peer sent before it reset or ended its connection is with the gateway or its kernel, and arrives."""
 
 import contextlib
 import fcntl
